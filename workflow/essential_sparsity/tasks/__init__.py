@@ -1,0 +1,1 @@
+"""Brings a downstream task's examples, tokenised once, into one checked folder."""
