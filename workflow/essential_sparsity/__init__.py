@@ -1,3 +1,3 @@
-"""Essential sparsity of pre-trained transformers: masks, sparse fine-tuning, statistics, figures."""
+"""Essential sparsity of pre-trained transformers: masks, fine-tuning, statistics, figures."""
 
 __version__ = "0.1.0"

@@ -19,7 +19,7 @@ _MACHINE_ERRORS = {
 
 
 class UserError(Exception):
-    """A mistake that the user can mend: names the file, the key or path, the value, what is allowed."""
+    """A mistake that the user can mend: names file, key or path, value, and what is allowed."""
 
 
 def one_line(text: object) -> str:

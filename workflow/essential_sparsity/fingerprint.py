@@ -1,7 +1,7 @@
 """The code fingerprint: what a stage's artifacts owe to the code that made them.
 
-It is a hash over the stage's module and every module of this package that it imports, directly or
-not, read from the syntax tree: comments, docstrings and layout leave no trace in it. Editing a stage
+It is a hash over the stage's module and every module of this package that it imports, directly
+or not, read from the syntax tree: comments, docstrings and layout leave no trace. Editing a stage
 thus re-runs that stage and what lies behind it, and nothing else.
 """
 

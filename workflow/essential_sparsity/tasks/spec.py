@@ -1,5 +1,6 @@
 """Where a task's examples come from, and how they are turned into tokens."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -26,7 +27,15 @@ class PythonDocs(Spec):
     view: Literal["topic", "pair"]
 
 
-Data = Annotated[HubData | PythonDocs, Field(discriminator="kind")]
+class LocalFiles(Spec):
+    """Files of this machine, one a split: CSV, JSON lines or Parquet."""
+
+    kind: Literal["files"]
+    train: str = Field(description="absolute, or relative to the repository's root")
+    evaluation: str
+
+
+Data = Annotated[HubData | PythonDocs | LocalFiles, Field(discriminator="kind")]
 
 
 class TaskDataSpec(Spec):
@@ -40,3 +49,10 @@ class TaskDataSpec(Spec):
     label: str = Field(default="label", description="the column of labels")
     labels: tuple[str, ...] = Field(min_length=2, description="the classes' names, in index order")
     max_length: int = Field(ge=4, description="tokens kept of an example; the rest is cut")
+
+    def below(self, root: Path) -> "TaskDataSpec":
+        """Return the spec with relative files put below `root`."""
+        if not isinstance(self.data, LocalFiles):
+            return self
+        files = {split: str(root / getattr(self.data, split)) for split in ("train", "evaluation")}
+        return self.model_copy(update={"data": self.data.model_copy(update=files)})

@@ -1,0 +1,58 @@
+# Two commands matter: `make study` and `make test`. Both set up everything they need in .venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+STUDY ?= config.yaml
+VENV := .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := $(BIN)/snakemake
+# Further arguments for snakemake: make study ARGS="--cores 1 -n"
+ARGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@echo
+	@echo "STUDY=studies/gallery.yaml names another study; ARGS=... goes to snakemake."
+
+.PHONY: setup
+setup: $(VENV)/installed ## create .venv with the locked versions
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+.PHONY: study
+study: setup ## run the study and print its table
+	$(SNAKEMAKE) study --configfile $(STUDY) $(ARGS)
+
+.PHONY: figures
+figures: setup ## redraw the study's figures from cached tables: no network, no training
+	$(SNAKEMAKE) figures --profile profiles/figures --configfile $(STUDY) --forcerun figures $(ARGS)
+
+.PHONY: test
+test: setup ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: setup ## check style, types, the workflow and generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile rules
+	$(SNAKEMAKE) --lint
+	$(BIN)/python -m essential_sparsity.reference --check
+
+.PHONY: docs
+docs: setup ## regenerate the configuration's reference and JSON schema
+	$(BIN)/python -m essential_sparsity.reference
+
+.PHONY: lock
+lock: setup ## write the versions of .venv to requirements.lock
+	{ head -n 2 requirements.lock; $(BIN)/python -m pip freeze --exclude-editable --all | grep -vE '^(pip|wheel)==' | sed 's/+cpu//' | sort -f; } > requirements.lock.new
+	mv requirements.lock.new requirements.lock

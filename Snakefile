@@ -1,0 +1,30 @@
+# The contents page. What is run is in a study file (config.yaml unless --configfile names another),
+# how it is computed in workflow/essential_sparsity, how jobs are placed in profiles/.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+include: "rules/common.smk"
+
+
+if not FIGURES_ONLY:
+
+    include: "rules/checkpoint.smk"
+    include: "rules/task.smk"
+    include: "rules/mask.smk"
+    include: "rules/run.smk"
+    include: "rules/statistics.smk"
+
+
+include: "rules/figure.smk"
+include: "rules/study.smk"
+
+
+rule study:
+    default_target: True
+    input:
+        rules.figures.input,
+        rules.summary.output,
+    message:
+        "The whole study"

@@ -1,0 +1,31 @@
+# A model, from the first of its sources that yields the pinned bytes.
+def base_of_random_start(wildcards):
+    base = PLAN.base(wildcards.model)
+    return f"--base {paths.CHECKPOINT.format(model=base)}" if base else ""
+
+
+rule checkpoint:
+    input:
+        lambda wildcards: PLAN.checkpoint_files(wildcards.model),
+    output:
+        paths.CHECKPOINT_MANIFEST,
+    log:
+        "logs/checkpoints/{model}.log",
+    benchmark:
+        "benchmarks/checkpoints/{model}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        spec=lambda wildcards: as_text(PLAN.checkpoint_spec(wildcards.model)),
+        code=fingerprint("essential_sparsity.checkpoints"),
+        folder=subpath(output[0], parent=True),
+        base=base_of_random_start,
+    message:
+        "Checkpoint {wildcards.model}"
+    shell:
+        "python -m essential_sparsity.checkpoints --spec {params.spec:q} {params.base}"
+        " --output {params.folder:q} 2>&1 | tee {log:q}"

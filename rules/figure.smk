@@ -1,0 +1,61 @@
+# Figures, from tables alone: one rule a kind of figure, and one target an experiment.
+for kind in FIGURE_KINDS.values():
+
+    rule:
+        name:
+            f"{kind.name}_figure"
+        input:
+            [
+                paths.TABLE.format(study="{study}", experiment="{experiment}", table=table)
+                for table in kind.tables
+            ],
+        output:
+            report(
+                paths.FIGURE.format(study="{study}", experiment="{experiment}", format="png"),
+                caption=ROOT / f"workflow/report/{kind.name}.rst",
+                category="Figures",
+                labels={"experiment": "{experiment}", "kind": kind.name},
+            ),
+            paths.FIGURE.format(study="{study}", experiment="{experiment}", format="pdf"),
+            paths.FIGURE.format(study="{study}", experiment="{experiment}", format="parquet"),
+        log:
+            "logs/studies/{study}/figures/{experiment}." + kind.name + ".log",
+        benchmark:
+            "benchmarks/studies/{study}/figures/{experiment}." + kind.name + ".tsv"
+        wildcard_constraints:
+            experiment="|".join(e.name for e in PLAN.experiments_of(kind)) or "(?!)",
+        conda:
+            "../envs/numpy.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        params:
+            spec=lambda wildcards: as_text(PLAN.figure_spec(PLAN.experiment(wildcards.experiment))),
+            code=fingerprint(kind.drawing),
+            module=kind.drawing,
+            tables=subpath(input[0], parent=True),
+            stem=subpath(output[0], strip_suffix=".png"),
+        message:
+            "Figure {wildcards.experiment}"
+        shell:
+            "python -m {params.module} --spec {params.spec:q} --tables {params.tables:q}"
+            " --output {params.stem:q} 2>&1 | tee {log:q}"
+
+
+for experiment in STUDY.experiments:
+
+    rule:
+        name:
+            f"figure_{experiment.name}".replace("-", "_").replace(".", "_")
+        input:
+            PLAN.figures(experiment),
+        message:
+            "One figure of the study"
+
+
+rule figures:
+    input:
+        [path for experiment in STUDY.experiments for path in PLAN.figures(experiment)],
+    message:
+        "All figures of the study"

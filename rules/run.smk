@@ -1,0 +1,46 @@
+# One fine-tuning: a model under a mask, on a task, by a recipe, with a seed.
+def task_of_run(wildcards):
+    preprocessor = PLAN.preprocessor(wildcards.model, wildcards.task, wildcards.recipe)
+    return paths.TASK_MANIFEST.format(task=wildcards.task, preprocessor=preprocessor)
+
+
+rule run:
+    input:
+        checkpoint=paths.CHECKPOINT_MANIFEST,
+        task=task_of_run,
+        mask=ancient(paths.MASK),
+        mask_manifest=paths.MASK_MANIFEST,
+    output:
+        metrics=paths.METRICS,
+        predictions=paths.PREDICTIONS,
+    log:
+        "logs/" + paths.RUN + ".log",
+    benchmark:
+        "benchmarks/" + paths.RUN + ".tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        spec=lambda wildcards: as_text(
+            PLAN.run_spec(wildcards.task, wildcards.recipe, int(wildcards.seed))
+        ),
+        code=fingerprint("essential_sparsity.runs"),
+        checkpoint=subpath(input.checkpoint, parent=True),
+        task=subpath(input.task, parent=True),
+        folder=subpath(output.metrics, parent=True),
+    message:
+        "Run {wildcards.model} on {wildcards.task}, {wildcards.mask}, seed {wildcards.seed}"
+    shell:
+        "python -m essential_sparsity.runs --spec {params.spec:q}"
+        " --checkpoint {params.checkpoint:q} --task {params.task:q} --mask {input.mask:q}"
+        " --output {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule runs:
+    input:
+        [run.path(paths.METRICS) for run in PLAN.all_runs],
+    message:
+        "All runs of the study"

@@ -1,0 +1,34 @@
+# The study's summary, and how it is told when the study ends.
+SUMMARY = paths.SUMMARY.format(study=STUDY.study)
+
+
+rule summary:
+    input:
+        tables=[path for experiment in STUDY.experiments for path in PLAN.tables(experiment)],
+    output:
+        SUMMARY,
+    log:
+        f"logs/studies/{STUDY.study}/summary.log",
+    benchmark:
+        f"benchmarks/studies/{STUDY.study}/summary.tsv"
+    conda:
+        "../envs/numpy.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=fingerprint("essential_sparsity.statistics.summary"),
+        tables=sorted({os.path.dirname(PLAN.tables(e)[0]) for e in STUDY.experiments}),
+        figures=[PLAN.figures(e)[0] for e in STUDY.experiments],
+        root=os.path.relpath(os.getcwd(), ROOT) + "/",
+    message:
+        "Summary of the study"
+    shell:
+        "python -m essential_sparsity.statistics.summary --tables {params.tables:q}"
+        " --figures {params.figures:q} --root {params.root:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
+onsuccess:
+    if os.path.exists(SUMMARY) and not workflow.dryrun:
+        print(f"\n{Path(SUMMARY).read_text()}", flush=True)

@@ -1,0 +1,32 @@
+# A task's examples, tokenised once a tokenizer and maximum length.
+def tokenizer_checkpoint(wildcards):
+    model, _, _ = wildcards.preprocessor.rpartition("-")
+    return paths.CHECKPOINT_MANIFEST.format(model=model)
+
+
+rule task:
+    input:
+        checkpoint=tokenizer_checkpoint,
+        examples=lambda wildcards: PLAN.task_files(wildcards.task),
+    output:
+        paths.TASK_MANIFEST,
+    log:
+        "logs/tasks/{task}/{preprocessor}.log",
+    benchmark:
+        "benchmarks/tasks/{task}/{preprocessor}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        spec=lambda wildcards: as_text(PLAN.task_spec(wildcards.task, wildcards.preprocessor)),
+        code=fingerprint("essential_sparsity.tasks"),
+        checkpoint=subpath(input.checkpoint, parent=True),
+        folder=subpath(output[0], parent=True),
+    message:
+        "Task data {wildcards.task}, tokenised as {wildcards.preprocessor}"
+    shell:
+        "python -m essential_sparsity.tasks --spec {params.spec:q}"
+        " --checkpoint {params.checkpoint:q} --output {params.folder:q} 2>&1 | tee {log:q}"

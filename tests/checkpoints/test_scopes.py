@@ -1,0 +1,173 @@
+"""The scope registry: the right matrices, under every spelling, and never another one."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from essential_sparsity.checkpoints.scopes import SCOPES, Place, find_scope
+from essential_sparsity.checkpoints.tensors import read_header
+from essential_sparsity.errors import UserError
+
+BERT_LAYER = (
+    "attention.self.query", "attention.self.key", "attention.self.value",
+    "attention.output.dense", "intermediate.dense", "output.dense",
+)  # fmt: skip
+
+
+def bert_names(layers: int, prefix: str = "bert.") -> list[str]:
+    return [
+        f"{prefix}encoder.layer.{layer}.{module}.weight"
+        for layer in range(layers)
+        for module in BERT_LAYER
+    ]
+
+
+# The published sizes: model class, configuration, matrices, prunable weights, all parameters.
+VIT = {"patch_size": 16, "image_size": 224}
+PUBLISHED = {
+    "bert-base": ("Bert", {}, 72, 84_934_656, 109_482_240),
+    "opt-125m": ("OPT", {}, 72, 84_934_656, 125_239_296),
+    "opt-350m": (
+        "OPT",
+        {
+            "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16,
+            "ffn_dim": 4096, "word_embed_proj_dim": 512, "do_layer_norm_before": False,
+        },
+        144, 301_989_888, 331_196_416,
+    ),
+    "opt-1.3b": (
+        "OPT",
+        {
+            "hidden_size": 2048, "num_hidden_layers": 24, "num_attention_heads": 32,
+            "ffn_dim": 8192, "word_embed_proj_dim": 2048,
+        },
+        144, 1_207_959_552, 1_315_758_080,
+    ),
+    "vit-base": ("ViT", VIT, 72, 84_934_656, 86_389_248),
+    "vit-large": (
+        "ViT",
+        {
+            **VIT, "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16,
+            "intermediate_size": 4096,
+        },
+        144, 301_989_888, 304_351_232,
+    ),
+    "llama-7b": ("Llama", {}, 224, 6_476_005_376, 6_607_343_616),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_models_have_their_published_counts(name: str) -> None:
+    import torch
+    import transformers
+
+    family, settings, matrices, prunable, parameters = PUBLISHED[name]
+    config = getattr(transformers, f"{family}Config")(**settings)
+    with torch.device("meta"):
+        model = getattr(transformers, f"{family}Model")(config)
+    shapes = {key: tuple(tensor.shape) for key, tensor in model.named_parameters()}
+    found = SCOPES[config.model_type].find(shapes, name)
+    assert len(found) == matrices
+    assert sum(math.prod(shapes[key]) for key, _ in found) == prunable
+    assert sum(map(math.prod, shapes.values())) == parameters
+
+
+@pytest.mark.parametrize("architecture", ["bert", "opt", "vit", "llama"])
+def test_file_and_loaded_model_are_joined_by_place(
+    architecture: str, tiny: Callable[[str], Path]
+) -> None:
+    import transformers
+
+    on_disk = read_header(tiny(architecture) / "model.safetensors")
+    loaded: Any = transformers.AutoModel.from_pretrained(tiny(architecture))
+    scope = SCOPES[architecture]
+    stored = scope.find(on_disk, "disk")
+    parameters = dict(loaded.named_parameters())
+    in_memory = scope.find(parameters, "memory")
+    assert [place for _, place in stored] == [place for _, place in in_memory]
+    for (one, _), (other, _) in zip(stored, in_memory, strict=True):
+        assert on_disk[one].shape == tuple(parameters[other].shape)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "opt", "vit", "llama"])
+def test_all_else_stays(architecture: str, tiny: Callable[[str], Path]) -> None:
+    header = read_header(tiny(architecture) / "model.safetensors")
+    pruned = {name for name, _ in SCOPES[architecture].find(header, "x")}
+    for name, entry in header.items():
+        in_layer = ".layer." in name or "layers." in name
+        assert (name in pruned) == (in_layer and len(entry.shape) == 2), name
+    assert "cls.predictions.transform.dense.weight" not in pruned
+    assert len(pruned) == 2 * len(SCOPES[architecture].modules)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "name"),
+    [
+        ("opt", "model.decoder.project_in.weight"),
+        ("opt", "decoder.layers.0.fc1.bias"),
+        ("bert", "bert.pooler.dense.weight"),
+        ("bert", "encoder.layer.0.attention.output.LayerNorm.weight"),
+        ("bert", "encoder.layer.0.crossattention.self.query.weight"),
+        ("bert", "encoder.layer.0.attention.self.query.weight_mask"),
+        ("llama", "lm_head.weight"),
+        ("vit", "vit.embeddings.patch_embeddings.projection.weight"),
+    ],
+)
+def test_names_that_are_never_pruned(architecture: str, name: str) -> None:
+    assert SCOPES[architecture].place(name) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "encoder.layer.11.attention.output.dense.weight",
+        "vit.encoder.layer.11.attention.output.dense.weight",
+        "vit.layers.11.attention.o_proj.weight",
+        "_orig_mod.module.vit.layers.11.attention.o_proj.weight",
+    ],
+)
+def test_spellings_of_one_place(name: str) -> None:
+    assert SCOPES["vit"].place(name) == Place(11, "attention_output", "attention")
+
+
+def test_order_is_by_layer_then_registry_whatever_the_file_says() -> None:
+    names = bert_names(12)
+    assert [name for name, _ in SCOPES["bert"].find(sorted(names), "x")] == names
+
+
+def test_an_incomplete_layer_is_named() -> None:
+    names = bert_names(3)
+    names.remove("bert.encoder.layer.1.intermediate.dense.weight")
+    with pytest.raises(UserError, match=r"f: incomplete: layer 1 of 3 lacks its feed_forward_in"):
+        SCOPES["bert"].find(names, "f")
+
+
+def test_a_missing_layer_is_named() -> None:
+    names = [name for name in bert_names(3) if ".layer.1." not in name]
+    with pytest.raises(UserError, match="layer 1 of 3 lacks its query"):
+        SCOPES["bert"].find(names, "f")
+
+
+def test_two_models_in_one_file_are_refused() -> None:
+    names = bert_names(1) + bert_names(1, "discriminator.")
+    with pytest.raises(UserError, match=r"'bert.encoder.*' and 'discriminator.encoder.*'"):
+        SCOPES["bert"].find(names, "f")
+
+
+def test_nothing_prunable_is_an_error() -> None:
+    with pytest.raises(UserError, match="f: no prunable matrix of architecture 'opt'"):
+        SCOPES["opt"].find(bert_names(1), "f")
+
+
+@pytest.mark.parametrize("value", ["berd", None, 3, ["zzz"]])
+def test_an_unknown_architecture_says_what_is_known_and_how_to_add(value: object) -> None:
+    with pytest.raises(UserError) as caught:
+        find_scope(value, "config.json")
+    line = str(caught.value)
+    assert f"config.json: model_type: unknown architecture {value!r}" in line
+    assert "bert, llama, opt, vit" in line
+    assert "scopes.py" in line
+    assert ("did you mean 'bert'" in line) == (value == "berd")

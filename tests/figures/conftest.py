@@ -1,0 +1,138 @@
+"""Tables as the statistics stages leave them, made from a model of how drops behave."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+Tables = Mapping[str, pa.Table]
+
+TASKS = ("topic", "pair", "mnli", "rte", "sst2", "qqp", "squad")
+GRID = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.9)
+
+
+def make_drop_tables(
+    models: tuple[str, ...] = ("bert", "opt"),
+    tasks: int = 3,
+    seeds: int = 3,
+    grid: tuple[float, ...] = GRID,
+    curves: tuple[tuple[str, str], ...] = (("magnitude", "global"),),
+    controls: bool = True,
+    spread: bool = True,
+    epsilon: float = 1.0,
+    censored: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
+) -> dict[str, pa.Table]:
+    """Return `runs`, `drop` and `essential`; `censored` replaces values of (model, task)."""
+    generator = np.random.default_rng(7)
+    runs: list[dict[str, Any]] = []
+    drops: list[dict[str, Any]] = []
+    essentials: list[dict[str, Any]] = []
+    for t, task in enumerate(TASKS[:tasks]):
+        majority = (21.0, 50.0, 35.4, 52.7, 50.9, 63.2, 8.0)[t]
+        for m, model in enumerate(models):
+            dense = (72.3, 75.1, 84.6, 66.4, 92.1, 90.8, 88.4)[t] - 2.3 * m
+            turn = 0.62 - 0.05 * m - 0.04 * (t % 3)
+            names = {"model": model, "task": task, "recipe": "quick-1"}
+            for c, (criterion, scope) in enumerate(curves):
+                curve = {"criterion": criterion, "scope": scope}
+                curve_drops = []
+                for s in grid:
+                    size = max(dense - majority, 5.0)
+                    drop = size / (1 + np.exp(-(s - turn - 0.18 + 0.05 * c) / 0.055)) * (s > 0)
+                    curve_drops.append(drop)
+                    noise = generator.normal(0, 0.7, seeds) * (s > 0)
+                    half = (0.6 + 1.4 * s) * (s > 0)
+                    interval = {
+                        "drop_low": drop - half if spread else None,
+                        "drop_high": drop + half if spread else None,
+                    }
+                    of_mask = {"mask": f"s{s}", "sparsity": s, **curve, "control_of": None}
+                    drops.append(
+                        {**names, **of_mask, "score": dense - drop, "drop": drop, **interval,
+                         "majority": majority}
+                    )  # fmt: skip
+                    if s == 0 and c > 0:
+                        continue
+                    if s == 0:
+                        of_mask.update(criterion="dense", scope="global")
+                    runs += [
+                        {**names, **of_mask, "seed": seed + 1, "score": dense - drop - noise[seed]}
+                        for seed in range(seeds)
+                    ]
+                estimate = float(np.interp(epsilon, curve_drops, grid))
+                essentials.append(
+                    {**names, **curve, "epsilon": epsilon, "confidence": 0.95,
+                     "estimate": estimate, "low": estimate - 0.09, "high": estimate + 0.05,
+                     "estimate_censored": "", "low_censored": "", "high_censored": "",
+                     "resolved": True, **(censored or {}).get((model, task), {})}
+                )  # fmt: skip
+            if controls:
+                control = {
+                    **names, "model": f"{model}-random", "control_of": model, "mask": "dense",
+                    "criterion": "dense", "scope": "global", "sparsity": 0.0,
+                }  # fmt: skip
+                drop = dense - majority - 1.5
+                drops.append(
+                    {**control, "score": majority + 1.5, "drop": drop, "drop_low": drop - 2,
+                     "drop_high": drop + 2, "majority": majority}
+                )  # fmt: skip
+                runs += [
+                    {**control, "seed": seed + 1, "score": majority + 1.5} for seed in range(seeds)
+                ]
+    return {
+        "runs": pa.Table.from_pylist(runs),
+        "drop": pa.Table.from_pylist(drops),
+        "essential": pa.Table.from_pylist(essentials),
+    }
+
+
+BERT = ("query", "key", "value", "attention_output", "feed_forward_in", "feed_forward_out")
+LLAMA = (
+    "query", "key", "value", "attention_output",
+    "feed_forward_gate", "feed_forward_in", "feed_forward_out",
+)  # fmt: skip
+
+
+def make_placement_tables(
+    models: Mapping[str, tuple[int, tuple[str, ...]]] | None = None,
+    sparsities: tuple[float, ...] = (0.215, 0.5),
+) -> dict[str, pa.Table]:
+    """Return `placement`; `models` gives layers and modules of each."""
+    generator = np.random.default_rng(3)
+    rows: list[dict[str, Any]] = []
+    for model, (layers, modules) in (models or {"bert": (12, BERT)}).items():
+        for sparsity in sparsities:
+            of_mask = []
+            for layer in range(layers):
+                for i, module in enumerate(modules):
+                    part = "feed_forward" if module.startswith("feed") else "attention"
+                    weights = 384 * 384 * (4 if part == "feed_forward" else 1)
+                    rate = sparsity * (0.8 + 0.07 * i - 0.015 * layer * sparsity)
+                    rate = float(np.clip(rate + generator.normal(0, 0.02), 0, 1))
+                    of_mask.append(
+                        {"model": model, "mask": f"magnitude-global-s{sparsity:.2f}",
+                         "criterion": "magnitude", "scope": "global", "sparsity": sparsity,
+                         "matrix": f"encoder.{layer}.{module}", "layer": layer, "module": module,
+                         "part": part, "weights": weights, "removed": round(weights * rate)}
+                    )  # fmt: skip
+            removed = sum(row["removed"] for row in of_mask)
+            weights = sum(row["weights"] for row in of_mask)
+            rows += [
+                {**row, "rate": row["removed"] / row["weights"],
+                 "share": row["removed"] / removed if removed else 0.0,
+                 "base_share": row["weights"] / weights}
+                for row in of_mask
+            ]  # fmt: skip
+    return {"placement": pa.Table.from_pylist(rows)}
+
+
+@pytest.fixture
+def drop_tables() -> Callable[..., dict[str, pa.Table]]:
+    return make_drop_tables
+
+
+@pytest.fixture
+def placement_tables() -> Callable[..., dict[str, pa.Table]]:
+    return make_placement_tables

@@ -1,0 +1,73 @@
+"""A tiny checkpoint with its task and masks, made by the stages themselves, and a way to run it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from essential_sparsity.checkpoints.manifest import Manifest, load_manifest
+from essential_sparsity.checkpoints.spec import CheckpointSpec, FolderSource
+from essential_sparsity.checkpoints.stage import fetch_checkpoint
+from essential_sparsity.masks.criteria import compute_mask
+from essential_sparsity.masks.mask import Mask
+from essential_sparsity.masks.spec import DENSE, MaskSpec
+from essential_sparsity.runs.spec import RecipeSpec, RunSpec
+from essential_sparsity.tasks.build import build_task
+from essential_sparsity.tasks.manifest import TaskData, load_task
+from essential_sparsity.tasks.spec import LocalFiles, TaskDataSpec
+from miniatures import save_bert, write_examples
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything that a run needs, loaded."""
+
+    checkpoint: Path
+    manifest: Manifest
+    task: TaskData
+
+    def mask(self, sparsity: float) -> Mask:
+        spec = MaskSpec(criterion="magnitude", sparsity=sparsity) if sparsity else DENSE
+        return compute_mask(self.checkpoint, self.manifest, spec)
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    folder = tmp_path_factory.mktemp("bench")
+    save_bert(folder / "model")
+    write_examples(folder / "data")
+    source = FolderSource(kind="folder", path=str(folder / "model"))
+    fetch_checkpoint(CheckpointSpec(version=1, sources=(source,)), folder / "checkpoint")
+    data = LocalFiles(
+        kind="files",
+        train=str(folder / "data" / "train.csv"),
+        evaluation=str(folder / "data" / "evaluation.csv"),
+    )
+    spec = TaskDataSpec(
+        version=1, data=data, fields=("text",), labels=("bad", "good"), max_length=24
+    )
+    build_task(spec, folder / "checkpoint", folder / "task")
+    return Bench(
+        folder / "checkpoint", load_manifest(folder / "checkpoint"), load_task(folder / "task")
+    )
+
+
+@pytest.fixture
+def run(bench: Bench, tmp_path: Path) -> Callable[..., Any]:
+    """Return `run(sparsity, seed, **recipe)`, which fine-tunes and returns the outcome."""
+    from essential_sparsity.runs.fine_tuning import fine_tune
+    from essential_sparsity.runs.resume import RestartPoint
+
+    def run_one(
+        sparsity: float = 0.5, seed: int = 1, restart: Path | None = None, **changes: Any
+    ) -> Any:
+        recipe = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, **changes}
+        spec = RunSpec(recipe=RecipeSpec(**recipe), seed=seed)
+        point = RestartPoint(restart or tmp_path / f"{sparsity}-{seed}", "identity")
+        return fine_tune(
+            bench.checkpoint, bench.manifest, bench.task, bench.mask(sparsity), spec, point, "title"
+        )
+
+    return run_one

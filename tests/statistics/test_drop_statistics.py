@@ -1,0 +1,280 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from essential_sparsity.errors import UserError
+from essential_sparsity.masks.spec import DENSE, MaskSpec
+from essential_sparsity.statistics.drop import SCHEMAS, compute_tables, essential_sparsity
+from essential_sparsity.statistics.spec import DropSpec, StatisticsSpec
+from essential_sparsity.tables import origin_of
+
+RECIPE = "quick-12345678"
+
+
+def _masks(*sparsities: float) -> tuple[MaskSpec, ...]:
+    sparse = (MaskSpec(criterion="magnitude", sparsity=s) for s in sparsities)
+    return (DENSE, *sparse)
+
+
+def _spec(*sparsities: float, **fields: Any) -> DropSpec:
+    given = {"models": ("bert",), "tasks": {"rte": RECIPE}, "seeds": (1, 2), **fields}
+    return DropSpec(masks=_masks(*sparsities), **given)
+
+
+def _answers(right: int, examples: int = 10) -> list[float]:
+    return [1.0] * right + [0.0] * (examples - right)
+
+
+@pytest.fixture
+def small_study(write_run: Any) -> DropSpec:
+    """Ten examples, two seeds, two sparsities, a control; every number below is worked by hand."""
+    labels = {"label": [0, 0, 0, 0, 0, 0, 1, 1, 1, 2]}
+    right = {
+        ("bert", "dense"): (8, 9),
+        ("bert", "magnitude-global-s0.50"): (8, 7),
+        ("bert", "magnitude-global-s0.90"): (3, 4),
+        ("random", "dense"): (5, 6),
+    }
+    for (model, mask), by_seed in right.items():
+        for seed, count in enumerate(by_seed, start=1):
+            answers = _answers(count)
+            write_run(answers, model=model, mask=mask, seed=seed, predictions=labels)
+    return _spec(0.9, 0.5, controls={"random": "bert"})
+
+
+def test_runs_table(tmp_path: Path, small_study: DropSpec) -> None:
+    rows = compute_tables(tmp_path, small_study)["runs"].to_pylist()
+    assert [(r["model"], r["sparsity"], r["seed"], r["control_of"], r["score"]) for r in rows] == [
+        ("bert", 0.0, 1, None, 80),
+        ("bert", 0.0, 2, None, 90),
+        ("bert", 0.5, 1, None, 80),
+        ("bert", 0.5, 2, None, 70),
+        ("bert", 0.9, 1, None, 30),
+        ("bert", 0.9, 2, None, 40),
+        ("random", 0.0, 1, "bert", 50),
+        ("random", 0.0, 2, "bert", 60),
+    ]
+    assert rows[2] == {
+        "model": "bert", "task": "rte", "recipe": RECIPE, "mask": "magnitude-global-s0.50",
+        "criterion": "magnitude", "scope": "global", "sparsity": 0.5, "seed": 1,
+        "control_of": None, "score": 80.0, "loss": 0.5, "examples": 10, "seconds": 3.0,
+    }  # fmt: skip
+
+
+def test_drop_table_by_hand(tmp_path: Path, small_study: DropSpec) -> None:
+    rows = compute_tables(tmp_path, small_study)["drop"].to_pylist()
+    found = [
+        (r["model"], r["mask"], r["criterion"], r["control_of"], r["score"], r["drop"],
+         r["drop_min"], r["drop_max"])
+        for r in rows
+    ]  # fmt: skip
+    assert found == [
+        ("bert", "dense", "magnitude", None, 85, 0, 0, 0),
+        ("bert", "magnitude-global-s0.50", "magnitude", None, 75, 10, 0, 20),
+        ("bert", "magnitude-global-s0.90", "magnitude", None, 35, 50, 50, 50),
+        ("random", "dense", "dense", "bert", 55, 30, 30, 30),
+    ]
+    for row in rows:
+        assert (row["seeds"], row["examples"], row["majority"]) == (2, 10, pytest.approx(60))
+        assert row["score_low"] < row["score"] < row["score_high"]
+        assert row["drop_low"] <= row["drop"] <= row["drop_high"]
+    assert (rows[0]["drop_low"], rows[0]["drop_high"]) == (0, 0)
+
+
+def test_pairing_is_by_seed_and_example(tmp_path: Path, write_run: Any) -> None:
+    """Seeds that differ by 40 points, and a mask that costs every seed the same example."""
+    for seed, right in ((1, 50), (2, 90)):
+        write_run(_answers(right, 100), seed=seed)
+        shifted = [0.0, *_answers(right - 1, 99)]
+        write_run(shifted, mask="magnitude-global-s0.50", seed=seed)
+    row = compute_tables(tmp_path, _spec(0.5))["drop"].to_pylist()[1]
+    assert (row["drop"], row["drop_min"], row["drop_max"]) == (1, 1, 1)
+    # Only how often that one example is drawn is uncertain, 0 to 4 times of 100.
+    assert row["drop_high"] - row["drop_low"] <= 4
+    assert row["score_high"] - row["score_low"] > 30
+
+
+def test_essential_table_by_hand(tmp_path: Path, small_study: DropSpec) -> None:
+    tables = compute_tables(tmp_path, small_study)
+    (row,) = tables["essential"].to_pylist()
+    assert (row["model"], row["task"], row["criterion"], row["scope"]) == (
+        "bert", "rte", "magnitude", "global",
+    )  # fmt: skip
+    assert (row["epsilon"], row["confidence"], row["grid"]) == (1, 0.95, [0, 0.5, 0.9])
+    assert (row["estimate"], row["estimate_censored"]) == (0.5, "below")
+    assert (row["first_crossing"], row["first_crossing_censored"]) == (0.5, "below")
+    assert (row["dense_score"], row["seeds"], row["examples"]) == (85, 2, 10)
+    dense = tables["drop"].to_pylist()[0]
+    assert (row["dense_low"], row["dense_high"]) == (dense["score_low"], dense["score_high"])
+    assert row["resolution"] > 1 and not row["resolved"]
+
+
+def _samples(drops: list[float], noise: float, resamples: int = 2001) -> np.ndarray:
+    """Resamples that shift the whole curve evenly within ± `noise`, the median one not at all."""
+    return np.array(drops)[:, None] + np.linspace(-noise, noise, resamples)
+
+
+GRID = np.array([0.1, 0.3, 0.5, 0.7])
+
+
+def _estimate(drops: list[float], noise: float, epsilon: float = 1.0) -> dict[str, Any]:
+    settings = StatisticsSpec(epsilon=epsilon, confidence=0.9)
+    samples = _samples(drops, noise)
+    return essential_sparsity(GRID, np.array(drops), samples, examples=1000, settings=settings)
+
+
+def test_essential_sparsity_with_a_shifted_curve() -> None:
+    row = _estimate([0, 0.5, 2.5, 4.5], noise=0.5)
+    assert row["estimate"] == pytest.approx(0.35)
+    # A curve 0.45 points up or down (90 % of ± 0.5) crosses 0.045 earlier or later.
+    assert row["low"] == pytest.approx(0.305, abs=2e-4)
+    assert row["high"] == pytest.approx(0.395, abs=2e-4)
+    assert row["resolution"] == pytest.approx(0.45, abs=1e-3)
+    assert row["resolved"] is True
+    assert {row[f"{k}_censored"] for k in ("estimate", "low", "high", "first_crossing")} == {""}
+
+
+def test_a_larger_epsilon_lies_further_out() -> None:
+    row = _estimate([0, 0.5, 2.5, 4.5], noise=0.5, epsilon=2)
+    assert (row["epsilon"], row["estimate"]) == (2, pytest.approx(0.45))
+
+
+@pytest.mark.parametrize(
+    ("drops", "noise", "estimate", "low", "high"),
+    [
+        ([0, 0, 0.2, 0.5], 0.1, (0.7, "above"), (0.7, "above"), (0.7, "above")),
+        ([0, 0, 0.4, 0.8], 0.4, (0.7, "above"), (0.62, ""), (0.7, "above")),
+        ([0, 0, 0.2, 1.1], 0.4, (0.678, ""), (0.598, ""), (0.7, "above")),
+        ([1.3, 3, 5, 9], 0.4, (0.1, "below"), (0.1, "below"), (0.107, "")),
+        ([0.9, 2.9, 5, 9], 0.4, (0.11, ""), (0.1, "below"), (0.146, "")),
+        ([2, 3, 5, 9], 0.4, (0.1, "below"), (0.1, "below"), (0.1, "below")),
+    ],
+)
+def test_censoring_at_both_ends(
+    drops: list[float],
+    noise: float,
+    estimate: tuple[float, str],
+    low: tuple[float, str],
+    high: tuple[float, str],
+) -> None:
+    row = _estimate(drops, noise)
+    expected = {"estimate": estimate, "low": low, "high": high}
+    for name, (value, censored) in expected.items():
+        assert row[name] == pytest.approx(value, abs=0.002), name
+        assert row[f"{name}_censored"] == censored, name
+
+
+def test_non_monotone_curve_is_fitted_between_its_raw_crossings() -> None:
+    row = _estimate([0, 1.5, 0.9, 4.0], noise=0.01)
+    assert row["first_crossing"] == pytest.approx(0.1 + 0.2 / 1.5, abs=1e-6)
+    assert row["last_crossing"] == pytest.approx(0.5 + 0.2 * 0.1 / 3.1, abs=1e-6)
+    # The two middle points are pooled to 1.2.
+    assert row["estimate"] == pytest.approx(0.1 + 0.2 / 1.2, abs=1e-6)
+
+
+def test_points_weigh_by_the_inverse_of_their_variance() -> None:
+    drops = np.array([0, 1.5, 0.9, 4.0])
+    samples = _samples(drops.tolist(), 1.0)
+    samples[1] = 1.5 + 3 * (samples[1] - 1.5)  # nine times the variance: pooled to .96
+    settings = StatisticsSpec()
+    row = essential_sparsity(GRID, drops, samples, examples=1000, settings=settings)
+    assert row["estimate"] == pytest.approx(0.5 + 0.2 * 0.04 / 3.04)
+
+
+def test_the_variance_of_few_examples_has_a_floor() -> None:
+    drops = np.array([0, 1.5, 0.9, 4.0])
+    samples = _samples(drops.tolist(), 1.0)
+    samples[1] = 1.5  # never moves: with no floor the fit would stay at 1.5
+    settings = StatisticsSpec()
+    row = essential_sparsity(GRID, drops, samples, examples=10, settings=settings)
+    assert row["estimate"] == pytest.approx(0.1 + 0.2 / 1.2)  # both weigh by half an example
+
+
+def test_tables_are_deterministic_and_a_new_sparsity_changes_no_old_row(
+    tmp_path: Path, small_study: DropSpec, write_run: Any
+) -> None:
+    before = compute_tables(tmp_path, small_study)
+    again = compute_tables(tmp_path, small_study)
+    assert all(before[name].equals(again[name]) for name in before)
+    labels = {"label": [0, 0, 0, 0, 0, 0, 1, 1, 1, 2]}
+    for seed in (1, 2):
+        write_run(_answers(6), mask="magnitude-global-s0.70", seed=seed, predictions=labels)
+    wider = small_study.model_copy(update={"masks": _masks(0.5, 0.7, 0.9)})
+    after = compute_tables(tmp_path, wider)["drop"].to_pylist()
+    assert len(after) == len(before["drop"]) + 1
+    for row in before["drop"].to_pylist():
+        assert row in after
+
+
+def test_models_and_tasks_make_groups_of_their_own(tmp_path: Path, write_run: Any) -> None:
+    for model, task, right in (("a", "x", 9), ("a", "y", 8), ("b", "x", 7), ("b", "y", 6)):
+        for mask in ("dense", "magnitude-global-s0.50"):
+            # Tasks may have their own examples.
+            ids = {"id": [f"{task}{i}" for i in range(10)]}
+            write_run(_answers(right), model=model, task=task, mask=mask, predictions=ids)
+            write_run(_answers(5), model="random", task=task, predictions=ids)
+    spec = _spec(
+        0.5,
+        models=("a", "b"),
+        controls={"random": "b"},
+        tasks={"x": RECIPE, "y": RECIPE},
+        seeds=(1,),
+    )
+    tables = compute_tables(tmp_path, spec)
+    controls = [r for r in tables["drop"].to_pylist() if r["control_of"] is not None]
+    assert [(r["control_of"], r["task"], r["drop"]) for r in controls] == [
+        ("b", "x", 20),
+        ("b", "y", 10),
+    ]
+    assert tables["essential"]["dense_score"].to_pylist() == [90, 80, 70, 60]
+    assert tables["essential"]["estimate_censored"].to_pylist() == ["above"] * 4
+    assert {name: table.schema for name, table in tables.items()} == SCHEMAS
+
+
+def test_runs_of_other_examples_are_refused(
+    tmp_path: Path, small_study: DropSpec, write_run: Any
+) -> None:
+    write_run(_answers(5), model="random", seed=2, predictions={"id": list("abcdefghij")})
+    with pytest.raises(UserError, match="only runs on the same examples can be paired"):
+        compute_tables(tmp_path, small_study)
+
+
+def _run_stage(folder: Path, spec: DropSpec) -> subprocess.CompletedProcess[str]:
+    # What the stage imports is printed at exit: torch would cost seconds a job.
+    code = (
+        "import atexit, runpy, sys\n"
+        "heavy = {'torch', 'transformers', 'scipy', 'sklearn'}\n"
+        "atexit.register(lambda: print(sorted(heavy & set(sys.modules))))\n"
+        "runpy.run_module('essential_sparsity.statistics.drop', run_name='__main__')\n"
+    )
+    command = [sys.executable, "-c", code, "--spec", spec.canonical(), "--output", "studies/s/e"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_command_line(tmp_path: Path, small_study: DropSpec) -> None:
+    done = _run_stage(tmp_path, small_study)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+    folder = tmp_path / "studies/s/e"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "drop.parquet", "essential.parquet", "runs.parquet",
+    ]  # fmt: skip
+    expected = compute_tables(tmp_path, small_study)
+    for name, table in expected.items():
+        read = pq.read_table(folder / f"{name}.parquet")
+        assert read.equals(table)
+        assert origin_of(read)["spec"] == json.loads(small_study.canonical())
+        assert origin_of(read)["stage"] == "essential_sparsity.statistics.drop"
+
+
+def test_command_line_with_a_missing_run(tmp_path: Path, small_study: DropSpec) -> None:
+    done = _run_stage(tmp_path, small_study.model_copy(update={"seeds": (1, 2, 3)}))
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: runs/bert/rte/quick-12345678/dense/seed3/metrics.parquet")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "studies").exists()

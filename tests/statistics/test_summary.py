@@ -1,0 +1,112 @@
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from essential_sparsity.errors import UserError
+from essential_sparsity.statistics import summary
+from essential_sparsity.statistics.drop import SCHEMAS
+from essential_sparsity.statistics.summary import WIDTH, format_essential, summarize
+
+
+def _curve(estimate: str, low: str, high: str, **fields: Any) -> dict[str, Any]:
+    """A row of `essential`; sparsities as the summary prints them, such as '> 90'."""
+    row: dict[str, Any] = {
+        "model": "minilm", "task": "topic", "criterion": "magnitude", "scope": "global",
+        "epsilon": 1.0, "confidence": 0.95, "dense_score": 72.14, "dense_low": 70.0,
+        "dense_high": 74.6, "seeds": 3, "examples": 400, "resolution": 0.8, "resolved": True,
+    }  # fmt: skip
+    for name, text in (("estimate", estimate), ("low", low), ("high", high)):
+        row[name] = float(text.strip("<> ")) / 100
+        row[f"{name}_censored"] = {"<": "below", ">": "above"}.get(text[0], "")
+    return {**row, **fields}
+
+
+def _write(folder: Path, *curves: dict[str, Any]) -> Path:
+    folder.mkdir()
+    table = pa.Table.from_pylist(list(curves), SCHEMAS["essential"])
+    pq.write_table(table, folder / "essential.parquet")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("curve", "text"),
+    [
+        (("52.34", "44", "61.01"), "52.3 % [44, 61]"),
+        (("> 90", "> 90", "> 90"), "> 90 %"),
+        (("> 90", "78", "> 90"), "> 90 % [78, > 90]"),
+        (("52", "< 10", "> 90"), "52 % [< 10, > 90]"),
+        (("< 10", "< 10", "< 10"), "< 10 %"),
+        (("< 10", "< 10", "13"), "< 10 % [< 10, 13]"),
+        (("90", "90", "90"), "90 % [90, 90]"),
+        (("97.65", "96.875", "> 98.4375"), "97.7 % [96.9, > 98.4]"),
+    ],
+)
+def test_format_essential(curve: tuple[str, str, str], text: str) -> None:
+    assert format_essential(_curve(*curve)) == text
+
+
+def test_golden_text(tmp_path: Path) -> None:
+    first = _write(
+        tmp_path / "figure2",
+        _curve("52.3", "44", "61"),
+        _curve("> 90", "78", "> 90", task="pair", resolution=2.34, resolved=False),
+        _curve("< 10", "< 10", "< 10", model="opt-125m", dense_score=100.0, seeds=10),
+    )
+    second = _write(
+        tmp_path / "wide-epsilon",
+        _curve("20", "10", "30", epsilon=2.5, confidence=0.9),
+        _curve("30", "20", "40", epsilon=2.5, confidence=0.9, scope="layer"),
+    )
+    (tmp_path / "placement").mkdir()
+    text = summarize(
+        [first, tmp_path / "placement", second],
+        ["studies/s/figures/figure2.png", "studies/s/figures/placement.png"],
+        root="results/",
+    )
+    assert text == (
+        "figure2: essential sparsity, the largest that costs at most 1 point [95 % interval]\n"
+        "model      task    dense score     essential sparsity    seeds\n"
+        "minilm     topic   72.1 ± 2.3 %    52.3 % [44, 61]       3\n"
+        "minilm     pair    72.1 ± 2.3 %    > 90 % [78, > 90] *   3\n"
+        "opt-125m   topic   100.0 ± 2.3 %   < 10 %                10\n"
+        "* noise of up to ± 2.3 points hides a drop of 1: "
+        "it takes more seeds or a larger evaluation set\n"
+        "\n"
+        "wide-epsilon: essential sparsity, the largest that costs at most 2.5 points "
+        "[90 % interval]\n"
+        "model    task    mask               dense score    essential sparsity   seeds\n"
+        "minilm   topic   magnitude global   72.1 ± 2.3 %   20 % [10, 30]        3\n"
+        "minilm   topic   magnitude layer    72.1 ± 2.3 %   30 % [20, 40]        3\n"
+        "\n"
+        "Figures\n"
+        "results/studies/s/figures/figure2.png\n"
+        "results/studies/s/figures/placement.png\n"
+    )
+
+
+def test_lines_stay_within_the_width(tmp_path: Path) -> None:
+    long = "a-name-of-sixty-four-letters-".ljust(64, "x")
+    curve = _curve("> 98.44", "< 10.55", "> 98.44", model=long, task=long, resolved=False)
+    text = summarize([_write(tmp_path / long, curve, {**curve, "scope": "layer"})], [])
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert text.splitlines()[2].startswith("a-name-of-s…   a-name-of-s…   magnitude global")
+
+
+def test_damaged_table_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "figure2"
+    folder.mkdir()
+    (folder / "essential.parquet").write_bytes(b"no parquet")
+    with pytest.raises(UserError, match=r"figure2/essential\.parquet: not a readable Parquet file"):
+        summarize([folder], [])
+
+
+def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = _write(tmp_path / "figure2", _curve("52", "44", "61"))
+    output = tmp_path / "summary.txt"
+    arguments = ["--tables", str(folder), "--figures", "a.png", "b.png", "--output", str(output)]
+    monkeypatch.setattr("sys.argv", ["summary", *arguments, "--root", "r/"])
+    summary.main()
+    assert output.read_text() == summarize([folder], ["a.png", "b.png"], "r/")

@@ -1,0 +1,138 @@
+"""What runs again and what does not: the real workflow, asked by a dry run after each change."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from miniatures import save_bert, write_examples
+from project import RECIPE, Project, tiny_study
+
+pytestmark = pytest.mark.workflow
+
+# Everything behind the runs of one task, and behind the masks of one experiment.
+BEHIND_RUNS = {"drop_statistics": 1, "drop_figure": 1, "summary": 1}
+
+
+def change_drop(project: Project, **changes: Any) -> None:
+    """Rewrite the study with other keys in its first experiment."""
+    study = tiny_study()
+    study["experiments"][0].update(changes)
+    project.write_study(study)
+
+
+def test_a_second_run_does_nothing(project: Project) -> None:
+    assert project.planned() == {}
+
+
+def test_a_missing_result_would_be_noticed(project: Project) -> None:
+    """The dry run is no rubber stamp."""
+    (project.results / "studies/tiny/summary.txt").unlink()
+    assert project.planned() == {"summary": 1}
+
+
+def test_a_fresh_clone_beside_copied_results_does_nothing(project: Project, tmp_path: Path) -> None:
+    """Neither fresh source files nor the scrambled times of a plain copy matter."""
+    files = sorted(path for path in project.results.rglob("*") if path.is_file())
+    moved = shutil.move(project.results, tmp_path / "results")
+    project.clone_sources()
+    for file in reversed(files):
+        target = project.results / file.relative_to(project.results)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(moved / file.relative_to(project.results), target)
+    assert project.planned() == {}
+
+
+def test_another_sparsity_runs_only_itself(project: Project) -> None:
+    change_drop(project, masks=[{"criterion": "magnitude", "sparsities": [0.5, 0.75]}])
+    assert project.planned() == {"mask": 1, "run": 1, **BEHIND_RUNS}
+
+
+def test_another_seed_runs_only_itself(project: Project) -> None:
+    change_drop(project, seeds=[1, 2])
+    assert project.planned() == {"run": 2, **BEHIND_RUNS}
+
+
+def test_another_task_runs_only_itself(project: Project) -> None:
+    write_examples(project.folder / "other", seed=1)
+    data = {"kind": "files", "train": "other/train.csv", "evaluation": "other/evaluation.csv"}
+    project.write_task("temper", RECIPE, data=data)
+    change_drop(project, tasks=["mood", "temper"])
+    assert project.planned() == {"task": 1, "run": 2, **BEHIND_RUNS}
+
+
+def test_another_model_runs_only_itself(project: Project) -> None:
+    save_bert(project.folder / "models" / "other", seed=1)
+    project.write_model("other", {"kind": "folder", "path": "models/other"})
+    change_drop(project, models=["tiny-bert", "other"])
+    expected = {"checkpoint": 1, "task": 1, "mask": 2, "run": 2, **BEHIND_RUNS}
+    assert project.planned() == expected
+
+
+def test_a_learning_rate_runs_its_task_again_and_nothing_else(project: Project) -> None:
+    """The old runs stay beside the new ones: going back costs nothing."""
+    change_drop(project, tasks=["mood"])
+    project.write_task("mood", {**RECIPE, "learning_rate": 5.0e-3})
+    assert project.planned() == {"run": 2, **BEHIND_RUNS}
+    project.write_task("mood", RECIPE)
+    assert project.planned() == {}
+
+
+def test_a_label_redraws_and_runs_nothing(project: Project) -> None:
+    project.write_task("mood", RECIPE, label="The mood")
+    assert project.planned() == {"drop_figure": 1}
+
+
+def test_plotting_code_redraws_its_figure_only(project: Project) -> None:
+    project.edit_code("figures/drop.py")
+    assert project.planned() == {"drop_figure": 1}
+
+
+def test_training_code_runs_runs_again_but_not_masks(project: Project) -> None:
+    project.edit_code("runs/fine_tuning.py")
+    assert project.planned() == {"run": 2, **BEHIND_RUNS}
+
+
+def test_mask_code_runs_masks_again_and_what_lies_behind_them(project: Project) -> None:
+    project.edit_code("masks/selection.py")
+    expected = {"mask": 2, "run": 2, "placement_statistics": 1, "placement_figure": 1}
+    assert project.planned() == {**expected, **BEHIND_RUNS}
+
+
+@pytest.mark.parametrize("module", ["masks/selection.py", "runs/fine_tuning.py", "files.py"])
+def test_a_comment_or_docstring_runs_nothing(project: Project, module: str) -> None:
+    file = project.folder / "workflow/essential_sparsity" / module
+    text = file.read_text()
+    assert text.startswith('"""')
+    file.write_text('"""Another beginning. ' + text[3:] + "\n\n# A comment at the end.\n")
+    assert project.planned() == {}
+
+
+def test_a_rule_file_touched_runs_nothing(project: Project) -> None:
+    for file in (project.folder / "rules").iterdir():
+        file.touch()
+    assert project.planned() == {}
+
+
+def test_changed_data_run_again(project: Project) -> None:
+    write_examples(project.folder / "data", seed=2)
+    assert project.planned() == {"task": 1, "run": 2, **BEHIND_RUNS}
+
+
+def test_studies_share_what_is_equal_and_overwrite_nothing(project: Project) -> None:
+    before = {p: p.read_bytes() for p in project.results.glob("runs/**/*.parquet")}
+    study = {**tiny_study(), "study": "twin"}
+    project.write_study(study)
+    # Equal in all but the name: only what bears the name is made.
+    tables = {"drop_statistics": 1, "placement_statistics": 1}
+    named = {**tables, "drop_figure": 1, "placement_figure": 1, "summary": 1}
+    assert project.planned() == named
+    # Another recipe: its runs are new, and those of the first study stay as they are.
+    study["experiments"][0]["overrides"] = {"epochs": 1}
+    project.write_study(study)
+    assert project.planned() == {"run": 2, **named}
+    project.run("study")
+    assert {p: p.read_bytes() for p in before} == before
+    project.write_study(tiny_study())
+    assert project.planned() == {}

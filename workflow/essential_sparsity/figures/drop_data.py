@@ -1,0 +1,178 @@
+"""What a figure of performance drops shows, picked from the tables: an element a row.
+
+The file behind the figure holds just these rows, and the figure is drawn from nothing else.
+"""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from essential_sparsity.errors import UserError
+from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.figures.stage import Row, Tables
+
+COLUMNS = {
+    "runs": frozenset(
+        ["model", "task", "recipe", "criterion", "scope", "sparsity", "seed", "control_of", "score"]
+    ),
+    "drop": frozenset(
+        [
+            "model",
+            "task",
+            "criterion",
+            "scope",
+            "sparsity",
+            "control_of",
+            "score",
+            "drop",
+            "drop_low",
+            "drop_high",
+            "majority",
+        ]
+    ),
+    "essential": frozenset(
+        [
+            "model",
+            "task",
+            "criterion",
+            "scope",
+            "epsilon",
+            "confidence",
+            "estimate",
+            "estimate_censored",
+            "low",
+            "low_censored",
+            "high",
+            "high_censored",
+            "resolved",
+        ]
+    ),
+}
+
+_NUMBER, _TEXT = pa.float64(), pa.string()
+
+# What is drawn: an element a row. Sparsities are shares of the prunable weights, drops are points.
+DRAWN = pa.schema(
+    [
+        ("element", _TEXT),  # mean, seed, essential, dense, majority, control or epsilon
+        ("task", _TEXT),
+        ("model", _TEXT),
+        ("control_of", _TEXT),
+        ("criterion", _TEXT),
+        ("scope", _TEXT),
+        ("seed", pa.int64()),
+        ("sparsity", _NUMBER),
+        ("sparsity_low", _NUMBER),
+        ("sparsity_high", _NUMBER),
+        ("censored", _TEXT),
+        ("low_censored", _TEXT),
+        ("high_censored", _TEXT),
+        ("resolved", pa.bool_()),
+        ("drop", _NUMBER),
+        ("drop_low", _NUMBER),
+        ("drop_high", _NUMBER),
+        ("score", _NUMBER),
+        ("confidence", _NUMBER),
+    ]
+)
+
+
+def select_drop(tables: Tables, spec: FigureSpec) -> pa.Table:
+    """Return what the figure shows, an element a row, with the columns of `DRAWN`.
+
+    Raises:
+        UserError: a sparse run has no dense partner, or no essential sparsity is that of ε.
+    """
+    drops = tables["drop"].to_pylist()
+    rows = [
+        *_mean_rows(drops),
+        *_seed_rows(tables["runs"].to_pylist()),
+        *_essential_rows(tables["essential"].to_pylist(), spec.epsilon),
+        *_dense_rows(drops),
+        *_control_rows(drops),
+        *({"element": "epsilon", "task": t, "drop": spec.epsilon} for t in names_of(drops, "task")),
+    ]
+    return pa.Table.from_pylist(rows, DRAWN)
+
+
+def names_of(rows: Iterable[Row], key: str) -> list[str]:
+    """Return the different values of `key`, in the order of their first appearance."""
+    return list(dict.fromkeys(row[key] for row in rows))
+
+
+def _pick(row: Row, *keys: str) -> Row:
+    return {key: row[key] for key in keys}
+
+
+def _mean_rows(drops: list[Row]) -> Iterable[Row]:
+    keys = ("task", "model", "criterion", "scope", "sparsity")
+    for row in sorted(drops, key=lambda row: row["sparsity"]):
+        if row["control_of"] is None:
+            values = _pick(row, "drop", "drop_low", "drop_high", "score")
+            yield {"element": "mean", **_pick(row, *keys), **values}
+
+
+def _seed_rows(runs: list[Row]) -> Iterable[Row]:
+    """Yield every sparse run's drop from the dense run of the same seed, if there are several."""
+    runs = [run for run in runs if run["control_of"] is None]
+    if len(names_of(runs, "seed")) < 2:
+        return  # it would be the mean once more
+    pair = ("task", "model", "recipe", "seed")
+    dense = {tuple(run[k] for k in pair): run["score"] for run in runs if run["sparsity"] == 0}
+    for run in runs:
+        if run["sparsity"] == 0:
+            continue
+        partner = tuple(run[key] for key in pair)
+        if partner not in dense:
+            raise UserError(
+                "runs.parquet: no dense run of {}, {}, {}, seed {} to pair the sparse one "
+                "with".format(*partner)
+            )
+        yield {
+            "element": "seed",
+            **_pick(run, "task", "model", "criterion", "scope", "seed", "sparsity", "score"),
+            "drop": dense[partner] - run["score"],
+        }
+
+
+def _essential_rows(essentials: list[Row], epsilon: float) -> Iterable[Row]:
+    chosen = [row for row in essentials if row["epsilon"] == epsilon]
+    if not chosen:
+        known = ", ".join(f"{e:g}" for e in sorted(set(names_of(essentials, "epsilon"))))
+        raise UserError(f"essential.parquet: epsilon: none is {epsilon:g} (known: {known})")
+    for row in chosen:
+        yield {
+            "element": "essential",
+            **_pick(row, "task", "model", "criterion", "scope", "resolved", "confidence"),
+            **_pick(row, "low_censored", "high_censored"),
+            "censored": row["estimate_censored"],
+            "sparsity": row["estimate"],
+            "sparsity_low": row["low"],
+            "sparsity_high": row["high"],
+            "drop": epsilon,
+        }
+
+
+def _dense_rows(drops: list[Row]) -> Iterable[Row]:
+    """Yield each model's dense score, and the drop that always answering one label would be."""
+    dense = {
+        (row["task"], row["model"]): row
+        for row in drops
+        if row["control_of"] is None and row["sparsity"] == 0
+    }
+    for row in dense.values():
+        names = _pick(row, "task", "model")
+        yield {"element": "dense", **names, "sparsity": 0.0, "score": row["score"]}
+        drop = row["score"] - row["majority"]
+        yield {"element": "majority", **names, "drop": drop, "score": row["majority"]}
+
+
+def _control_rows(drops: list[Row]) -> Iterable[Row]:
+    dense = {
+        (row["task"], row["model"]): row
+        for row in drops
+        if row["control_of"] is not None and row["sparsity"] == 0
+    }
+    keys = ("task", "model", "control_of", "sparsity", "drop", "drop_low", "drop_high", "score")
+    for row in dense.values():
+        yield {"element": "control", **_pick(row, *keys)}

@@ -1,0 +1,76 @@
+"""What every stage that draws has in common: its arguments, its tables, the files it writes."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from matplotlib.figure import Figure
+
+from essential_sparsity.errors import UserError
+from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.figures.style import use_style
+from essential_sparsity.files import atomic_path
+from essential_sparsity.tables import provenance, read_table, write_table
+
+Tables = Mapping[str, pa.Table]
+Row = dict[str, Any]
+Columns = Mapping[str, frozenset[str]]
+
+# Dates and versions in the files would make two drawings of the same data differ.
+_FORMATS: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def run_drawing(
+    stage: str,
+    columns: Columns,
+    select: Callable[[Tables, FigureSpec], pa.Table],
+    draw: Callable[[Tables, FigureSpec], Figure],
+) -> None:
+    """Read the command line and the tables, draw, and write the three files.
+
+    `columns` names the tables and the columns needed of each; `draw` draws just what `select`
+    picks.
+
+    Raises:
+        UserError: a table is missing, damaged or empty, or the spec is not valid.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {stage}")
+    parser.add_argument("--spec", required=True, help="JSON of a FigureSpec, or its file")
+    parser.add_argument("--tables", required=True, type=Path, help="folder of the tables")
+    parser.add_argument("--output", required=True, type=Path, help="path without its suffix")
+    arguments = parser.parse_args()
+    spec = FigureSpec.read(arguments.spec)
+    tables = load_tables(arguments.tables, columns)
+    origin = provenance(stage, spec.document())
+    save_figure(arguments.output, draw(tables, spec), select(tables, spec), origin)
+
+
+def load_tables(folder: Path, columns: Columns) -> dict[str, pa.Table]:
+    """Read `{name}.parquet` of `folder` for every name in `columns`.
+
+    Raises:
+        UserError: one is missing or damaged, lacks a column or has no rows.
+    """
+    tables = {}
+    for name, needed in columns.items():
+        path = folder / f"{name}.parquet"
+        tables[name] = read_table(path, set(needed))
+        if not tables[name].num_rows:
+            raise UserError(f"{path}: has no rows; there is nothing to draw")
+    return tables
+
+
+def save_figure(output: Path, figure: Figure, data: pa.Table, origin: dict[str, Any]) -> None:
+    """Write `output`.png, .pdf and .parquet (the data as drawn): all three, or none on an error."""
+    paths = {end: output.with_name(f"{output.name}.{end}") for end in (*_FORMATS, "parquet")}
+    with ExitStack() as stack, use_style():
+        temporary = {end: stack.enter_context(atomic_path(path)) for end, path in paths.items()}
+        for end, metadata in _FORMATS.items():
+            figure.savefig(temporary[end], format=end, metadata=metadata)
+        write_table(temporary["parquet"], data, origin)

@@ -1,0 +1,278 @@
+"""From a study to its jobs: which artifacts there are, and what each of them depends on.
+
+The workflow asks this module for targets and, job by job, for the spec; it decides nothing itself.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from essential_sparsity import paths
+from essential_sparsity.catalog import Catalog, ModelEntry, TaskEntry
+from essential_sparsity.checkpoints.spec import FolderSource
+from essential_sparsity.errors import UserError
+from essential_sparsity.figures.kinds import FIGURE_KINDS, FigureKind
+from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.masks.spec import DENSE, MaskSpec
+from essential_sparsity.runs.spec import RecipeSpec, RunSpec
+from essential_sparsity.spec import Spec
+from essential_sparsity.statistics.spec import DropSpec, PlacementSpec
+from essential_sparsity.study import Experiment, Study
+from essential_sparsity.tasks.spec import LocalFiles
+from essential_sparsity.validation import unknown
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's identity, as its path states it."""
+
+    model: str
+    task: str
+    recipe: str
+    mask: str
+    seed: int
+
+    def path(self, pattern: str) -> str:
+        """Return `pattern` (of `paths`) filled in."""
+        return pattern.format(**self.__dict__)
+
+
+class Plan:
+    """A study's jobs. Everything is looked up by the names that stand in paths."""
+
+    def __init__(self, study: Study, root: Path, where: str, sources: Path) -> None:
+        """Resolve every name of the study.
+
+        Args:
+            study: the validated study.
+            root: the repository's root, to which catalog folders are relative.
+            where: the study's file, for errors.
+            sources: the root as seen from the results folder. Paths of local models and data go
+                through it, so that a project that moves as a whole is still the same.
+
+        Raises:
+            UserError: a model, task or recipe is unknown, or a control has no model here.
+        """
+        self.study = study
+        self._sources = sources
+        self._where = where
+        self._catalog = Catalog(root / "catalog", *(root / f for f in study.catalogs))
+        self._models: dict[str, ModelEntry] = {}
+        self._tasks: dict[str, TaskEntry] = {}
+        self._recipes: dict[tuple[str, str], RecipeSpec] = {}
+        self._masks: dict[str, MaskSpec] = {DENSE.name: DENSE}
+        for index, experiment in enumerate(study.experiments):
+            self._resolve(experiment, f"experiments[{index}]")
+
+    def _resolve(self, experiment: Experiment, key: str) -> None:
+        for field in ("models", "controls"):
+            for position, name in enumerate(getattr(experiment, field)):
+                self._resolve_model(name, f"{self._where}: {key}.{field}[{position}]")
+        for position, name in enumerate(experiment.controls):
+            base = self._models[name].base
+            if base not in experiment.models:
+                raise UserError(
+                    f"{self._where}: {key}.controls[{position}]: '{name}' is no random start of "
+                    f"one of this experiment's models ({', '.join(experiment.models)})"
+                )
+        for position, name in enumerate(experiment.tasks):
+            entry = self._catalog.task(name, f"{self._where}: {key}.tasks[{position}]")
+            self._tasks[name] = entry
+            if experiment.recipe not in entry.recipes:
+                raise UserError(
+                    unknown(
+                        self._where,
+                        f"{key}.recipe",
+                        experiment.recipe,
+                        entry.recipes,
+                        f"recipe of task '{name}':",
+                    )
+                )
+            recipe = experiment.override(entry.recipes[experiment.recipe])
+            self._recipes[name, _recipe_id(experiment, recipe)] = recipe
+        for grid in experiment.masks:
+            self._masks |= {mask.name: mask for mask in grid.masks()}
+
+    def _resolve_model(self, name: str, where: str, seen: tuple[str, ...] = ()) -> None:
+        if name in seen:
+            raise UserError(f"{where}: '{name}' is built on itself")
+        self._models[name] = entry = self._catalog.model(name, where)
+        for other in (entry.base, entry.tokenizer):
+            if other is not None:
+                self._resolve_model(other, where, (*seen, name))
+
+    # What there is to make.
+
+    def runs(self, experiment: Experiment) -> list[Run]:
+        """Return an experiment's runs, controls last; empty if its figure reads masks alone."""
+        if FIGURE_KINDS[experiment.figure].reads != "runs":
+            return []
+        rows = [
+            *((model, mask) for model in experiment.models for mask in run_masks(experiment)),
+            *((control, DENSE) for control in experiment.controls),
+        ]
+        return [
+            Run(model, task, self._recipe_of(experiment, task), mask.name, seed)
+            for seed in experiment.seeds
+            for task in experiment.tasks
+            for model, mask in rows
+        ]
+
+    @cached_property
+    def all_runs(self) -> list[Run]:
+        """Every run of the study, once."""
+        return _unique(run for e in self.study.experiments for run in self.runs(e))
+
+    def masks(self, experiment: Experiment) -> list[tuple[str, MaskSpec]]:
+        """Return the (model, mask) pairs that an experiment's figure needs."""
+        if FIGURE_KINDS[experiment.figure].reads == "runs":
+            return _unique((run.model, self._masks[run.mask]) for run in self.runs(experiment))
+        return [(model, mask) for model in experiment.models for mask in figure_masks(experiment)]
+
+    def mask_targets(self) -> list[str]:
+        """Return the paths of every mask of the study."""
+        pairs = _unique(pair for e in self.study.experiments for pair in self.masks(e))
+        return [paths.MASK.format(model=model, mask=mask.name) for model, mask in pairs]
+
+    def table_inputs(self, experiment: Experiment) -> list[str]:
+        """Return the artifacts that an experiment's tables are computed from."""
+        runs = self.runs(experiment)
+        if runs:
+            return [run.path(pattern) for run in runs for pattern in _RUN_FILES]
+        return [
+            path.format(model=model, mask=mask.name)
+            for model, mask in self.masks(experiment)
+            for path in (paths.MASK_MANIFEST, paths.CHECKPOINT_MANIFEST)
+        ]
+
+    def tables(self, experiment: Experiment) -> list[str]:
+        """Return the paths of an experiment's tables."""
+        return [
+            paths.TABLE.format(study=self.study.study, experiment=experiment.name, table=table)
+            for table in FIGURE_KINDS[experiment.figure].tables
+        ]
+
+    def figures(self, experiment: Experiment) -> list[str]:
+        """Return the paths of an experiment's figure, as picture, as print, as data."""
+        return [
+            paths.FIGURE.format(study=self.study.study, experiment=experiment.name, format=format)
+            for format in ("png", "pdf", "parquet")
+        ]
+
+    # What each job depends on, by the wildcards of its path.
+
+    def checkpoint_spec(self, model: str) -> Spec:
+        """Return a checkpoint's spec."""
+        return self._lookup(self._models, model, "model").checkpoint_spec().below(self._sources)
+
+    def base(self, model: str) -> str | None:
+        """Return the model of which this one is a random start, if it is one."""
+        return self._lookup(self._models, model, "model").base
+
+    def checkpoint_files(self, model: str) -> list[str]:
+        """Return what a checkpoint is made from on this machine: a base, or a folder's files."""
+        base = self.base(model)
+        manifest = [paths.CHECKPOINT_MANIFEST.format(model=base)] if base else []
+        entry = self._lookup(self._models, model, "model")
+        return manifest + [
+            str(file)
+            for source in entry.checkpoint_spec().below(self._sources).sources
+            if isinstance(source, FolderSource)
+            for file in sorted(Path(source.path).glob("*"))
+            if file.is_file()
+        ]
+
+    def task_spec(self, task: str, preprocessor: str) -> Spec:
+        """Return the spec of a task's data."""
+        _, _, max_length = preprocessor.rpartition("-")
+        entry = self._lookup(self._tasks, task, "task")
+        return entry.data_spec(int(max_length)).below(self._sources)
+
+    def task_files(self, task: str) -> list[str]:
+        """Return the files of this machine that hold a task's examples, if it has such."""
+        data = self._lookup(self._tasks, task, "task").data_spec(4).below(self._sources).data
+        return [data.train, data.evaluation] if isinstance(data, LocalFiles) else []
+
+    def preprocessor(self, model: str, task: str, recipe: str) -> str:
+        """Return whose tokenizer and what maximum length a run's data have, as in the path."""
+        entry = self._lookup(self._models, model, "model")
+        max_length = self._recipe(task, recipe).max_length
+        return f"{entry.tokenizer or entry.base or model}-{max_length}"
+
+    def mask_spec(self, mask: str) -> Spec:
+        """Return a mask's spec."""
+        return self._lookup(self._masks, mask, "mask")
+
+    def run_spec(self, task: str, recipe: str, seed: int) -> Spec:
+        """Return a run's spec."""
+        entry = self._lookup(self._tasks, task, "task")
+        return RunSpec(recipe=self._recipe(task, recipe), metric=entry.metric, seed=seed)
+
+    def table_spec(self, experiment: Experiment) -> Spec:
+        """Return the spec of an experiment's tables."""
+        if FIGURE_KINDS[experiment.figure].reads == "masks":
+            return PlacementSpec(models=experiment.models, masks=tuple(figure_masks(experiment)))
+        return DropSpec(
+            models=experiment.models,
+            controls={name: self._models[name].base or "" for name in experiment.controls},
+            tasks={task: self._recipe_of(experiment, task) for task in experiment.tasks},
+            masks=tuple(run_masks(experiment)),
+            seeds=experiment.seeds,
+            statistics=self.study.statistics,
+        )
+
+    def figure_spec(self, experiment: Experiment) -> Spec:
+        """Return the spec of an experiment's figure: the words on it."""
+        names = (*experiment.models, *experiment.controls)
+        return FigureSpec(
+            models={name: self._models[name].label for name in names},
+            tasks={name: self._tasks[name].label for name in experiment.tasks},
+            epsilon=self.study.statistics.epsilon,
+        )
+
+    def experiment(self, name: str) -> Experiment:
+        """Return an experiment by its name."""
+        return self._lookup({e.name: e for e in self.study.experiments}, name, "experiment")
+
+    def experiments_of(self, kind: FigureKind) -> list[Experiment]:
+        """Return the experiments that are drawn as `kind`."""
+        return [e for e in self.study.experiments if e.figure == kind.name]
+
+    def _recipe_of(self, experiment: Experiment, task: str) -> str:
+        entry = self._tasks[task].recipes[experiment.recipe]
+        return _recipe_id(experiment, experiment.override(entry))
+
+    def _recipe(self, task: str, recipe: str) -> RecipeSpec:
+        known = {name: spec for (of, name), spec in self._recipes.items() if of == task}
+        return self._lookup(known, recipe, f"recipe of task '{task}'")
+
+    def _lookup(self, known: dict[str, _T], name: str, what: str) -> _T:
+        if name not in known:
+            raise UserError(unknown(self._where, "target", name, known, what))
+        return known[name]
+
+
+_RUN_FILES = (paths.METRICS, paths.PREDICTIONS)
+
+
+def run_masks(experiment: Experiment) -> list[MaskSpec]:
+    """Return the masks whose runs an experiment needs: dense first, since drops refer to it."""
+    return _unique([DENSE, *(mask for grid in experiment.masks for mask in grid.masks())])
+
+
+def figure_masks(experiment: Experiment) -> list[MaskSpec]:
+    """Return the masks that a figure of masks shows."""
+    return _unique(mask for grid in experiment.masks for mask in grid.masks())
+
+
+def _recipe_id(experiment: Experiment, recipe: RecipeSpec) -> str:
+    """Return the recipe's identity in paths: its name, and a digest of what it says."""
+    return f"{experiment.recipe}-{recipe.digest()}"
+
+
+def _unique(items: Iterable[_T]) -> list[_T]:
+    return list(dict.fromkeys(items))

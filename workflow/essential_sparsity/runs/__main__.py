@@ -1,0 +1,62 @@
+"""Fine-tunes one masked checkpoint on one task: `python -m essential_sparsity.runs --help`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+
+from essential_sparsity.checkpoints.manifest import load_manifest
+from essential_sparsity.errors import run_stage
+from essential_sparsity.files import sha256_of
+from essential_sparsity.masks.mask import Mask
+from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.spec import canonical_json
+from essential_sparsity.tables import provenance, write_table
+from essential_sparsity.tasks.manifest import MANIFEST, load_task
+
+
+def main() -> None:
+    """Read the arguments and the three inputs, fine-tune, write metrics and predictions."""
+    parser = argparse.ArgumentParser(prog="python -m essential_sparsity.runs", description=__doc__)
+    parser.add_argument("--spec", required=True, help="the run's spec: JSON, or a file of it")
+    parser.add_argument("--checkpoint", required=True, type=Path, help="a checkpoint's folder")
+    parser.add_argument("--task", required=True, type=Path, help="a task's folder")
+    parser.add_argument("--mask", required=True, type=Path, help="a mask of the checkpoint")
+    parser.add_argument("--output", required=True, type=Path, help="the folder to write to")
+    arguments = parser.parse_args()
+    spec = RunSpec.read(arguments.spec)
+    manifest = load_manifest(arguments.checkpoint)
+    task = load_task(arguments.task)
+    mask = Mask.load(arguments.mask)
+
+    # torch and transformers take seconds to import: not before the inputs are known to be good.
+    from essential_sparsity.runs.fine_tuning import fine_tune
+    from essential_sparsity.runs.resume import RestartPoint
+
+    origin = provenance("essential_sparsity.runs", spec.document())
+    inputs = {
+        "checkpoint": manifest.sha256,
+        "mask": sha256_of(arguments.mask),
+        "task": sha256_of(arguments.task / MANIFEST),
+    }
+    restart = RestartPoint(arguments.output / ".restart", canonical_json({**origin, **inputs}))
+    title = "/".join(arguments.output.parts[-5:])
+    outcome = fine_tune(arguments.checkpoint, manifest, task, mask, spec, restart, title)
+
+    origin = {**provenance("essential_sparsity.runs", spec.document()), "inputs": inputs}
+    names = dict(
+        zip(("model", "task", "recipe", "mask"), arguments.output.parts[-5:], strict=False)
+    )
+    metrics = outcome.metrics
+    for position, (column, value) in enumerate({**names, "seed": spec.seed}.items()):
+        metrics = metrics.add_column(position, column, pa.array([value] * metrics.num_rows))
+    write_table(arguments.output / "predictions.parquet", outcome.predictions, origin)
+    write_table(arguments.output / "metrics.parquet", metrics, origin)
+    restart.clear()
+    last = metrics.slice(metrics.num_rows - 1).to_pylist()[0]
+    print(f"{title}: score {last['score']:.2f} % after {last['seconds']:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_stage(main)

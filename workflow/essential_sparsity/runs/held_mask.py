@@ -1,0 +1,77 @@
+"""Holds a mask while a model trains: removed weights are zero and stay exactly zero.
+
+Only the gradient has to be masked. A weight that starts at 0 and whose gradient is always 0 has
+Adam moments of 0 and an update of 0; decoupled weight decay multiplies 0. So the optimiser runs
+unchanged and pays nothing, and gradient clipping sees the sparse network's norm.
+"""
+
+from collections.abc import Callable, Iterable
+
+import torch
+
+from essential_sparsity.checkpoints.manifest import Matrix
+from essential_sparsity.masks.mask import Mask
+from essential_sparsity.runs.divergence import diverged
+
+
+class MaskBrokenError(RuntimeError):
+    """A removed weight, its gradient or its Adam moment is not exactly zero: a defect."""
+
+
+class HeldMask:
+    """The mask of a model in training."""
+
+    def __init__(self, mask: Mask, parameters: Iterable[tuple[Matrix, torch.nn.Parameter]]) -> None:
+        """Zero the removed weights and mask every gradient from now on."""
+        self._held: list[tuple[str, torch.nn.Parameter, torch.Tensor]] = []
+        for matrix, parameter in parameters:
+            keep = torch.from_numpy(mask.keep(matrix.name)).to(parameter.device)
+            if bool(keep.all()):
+                continue
+            removed = ~keep
+            with torch.no_grad():
+                parameter.masked_fill_(removed, 0.0)
+            hook = self._gradient_hook(len(self._held))
+            parameter.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
+            self._held.append((matrix.name, parameter, removed))
+
+    def _gradient_hook(self, index: int) -> Callable[[torch.Tensor], None]:
+        def zero_removed(parameter: torch.Tensor) -> None:
+            # A fill, not a product: NaN · 0 is NaN.
+            name, held, removed = self._held[index]
+            if removed.device != held.device:
+                # Trainer moves the model after the mask was set.
+                removed = removed.to(held.device)
+                self._held[index] = (name, held, removed)
+            if parameter.grad is not None:
+                parameter.grad.masked_fill_(removed, 0.0)
+
+        return zero_removed
+
+    def check_weights(self) -> None:
+        """Raise `MaskBrokenError` unless every removed weight is exactly zero."""
+        for name, parameter, removed in self._held:
+            _check(f"weight of {name}", parameter.detach(), removed)
+
+    def check_gradients(self) -> None:
+        """Raise `MaskBrokenError` unless every removed weight's gradient is exactly zero."""
+        for name, parameter, removed in self._held:
+            if parameter.grad is not None:
+                _check(f"gradient of {name}", parameter.grad, removed)
+
+    def check_moments(self, optimizer: torch.optim.Optimizer) -> None:
+        """Raise `MaskBrokenError` unless every removed weight's Adam moments are exactly zero."""
+        for name, parameter, removed in self._held:
+            for key, value in optimizer.state.get(parameter, {}).items():
+                if isinstance(value, torch.Tensor) and value.shape == removed.shape:
+                    _check(f"{key} of {name}", value, removed)
+
+
+def _check(what: str, values: torch.Tensor, removed: torch.Tensor) -> None:
+    entries = values[removed.to(values.device)]
+    broken = int(torch.count_nonzero(entries))
+    if broken:
+        # Clipping multiplies every gradient by the norm's factor, and 0 · NaN is NaN.
+        if not bool(torch.isfinite(entries).all()):
+            raise diverged(f"{what} is not finite")
+        raise MaskBrokenError(f"{what}: {broken} removed entries are not zero")

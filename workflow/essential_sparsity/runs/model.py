@@ -1,0 +1,76 @@
+"""The model of a run: the checkpoint's weights, proven to be there, under a freshly drawn head."""
+
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForSequenceClassification, PreTrainedModel, set_seed
+
+from essential_sparsity.checkpoints.manifest import Manifest, Matrix
+from essential_sparsity.checkpoints.scopes import find_scope
+from essential_sparsity.checkpoints.tensors import read_tensor
+from essential_sparsity.errors import UserError
+
+
+def load_classifier(
+    folder: Path, manifest: Manifest, labels: tuple[str, ...], seed: int
+) -> PreTrainedModel:
+    """Return the checkpoint with a classification head drawn from `seed`, in fp32.
+
+    The head depends on the seed alone, not on the mask, which is applied later: that pairs runs
+    across sparsities.
+
+    Raises:
+        UserError: the loaded weights are not those of the checkpoint's files.
+    """
+    set_seed(seed)
+    model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+        folder,
+        num_labels=len(labels),
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
+        dtype=torch.float32,
+        local_files_only=True,
+        trust_remote_code=False,
+        ignore_mismatched_sizes=True,
+    )
+    for matrix, parameter in match_parameters(model, manifest):
+        stored = torch.tensor(read_tensor(folder, matrix).values())
+        if not torch.equal(stored, parameter.detach()):
+            raise UserError(
+                f"{folder}: {matrix.name}: the weights that transformers loaded are not those of "
+                f"{matrix.file}; the architecture's names in the scope registry need a look"
+            )
+    return model
+
+
+def match_parameters(
+    model: PreTrainedModel, manifest: Manifest
+) -> list[tuple[Matrix, torch.nn.Parameter]]:
+    """Return the checkpoint's prunable matrices with the model's parameters that hold them.
+
+    Names differ between a checkpoint and a model that wraps it (prefixes, renamed modules); layer
+    and module do not.
+
+    Raises:
+        UserError: a matrix has no parameter of its shape, or the model has others.
+    """
+    scope = find_scope(manifest.architecture, "the model")
+    parameters = dict(model.named_parameters())
+    found = {
+        (place.layer, place.module): parameters[name]
+        for name, place in scope.find(parameters, f"{type(model).__name__}")
+    }
+    wanted = {(matrix.layer, matrix.module): matrix for matrix in manifest.matrices}
+    if set(found) != set(wanted):
+        layer, module = sorted(set(found) ^ set(wanted))[0]
+        raise UserError(
+            f"{type(model).__name__}: layer {layer}, {module}: prunable in the checkpoint or in "
+            "the model, not in both"
+        )
+    for place, matrix in wanted.items():
+        if tuple(found[place].shape) != tuple(matrix.shape):
+            raise UserError(
+                f"{matrix.name}: shape {list(matrix.shape)} in the checkpoint, "
+                f"{list(found[place].shape)} in the model"
+            )
+    return [(matrix, found[place]) for place, matrix in wanted.items()]

@@ -1,0 +1,126 @@
+"""The study in a few lines of plain text: essential sparsities, and where the figures are."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from essential_sparsity.errors import run_stage
+from essential_sparsity.files import write_text
+from essential_sparsity.tables import read_table
+
+WIDTH = 100
+
+_SIGNS = {"": "", "above": "> ", "below": "< "}
+_UNRESOLVED = "*"
+_COLUMNS = {
+    *("model", "task", "criterion", "scope", "epsilon", "confidence", "seeds", "resolution"),
+    *("dense_score", "dense_low", "dense_high", "resolved"),
+    *("estimate", "low", "high"),
+    *("estimate_censored", "low_censored", "high_censored"),
+}
+
+
+def summarize(tables: Sequence[Path], figures: Sequence[str], root: str = "") -> str:
+    """Return the summary's text, lines of at most `WIDTH` characters but for longer paths.
+
+    Args:
+        tables: folders of experiments; those without `essential.parquet` are passed over.
+        figures: the figures' paths.
+        root: put before every figure's path.
+
+    Raises:
+        UserError: a table is damaged.
+    """
+    sections = []
+    for folder in tables:
+        path = folder / "essential.parquet"
+        if path.exists() and (curves := read_table(path, _COLUMNS).to_pylist()):
+            sections.append(_section(folder.name, curves))
+    if figures:
+        sections.append("\n".join(["Figures", *(root + figure for figure in figures)]))
+    return "\n\n".join(sections) + "\n"
+
+
+def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
+    epsilon, level = curves[0]["epsilon"], curves[0]["confidence"]
+    title = (
+        f": essential sparsity, the largest that costs at most {epsilon:g} "
+        f"point{'' if epsilon == 1 else 's'} [{100 * level:g} % interval]"
+    )
+    lines = [_cut(experiment, WIDTH - len(title)) + title]
+    head = ["model", "task", "mask", "dense score", "essential sparsity", "seeds"]
+    rows = [
+        [
+            curve["model"],
+            curve["task"],
+            f"{curve['criterion']} {curve['scope']}",
+            _format_dense(curve),
+            format_essential(curve) + ("" if curve["resolved"] else f" {_UNRESOLVED}"),
+            str(curve["seeds"]),
+        ]
+        for curve in curves
+    ]
+    if len({row[2] for row in rows}) == 1:
+        for row in (head, *rows):
+            del row[2]
+    lines += _align([head, *rows])
+    if wide := [curve["resolution"] for curve in curves if not curve["resolved"]]:
+        lines.append(
+            f"{_UNRESOLVED} noise of up to ± {max(wide):.1f} points hides a drop of {epsilon:g}: "
+            "it takes more seeds or a larger evaluation set"
+        )
+    return "\n".join(lines)
+
+
+def _format_dense(curve: dict[str, Any]) -> str:
+    half = (curve["dense_high"] - curve["dense_low"]) / 2
+    return f"{curve['dense_score']:.1f} ± {half:.1f} %"
+
+
+def format_essential(curve: dict[str, Any]) -> str:
+    """Return a row of `essential` as `52 % [44, 61]`; beyond the grid's ends `> 90 % [85, > 90]`.
+
+    The interval is left out where it lies beyond the end as a whole, as the estimate then does.
+    """
+    estimate, low, high = (
+        f"{_SIGNS[curve[f'{name}_censored']]}{100 * curve[name]:.3g}"
+        for name in ("estimate", "low", "high")
+    )
+    if curve["estimate_censored"] and low == high == estimate:
+        return f"{estimate} %"
+    return f"{estimate} % [{low}, {high}]"
+
+
+def _align(rows: list[list[str]]) -> list[str]:
+    """Return the rows with columns of equal width; names are cut where the lines grow too long."""
+    gaps = 3 * (len(rows[0]) - 1)
+    fixed = sum(max(map(len, column)) for column in list(zip(*rows, strict=True))[2:])
+    room = (WIDTH - gaps - fixed) // 2
+    rows = [[*(_cut(cell, room) for cell in row[:2]), *row[2:]] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def main() -> None:
+    """Run the stage from the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m essential_sparsity.statistics.summary", description=__doc__
+    )
+    parser.add_argument("--tables", required=True, type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--figures", nargs="*", default=[], metavar="FILE")
+    parser.add_argument("--root", default="", help="put before every figure's path")
+    parser.add_argument("--output", required=True, type=Path)
+    arguments = parser.parse_args()
+    write_text(arguments.output, summarize(arguments.tables, arguments.figures, arguments.root))
+
+
+if __name__ == "__main__":
+    run_stage(main)

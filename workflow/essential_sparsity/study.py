@@ -1,0 +1,122 @@
+"""The study file: experiments as data. This typed model is the one source of defaults and docs."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.masks.spec import DENSE, MaskSpec, PruningCriterion, Scope
+from essential_sparsity.runs.spec import RecipeSpec
+from essential_sparsity.spec import Name, Sparsity, Spec
+from essential_sparsity.statistics.spec import StatisticsSpec
+from essential_sparsity.validation import explain
+
+FigureName = Literal["drop", "placement"]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class MaskGrid(Spec):
+    """One criterion over a grid of sparsities."""
+
+    criterion: PruningCriterion = Field(
+        default="magnitude", description="which weights are removed"
+    )
+    scope: Scope = Field(default="global", description="over what the criterion ranks weights")
+    sparsities: tuple[Sparsity, ...] = Field(
+        min_length=1, description="shares of the prunable weights to remove, in [0, 1)"
+    )
+
+    def masks(self) -> list[MaskSpec]:
+        """Return the grid's masks by ascending sparsity; sparsity 0 is the dense mask."""
+        return [
+            MaskSpec(criterion=self.criterion, scope=self.scope, sparsity=sparsity)
+            if sparsity > 0
+            else DENSE
+            for sparsity in sorted(self.sparsities)
+        ]
+
+    @model_validator(mode="after")
+    def _no_repeats(self) -> "MaskGrid":
+        if len(set(self.sparsities)) < len(self.sparsities):
+            raise ValueError(f"a sparsity occurs twice in {list(self.sparsities)}")
+        return self
+
+
+_REQUIRED = {name: 1 for name, field in RecipeSpec.model_fields.items() if field.is_required()}
+
+
+def _check_overrides(value: dict[str, object]) -> dict[str, object]:
+    try:
+        RecipeSpec.model_validate({**_REQUIRED, **value})
+    except ValidationError as error:
+        raise ValueError(explain(error, RecipeSpec, "of the recipe")) from None
+    return value
+
+
+class Experiment(Spec):
+    """What is run, and the figure that shows it."""
+
+    name: Name = Field(description="names the experiment's tables and figure")
+    figure: FigureName = Field(description="the kind of figure")
+    models: tuple[Name, ...] = Field(min_length=1, description="models of the catalog")
+    controls: tuple[Name, ...] = Field(
+        default=(), description="random starts of the catalog, run dense beside their models"
+    )
+    tasks: tuple[Name, ...] = Field(default=(), description="tasks of the catalog")
+    recipe: Name = Field(default="paper", description="which of each task's recipes")
+    overrides: Annotated[dict[str, Any], AfterValidator(_check_overrides)] = Field(
+        default={}, description="keys of a [recipe](#recipespec), changed for all of the tasks"
+    )
+    masks: tuple[MaskGrid, ...] = Field(min_length=1, description="which masks")
+    seeds: tuple[Seed, ...] = Field(default=(1,), min_length=1, description="one run each")
+
+    def override(self, recipe: RecipeSpec) -> RecipeSpec:
+        """Return a task's recipe as this experiment changes it."""
+        return RecipeSpec.model_validate({**recipe.document(), **self.overrides})
+
+    @model_validator(mode="after")
+    def _has_what_its_figure_reads(self) -> "Experiment":
+        for key in ("models", "controls", "tasks", "seeds"):
+            values = getattr(self, key)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{key}: a value occurs twice in {list(values)}")
+        if FIGURE_KINDS[self.figure].reads == "runs":
+            if not self.tasks:
+                raise ValueError(f"figure '{self.figure}' needs tasks: at least one")
+            if all(mask == DENSE for grid in self.masks for mask in grid.masks()):
+                raise ValueError(f"figure '{self.figure}' needs a sparsity above 0: at least one")
+        elif self.tasks or self.controls:
+            raise ValueError(f"figure '{self.figure}' reads masks alone: no tasks, no controls")
+        return self
+
+
+class Study(Spec):
+    """A study: a name, and experiments."""
+
+    study: Name = Field(description="names the folder of the results")
+    catalogs: tuple[str, ...] = Field(
+        default=(), description="further catalog folders, relative to the repository's root"
+    )
+    experiments: tuple[Experiment, ...] = Field(min_length=1)
+    statistics: StatisticsSpec = Field(
+        default=StatisticsSpec(), description="intervals and the essential sparsity"
+    )
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Study":
+        names = [experiment.name for experiment in self.experiments]
+        if len(set(names)) < len(names):
+            raise ValueError(f"experiments: a name occurs twice in {names}")
+        return self
+
+
+def load_study(path: Path) -> Study:
+    """Read and validate a study file.
+
+    Raises:
+        UserError: with file, key, value and what is allowed.
+    """
+    from essential_sparsity.catalog import read_yaml
+
+    return Study.check(read_yaml(path), str(path))

@@ -1,0 +1,157 @@
+"""The documentation corpus: passages of what every Python installation says about itself."""
+
+import ast
+import hashlib
+import platform
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from essential_sparsity.errors import UserError
+from essential_sparsity.tasks.areas import AREAS, HELD_OUT, NOT_REFERENCE, REFERENCE, TOPICS_FILE
+from essential_sparsity.tasks.passages import normalised, passages_of
+
+_DOCUMENTED = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One passage: the `index`-th of the docstring of `section` in `document`."""
+
+    document: str
+    section: str
+    index: int
+    area: str
+    text: str
+
+    @property
+    def id(self) -> str:
+        """A stable name, such as `asyncio.events/BaseEventLoop.run_forever/2`."""
+        return "/".join(part for part in (self.document, self.section, str(self.index)) if part)
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the document is kept for evaluation."""
+        return self.document in HELD_OUT
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All passages in reading order, no two of them with the same words."""
+
+    passages: tuple[Passage, ...]
+
+    def origin(self) -> dict[str, object]:
+        """Return what identifies the corpus: its hash, size, and the Python that it comes from."""
+        digest = hashlib.sha256()
+        for passage in self.passages:
+            digest.update(f"{passage.id}\t{passage.text}\n".encode())
+        return {
+            "sha256": digest.hexdigest(),
+            "python": platform.python_version(),
+            "passages": len(self.passages),
+            "documents": len({passage.document for passage in self.passages}),
+        }
+
+
+def read_corpus(library: Path | None = None) -> Corpus:
+    """Read the corpus from the standard library's sources; nothing is imported or executed.
+
+    Args:
+        library: the folder of the standard library; by default the running Python's.
+
+    Raises:
+        UserError: a module's source is missing or cannot be read.
+    """
+    library = library or Path(sysconfig.get_path("stdlib"))
+    passages: list[Passage] = []
+    seen: set[str] = set()
+    for area, document, section, text in _texts(library):
+        for index, passage in enumerate(passages_of(text)):
+            words = normalised(passage)
+            if words not in seen:
+                seen.add(words)
+                passages.append(Passage(document, section, index, area, passage))
+    return Corpus(tuple(passages))
+
+
+def _texts(library: Path) -> Iterator[tuple[str, str, str, str]]:
+    """Yield area, document, section and text of everything that the corpus covers."""
+    for area, names in AREAS.items():
+        for name in names:
+            for file in _sources(library, name):
+                document = _module_name(library, file)
+                for section, text in _docstrings(_parse(file)):
+                    yield area, document, section, text
+    pages = _reference(library / TOPICS_FILE)
+    for page, text in sorted(pages.items()):
+        if page in NOT_REFERENCE:
+            continue
+        yield REFERENCE, f"{REFERENCE}.{page}", "", text
+
+
+def _sources(library: Path, name: str) -> list[Path]:
+    """Return the source files of a module, or of a package with all that is below it, sorted."""
+    package = library.joinpath(*name.split("."))
+    single = package.with_suffix(".py")
+    if single.is_file():
+        return [single]
+    files = sorted(
+        file
+        for file in package.rglob("*.py")
+        if not {"test", "tests", "__main__.py"} & set(file.relative_to(library).parts)
+    )
+    if not files:
+        raise _stripped(single)
+    return files
+
+
+def _stripped(file: Path) -> UserError:
+    return UserError(
+        f"{file}: no such file: this Python installation lacks sources of its standard library,"
+        " whose documentation the task's data are made of; use a complete one (python.org, conda,"
+        " a distribution's full python3 package), or take a task whose data come from the hub"
+    )
+
+
+def _module_name(library: Path, file: Path) -> str:
+    parts = file.relative_to(library).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _parse(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes(), filename=str(file))
+    except FileNotFoundError:
+        raise _stripped(file) from None
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"{file}: not a Python source that can be read: {error}") from None
+
+
+def _docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield (qualified name, docstring) in source order; of two definitions of a name, the first."""
+    seen: set[str] = set()
+
+    def visit(node: ast.AST, name: str) -> Iterator[tuple[str, str]]:
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text and name not in seen:
+                seen.add(name)
+                yield name, text
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, _DOCUMENTED):
+                yield from visit(child, f"{name}.{child.name}".lstrip("."))
+            elif isinstance(child, ast.stmt | ast.excepthandler):
+                yield from visit(child, name)
+
+    yield from visit(tree, "")
+
+
+def _reference(file: Path) -> dict[str, str]:
+    """Return the pages of the language reference, by name, from the literal assigned to `topics`."""
+    for node in _parse(file).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            pages = ast.literal_eval(node.value)
+            return {str(page): str(text) for page, text in pages.items()}
+    raise UserError(f"{file}: holds no table of the language reference's pages")

@@ -1,0 +1,63 @@
+"""Texts become tokens, with the tokenizer that came with the checkpoint."""
+
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from essential_sparsity.errors import UserError, one_line
+from essential_sparsity.tasks.manifest import tokenizer_digest
+
+# transformers gives this length to tokenizers that state no limit of their own.
+_NO_LIMIT = 1_000_000
+
+
+class Tokenizer:
+    """A checkpoint's tokenizer for one maximum length: cuts what is longer, pads nothing."""
+
+    def __init__(self, checkpoint: Path, max_length: int) -> None:
+        """Load from files only; no code that a checkpoint may carry is run.
+
+        Raises:
+            UserError: the folder has no tokenizer, or one that cannot be loaded, that takes fewer
+                than `max_length` tokens, or that has no token to pad with.
+        """
+        self.sha256 = tokenizer_digest(checkpoint)
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(
+                checkpoint, local_files_only=True, trust_remote_code=False
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{checkpoint}: its tokenizer cannot be loaded: {one_line(error)[:200]}"
+            ) from None
+        limit = self._tokenizer.model_max_length
+        if limit < _NO_LIMIT and max_length > limit:
+            raise UserError(
+                f"max_length: {max_length} is more than the {limit} tokens that the tokenizer of"
+                f" {checkpoint} allows"
+            )
+        self._max_length = max_length
+        # Padding is never attended to, so that any token serves a tokenizer that has none for it.
+        candidates = (self._tokenizer.pad_token_id, self._tokenizer.eos_token_id)
+        pad = next((token for token in candidates if token is not None), None)
+        if pad is None:
+            raise UserError(f"{checkpoint}: its tokenizer has neither a padding nor an end token")
+        self.pad_token_id = int(pad)
+
+    def encode(self, texts: tuple[list[str], ...]) -> dict[str, list[list[int]]]:
+        """Return `input_ids`, and `token_type_ids` if this tokenizer has them, a list an example.
+
+        Args:
+            texts: one list of texts, or two of equal length for pairs; of a pair the longer text is
+                cut first.
+        """
+        # Said outright, because a tokenizer's file may carry settings of its own for both.
+        arguments: dict[str, Any] = {
+            "padding": False,
+            "truncation": "longest_first",
+            "max_length": self._max_length,
+            "return_attention_mask": False,
+        }
+        encoded = self._tokenizer(*texts, **arguments)
+        return {name: encoded[name] for name in ("input_ids", "token_type_ids") if name in encoded}
