@@ -29,10 +29,12 @@ $(VENV)/installed: requirements.lock pyproject.toml
 
 .PHONY: study
 study: setup ## run the study and print its table
+	@$(BIN)/python -m essential_sparsity.study $(STUDY)
 	$(SNAKEMAKE) study --configfile $(STUDY) $(ARGS)
 
 .PHONY: figures
 figures: setup ## redraw the study's figures from cached tables: no network, no training
+	@$(BIN)/python -m essential_sparsity.study $(STUDY)
 	$(SNAKEMAKE) figures --profile profiles/figures --configfile $(STUDY) --forcerun figures $(ARGS)
 
 .PHONY: test

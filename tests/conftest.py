@@ -7,7 +7,6 @@ import pytest
 
 from project import Project
 
-
 # Tiny models gain nothing from threads, and lose much where cores are shared.
 os.environ["OMP_NUM_THREADS"] = "1"
 

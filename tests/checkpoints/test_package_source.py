@@ -57,6 +57,7 @@ def test_the_folder_is_unpacked_and_nothing_imported(
         "carrier/__init__.py": code,
         "carrier/model/__init__.py": code,
         "carrier/model/deeper/tokenizer.json": b"{}",
+        "carrier/other/model/merges.txt": b"",
         "carrier/model/../../../../escaped.json": b"{}",
         "../config.json": b"{}",
         "/tokenizer.json": b"{}",

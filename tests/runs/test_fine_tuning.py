@@ -130,7 +130,7 @@ def test_padding_is_masked_out() -> None:
 def test_divergence_is_one_clear_line(run) -> None:
     with pytest.raises(UserError, match="training diverged; a smaller learning_rate"):
         run(learning_rate=1e30)
-    with pytest.raises(UserError, match="title: loss nan at step .*: training diverged"):
+    with pytest.raises(UserError, match=r"title: loss nan at step .*: training diverged"):
         run(sparsity=0, learning_rate=1e30)
 
 

@@ -227,9 +227,9 @@ class Plan:
 
     def figure_spec(self, experiment: Experiment) -> Spec:
         """Return the spec of an experiment's figure: the words on it."""
-        names = (*experiment.models, *experiment.controls)
         return FigureSpec(
-            models={name: self._models[name].label for name in names},
+            # All of the study's, so that a model has one colour in all of its figures.
+            models={name: entry.label for name, entry in self._models.items()},
             tasks={name: self._tasks[name].label for name in experiment.tasks},
             epsilon=self.study.statistics.epsilon,
         )

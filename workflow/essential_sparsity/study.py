@@ -1,16 +1,19 @@
 """The study file: experiments as data. This typed model is the one source of defaults and docs."""
 
+import argparse
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from essential_sparsity.errors import run_stage
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.masks.spec import DENSE, MaskSpec, PruningCriterion, Scope
 from essential_sparsity.runs.spec import RecipeSpec
 from essential_sparsity.spec import Name, Sparsity, Spec
 from essential_sparsity.statistics.spec import StatisticsSpec
 from essential_sparsity.validation import explain
+from essential_sparsity.yaml_files import read_yaml
 
 FigureName = Literal["drop", "placement"]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -111,12 +114,13 @@ class Study(Spec):
         return self
 
 
-def load_study(path: Path) -> Study:
-    """Read and validate a study file.
+def main() -> None:
+    """Check study files: also what Snakemake's own reader lets pass, such as a key given twice."""
+    parser = argparse.ArgumentParser(prog="python -m essential_sparsity.study", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, help="study files")
+    for file in parser.parse_args().files:
+        Study.check(read_yaml(file), str(file))
 
-    Raises:
-        UserError: with file, key, value and what is allowed.
-    """
-    from essential_sparsity.catalog import read_yaml
 
-    return Study.check(read_yaml(path), str(path))
+if __name__ == "__main__":
+    run_stage(main)

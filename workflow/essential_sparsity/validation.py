@@ -24,21 +24,22 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
     """Return one line for the first finding of `error`, and how many more there are."""
     findings = error.errors(include_url=False)
     # Of a union's branches, pydantic reports each one's findings: the deepest is the branch meant.
-    finding = max(findings, key=lambda found: len(found["loc"])) if findings else None
-    if finding is None:
-        return f"{where}: not valid"
-    key = _key(finding["loc"])
+    # A misspelt key is missing as well: the misspelling says more.
+    finding = max(
+        findings, key=lambda found: (len(found["loc"]), found["type"] == "extra_forbidden")
+    )
+    where = ": ".join(filter(None, (where, _key(finding["loc"]))))
     kind = finding["type"]
     if kind == "extra_forbidden":
         fields = _fields_at(model, finding["loc"][:-1])
         name = finding["loc"][-1]
         allowed = ", ".join(fields) if fields else "none"
-        line = f"{where}: {key}: unknown key{near_miss(name, fields)} (allowed here: {allowed})"
+        line = f"{where}: unknown key{near_miss(name, fields)} (allowed here: {allowed})"
     elif kind == "missing":
-        line = f"{where}: {key}: this key is required"
+        line = f"{where}: this key is required"
     else:
         message = finding["msg"].removeprefix("Value error, ")
-        line = f"{where}: {key}: {message[:1].lower()}{message[1:]}"
+        line = f"{where}: {message[:1].lower()}{message[1:]}"
         value = repr(finding["input"])
         if len(value) <= 80 and value not in message:
             line += f", got {value}"
@@ -53,7 +54,7 @@ def _key(location: tuple[int | str, ...]) -> str:
     text = ""
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.lstrip(".") or "(the whole file)"
+    return text.lstrip(".")
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from essential_sparsity.errors import UserError
 from essential_sparsity.files import atomic_path, sha256_of, write_json
@@ -120,7 +120,8 @@ class Mask:
         """
         text = json.dumps(self.header.model_dump(mode="json"), separators=(",", ":"))
         with atomic_path(path) as temporary:
-            save_file(self.packed, temporary, metadata={_KEY: text})
+            # Not `save_file`, whose errors hide what the disk said.
+            temporary.write_bytes(save(self.packed, metadata={_KEY: text}))
         manifest = {
             "format_version": FORMAT_VERSION,
             "file": path.name,

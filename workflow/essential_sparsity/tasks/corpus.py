@@ -130,7 +130,7 @@ def _parse(file: Path) -> ast.Module:
 
 
 def _docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield (qualified name, docstring) in source order; of two definitions of a name, the first."""
+    """Yield (qualified name, docstring) in source order; the first of two definitions of a name."""
     seen: set[str] = set()
 
     def visit(node: ast.AST, name: str) -> Iterator[tuple[str, str]]:
@@ -149,9 +149,12 @@ def _docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def _reference(file: Path) -> dict[str, str]:
-    """Return the pages of the language reference, by name, from the literal assigned to `topics`."""
+    """Return the language reference's pages by name, from the literal assigned to `topics`."""
     for node in _parse(file).body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
-            pages = ast.literal_eval(node.value)
+            try:
+                pages = ast.literal_eval(node.value)
+            except ValueError:
+                continue
             return {str(page): str(text) for page, text in pages.items()}
     raise UserError(f"{file}: holds no table of the language reference's pages")

@@ -1,4 +1,4 @@
-"""A finished task-data folder: what `task.json` says about it, and the check that it still holds."""
+"""A finished task-data folder: what `task.json` says, and the check that it still holds."""
 
 import hashlib
 from dataclasses import dataclass

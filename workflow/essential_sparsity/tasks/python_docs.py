@@ -49,28 +49,22 @@ def topic_rows(passages: Sequence[Passage], split: str) -> list[Row]:
 
 
 def pair_rows(passages: Sequence[Passage], split: str) -> list[Row]:
-    """Does the second passage follow the first one, or does it come from elsewhere in the area?
+    """Does the second passage follow the first one in its document, or is it from elsewhere?
 
-    Half of the neighbours of each area stay together; the other half swap their second passages
-    among themselves. So every passage is once at most a first one and once at most a second one,
-    and neither part alone gives the label away.
+    Half of the neighbours stay together; the other half swap their second passages among
+    themselves. So no passage is a first or a second one more than once, and neither passage alone
+    gives the label away.
     """
-    rows: list[Row] = []
     neighbours = [(a, b) for a, b in pairwise(passages) if _follows(a, b)]
-    for area in TOPICS:
-        of_area = [pair for pair in neighbours if pair[0].area == area]
-        of_area = _shuffled(of_area, lambda pair: pair[0].id)
-        half = len(of_area) // 2
-        if half < 2:
-            continue
-        rows += [_pair(first, second, "next") for first, second in of_area[:half]]
-        # In document order, half a turn away is another document, unless one holds most of them.
-        apart = sorted(of_area[half : 2 * half], key=lambda pair: pair[0].document)
-        turned = apart[half // 2 :] + apart[: half // 2]
-        rows += [
-            _pair(first, second, "elsewhere")
-            for (first, _), (_, second) in zip(apart, turned, strict=True)
-        ]
+    neighbours = _shuffled(neighbours, lambda pair: pair[0].id)
+    half = len(neighbours) // 2
+    together, apart = neighbours[:half], neighbours[half : 2 * half]
+    seconds = [second for _, second in apart]
+    rows = [_pair(first, second, "next") for first, second in together]
+    rows += [
+        _pair(first, second, "elsewhere")
+        for (first, _), second in zip(apart, seconds[1:] + seconds[:1], strict=True)
+    ]
     return sorted(rows, key=lambda row: _rank(row["id"]))
 
 

@@ -1,0 +1,107 @@
+"""The code fingerprint: what a stage can import counts, and only what it does."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.fingerprint import closure
+
+PACKAGE = Path(__file__).parents[1] / "workflow" / "essential_sparsity"
+STAGES = [
+    "essential_sparsity.checkpoints",
+    "essential_sparsity.tasks",
+    "essential_sparsity.masks",
+    "essential_sparsity.runs",
+    "essential_sparsity.statistics.summary",
+    *(kind.statistics for kind in FIGURE_KINDS.values()),
+    *(kind.drawing for kind in FIGURE_KINDS.values()),
+]
+
+
+def fingerprint_in(folder: Path, stage: str) -> str:
+    """Return the fingerprint that a copy of the package gives."""
+    code = f"from essential_sparsity.fingerprint import fingerprint; print(fingerprint('{stage}'))"
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, tmp_path / "essential_sparsity", ignore=ignore)
+    return tmp_path
+
+
+def test_layout_comments_and_docstrings_leave_no_trace(copy: Path) -> None:
+    before = fingerprint_in(copy, "essential_sparsity.masks")
+    file = copy / "essential_sparsity" / "masks" / "selection.py"
+    text = file.read_text().replace("    ties: int\n", "    ties: int  # a comment\n\n\n")
+    file.write_text('"""Another docstring."""\n\n\n' + text.partition('"""\n\n')[2])
+    assert fingerprint_in(copy, "essential_sparsity.masks") == before
+
+
+@pytest.mark.parametrize("module", ["masks/selection.py", "masks/__main__.py", "files.py"])
+def test_code_anywhere_in_the_closure_counts(copy: Path, module: str) -> None:
+    before = fingerprint_in(copy, "essential_sparsity.masks")
+    file = copy / "essential_sparsity" / module
+    file.write_text(file.read_text() + "\nCHANGED = True\n")
+    assert fingerprint_in(copy, "essential_sparsity.masks") != before
+
+
+def test_other_stages_do_not_count(copy: Path) -> None:
+    before = fingerprint_in(copy, "essential_sparsity.masks")
+    for module in ("runs/fine_tuning.py", "figures/drop.py", "statistics/drop.py", "plan.py"):
+        file = copy / "essential_sparsity" / module
+        file.write_text(file.read_text() + "\nCHANGED = True\n")
+    assert fingerprint_in(copy, "essential_sparsity.masks") == before
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_closure_holds_every_module_that_the_stage_imports(stage: str) -> None:
+    """Independently: import all of the closure, and nothing of the package comes besides."""
+    names = sorted(closure(stage))
+    code = (
+        "import sys, importlib\n"
+        f"for name in {names!r}:\n"
+        "    if not name.endswith('__main__'): importlib.import_module(name)\n"
+        "print(*[n for n in sys.modules if n.startswith('essential_sparsity')])"
+    )
+    imported = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert set(imported) <= set(names)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_stage_depends_on_the_study_or_on_other_stages_science(stage: str) -> None:
+    modules = closure(stage)
+    assert not modules & {
+        "essential_sparsity.plan",
+        "essential_sparsity.study",
+        "essential_sparsity.catalog",
+    }
+    if ".figures." in stage:
+        assert not any(".runs" in name for name in modules)
+    if stage == "essential_sparsity.masks":
+        assert not any(name.startswith("essential_sparsity.runs") for name in modules)
+
+
+def test_nothing_is_imported_by_a_name_that_the_syntax_hides() -> None:
+    """A closure read from the syntax tree is only right if nobody imports by computed names."""
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func)
+                assert name not in {"__import__", "importlib.import_module", "import_module"}, file
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{file}: relative import"

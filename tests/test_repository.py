@@ -1,0 +1,62 @@
+"""What the repository promises about itself: pins that agree, docs that follow from the code."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from essential_sparsity.reference import generated
+
+ROOT = Path(__file__).parents[1]
+
+
+def pins(lines: list[str]) -> dict[str, str]:
+    matches = (re.fullmatch(r"([\w.-]+)==([\w.!+-]+)", line.strip()) for line in lines)
+    return {m[1].lower().replace("_", "-"): m[2] for m in matches if m}
+
+
+def test_generated_docs_and_schemas_are_up_to_date() -> None:
+    for path, text in generated().items():
+        assert (ROOT / path).read_text(encoding="utf-8") == text, f"{path}: run `make docs`"
+
+
+def test_environments_agree_with_the_lock_file() -> None:
+    locked = pins((ROOT / "requirements.lock").read_text().splitlines())
+    for file in sorted((ROOT / "envs").glob("*.yaml")):
+        dependencies = yaml.safe_load(file.read_text())["dependencies"]
+        (pip,) = (entry["pip"] for entry in dependencies if isinstance(entry, dict))
+        pinned = pins(pip)
+        assert len(pinned) == len(pip), f"{file.name}: everything is pinned exactly"
+        for name, version in pinned.items():
+            assert locked.get(name) == version, f"{file.name}: {name}"
+
+
+def test_the_lock_file_pins_everything_that_the_package_needs() -> None:
+    import tomllib
+
+    locked = pins((ROOT / "requirements.lock").read_text().splitlines())
+    assert locked["torch"] == "2.13.0"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for requirement in project["dependencies"]:
+        name = re.split(r"[=<>]", requirement)[0].lower().replace("_", "-")
+        assert name in locked, name
+
+
+def test_the_snakefile_is_a_contents_page_and_rule_files_are_short() -> None:
+    assert len((ROOT / "Snakefile").read_text().splitlines()) <= 40
+    for file in (ROOT / "rules").glob("*.smk"):
+        assert len(file.read_text().splitlines()) <= 150, file.name
+
+
+def test_every_rule_that_computes_says_all_that_users_expect() -> None:
+    keys = ("message:", "log:", "benchmark:", "threads:", "resources:", "conda:", "shell:")
+    for file in (ROOT / "rules").glob("*.smk"):
+        for rule in re.split(r"^ *rule\b", file.read_text(), flags=re.MULTILINE)[1:]:
+            if "shell:" in rule:
+                assert [key for key in keys if key not in rule] == [], f"{file.name}: {rule[:40]}"
+
+
+def test_links_in_the_docs_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

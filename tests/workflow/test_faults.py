@@ -1,0 +1,141 @@
+"""What a crash costs, and what is left where something is wrong: the running job, and nothing."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from essential_sparsity.lock import hold
+from project import RECIPE, Project, environment, kill_group, tiny_study
+
+pytestmark = pytest.mark.workflow
+
+
+def scores(project: Project) -> dict[str, list[dict[str, object]]]:
+    """Return every run's results but for its times, by path."""
+    found = {}
+    for file in sorted(project.results.glob("runs/**/*.parquet")):
+        table = pq.read_table(file)
+        found[str(file.relative_to(project.results))] = table.drop_columns(
+            [name for name in ("seconds",) if name in table.column_names]
+        ).to_pylist()
+    return found
+
+
+def test_kill_9_in_the_middle_of_a_run_costs_that_run_alone(project: Project) -> None:
+    """The same command again finishes, without unlocking, with an undisturbed run's numbers."""
+    undisturbed = scores(project)
+    assert len(undisturbed) == 4
+    shutil.rmtree(project.results / "runs")
+    for folder in ("studies", "logs"):
+        shutil.rmtree(project.results / folder)
+    process = project.start("study", "--cores", "1")
+    deadline = time.monotonic() + 300
+    while not list(project.results.glob("runs/**/.restart/checkpoint-*/whole")):
+        assert process.poll() is None and time.monotonic() < deadline, "never got into a run"
+        time.sleep(0.02)
+    kill_group(process)
+    assert list(project.results.glob(".snakemake/locks/*")), "the kill left no lock: too late"
+    assert scores(project).keys() < undisturbed.keys()
+    project.run("study")
+    assert scores(project) == undisturbed
+    assert not list(project.results.rglob("*.part"))
+    assert project.planned() == {}
+
+
+def test_a_living_process_keeps_its_folder(project: Project) -> None:
+    hold(project.results / ".snakemake")
+    project.edit_code("figures/drop.py")
+    output = project.run("study", fails=True)
+    assert output.strip().splitlines()[-1].startswith("error: ")
+    assert "is working in this folder" in output
+
+
+def test_a_failed_job_shows_its_error_and_leaves_nothing(project: Project) -> None:
+    """Training that diverges: the reason is in what is printed, the other runs are finished."""
+    study = tiny_study()
+    study["experiments"][0]["overrides"] = {"learning_rate": 1.0e30}
+    project.write_study(study)
+    output = project.run("study", fails=True)
+    assert "error: tiny-bert/mood/quick-" in output
+    assert "training diverged; a smaller learning_rate in the recipe is the usual remedy" in output
+    assert "Traceback" not in output
+    assert len(list(project.results.glob("runs/**/*.parquet"))) == 4
+
+
+def test_a_tampered_mask_is_named_and_no_run_is_made_of_it(project: Project) -> None:
+    mask = project.results / "masks/tiny-bert/magnitude-global-s0.50.safetensors"
+    data = bytearray(mask.read_bytes())
+    data[-1] ^= 1
+    mask.write_bytes(bytes(data))
+    shutil.rmtree(project.results / "runs")
+    output = project.run("study", "--cores", "1", fails=True)
+    assert "error: masks/tiny-bert/magnitude-global-s0.50.safetensors: counts: the bits" in output
+    assert not list(project.results.glob("runs/**/magnitude*/**/*.parquet"))
+
+
+def test_figures_only_mode_draws_from_tables_alone(project: Project) -> None:
+    """No checkpoint, mask or run is there or asked for."""
+    for name in ("checkpoints", "tasks", "masks", "runs"):
+        shutil.rmtree(project.results / name)
+    drawn = {p: p.read_bytes() for p in project.results.glob("studies/tiny/figures/*")}
+    assert len(drawn) == 6
+    shutil.rmtree(project.results / "studies/tiny/figures")
+    arguments = ("figures", "--profile", "profiles/figures")
+    output = project.run(*arguments)
+    assert {p: p.read_bytes() for p in project.results.glob("studies/tiny/figures/*")} == drawn
+    assert "Run " not in output and "Checkpoint" not in output
+    # A table that is not there is named, and nothing is computed to make it.
+    (project.results / "studies/tiny/drop/essential.parquet").unlink()
+    output = project.run(*arguments, fails=True)
+    assert "studies/tiny/drop/essential.parquet" in output
+    assert "Missing input files" in output
+
+
+def test_each_figure_and_stage_is_a_target(project: Project) -> None:
+    shutil.rmtree(project.results / "studies/tiny/figures")
+    assert project.planned("figure_drop") == {"drop_figure": 1}
+    assert project.planned("figure_placement") == {"placement_figure": 1}
+    assert project.planned("figures") == {"drop_figure": 1, "placement_figure": 1}
+    shutil.rmtree(project.results / "masks")
+    assert project.planned("masks") == {"mask": 2}
+
+
+def test_the_study_tells_what_it_does_and_ends_with_its_table(project: Project) -> None:
+    study = tiny_study()
+    study["experiments"][0]["seeds"] = [7]
+    project.write_study(study)
+    output = project.run("study")
+    assert "Run tiny-bert on mood, magnitude-global-s0.50, seed 7" in output
+    assert "of 6 steps" in output
+    summary = (project.results / "studies/tiny/summary.txt").read_text()
+    assert summary.strip() in output
+    assert "results/studies/tiny/figures/drop.png" in summary
+    assert (project.folder / "results/studies/tiny/figures/drop.png").is_file()
+
+
+def test_the_workflow_stays_light(project: Project, tmp_path: Path) -> None:
+    """A dry run imports neither torch nor transformers nor pandas."""
+    import subprocess
+
+    for name in ("torch", "transformers", "pandas"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('the workflow imported me')")
+    result = subprocess.run(
+        project.command("-n"),
+        cwd=project.folder,
+        env={**environment(), "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_recipe_variant_never_shares_a_path(project: Project) -> None:
+    """Equal names, other contents: the digest in the path tells them apart."""
+    before = set(project.results.glob("runs/tiny-bert/mood/*"))
+    project.write_task("mood", {**RECIPE, "train_examples": 32})
+    project.run("runs")
+    assert len(set(project.results.glob("runs/tiny-bert/mood/*")) - before) == 1
