@@ -35,7 +35,7 @@ study: setup ## run the study and print its table
 .PHONY: figures
 figures: setup ## redraw the study's figures from cached tables: no network, no training
 	@$(BIN)/python -m essential_sparsity.study $(STUDY)
-	$(SNAKEMAKE) figures --profile profiles/figures --configfile $(STUDY) --forcerun figures $(ARGS)
+	$(SNAKEMAKE) figures --profile profiles/figures --forceall --configfile $(STUDY) $(ARGS)
 
 .PHONY: test
 test: setup ## run the tests

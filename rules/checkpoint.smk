@@ -1,9 +1,4 @@
 # A model, from the first of its sources that yields the pinned bytes.
-def base_of_random_start(wildcards):
-    base = PLAN.base(wildcards.model)
-    return f"--base {paths.CHECKPOINT.format(model=base)}" if base else ""
-
-
 rule checkpoint:
     input:
         lambda wildcards: PLAN.checkpoint_files(wildcards.model),
@@ -20,12 +15,12 @@ rule checkpoint:
         mem_mb=4000,
         runtime=120,
     params:
-        spec=lambda wildcards: as_text(PLAN.checkpoint_spec(wildcards.model)),
+        spec=lambda wildcards: PLAN.checkpoint_spec(wildcards.model).canonical(),
         code=fingerprint("essential_sparsity.checkpoints"),
         folder=subpath(output[0], parent=True),
-        base=base_of_random_start,
+        base=lambda wildcards: PLAN.base_arguments(wildcards.model),
     message:
         "Checkpoint {wildcards.model}"
     shell:
-        "python -m essential_sparsity.checkpoints --spec {params.spec:q} {params.base}"
+        "python -m essential_sparsity.checkpoints --spec {params.spec:q} {params.base:q}"
         " --output {params.folder:q} 2>&1 | tee {log:q}"

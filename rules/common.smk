@@ -15,11 +15,14 @@ from essential_sparsity.study import Study
 
 # Jobs run the interpreter that runs Snakemake (a conda environment's goes before it, if asked for)
 # and find the package without it being installed.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-os.environ["PYTHONPATH"] = str(ROOT / "workflow")
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+    PYTHONPATH=str(ROOT / "workflow"),
+)
 
 # Redraw figures from tables that are there; no rule that could compute or fetch is even known.
 FIGURES_ONLY = config.pop("figures_only", False)
+RESULTS = Path(config.pop("results", ROOT / "results"))
 
 if not config:
 
@@ -28,26 +31,29 @@ if not config:
 
 # Snakemake's records live in results/.snakemake, so that a copied or shared results folder brings
 # along what it was made from, and two clones that share one lock each other out.
-workdir: Path(config.pop("results", ROOT / "results"))
+workdir: RESULTS
 
 
 STUDY_FILE = " + ".join(os.path.relpath(f, ROOT) for f in workflow.configfiles)
 
 try:
     PLAN = Plan(Study.check(config, STUDY_FILE), ROOT, STUDY_FILE, Path(os.path.relpath(ROOT)))
-    if workflow.is_main_process and not workflow.dryrun:
-        lock.hold(Path(".snakemake"))
 except UserError as error:
     # One line, where Snakemake's own way of ending would frame it in file names of this workflow.
     sys.exit(f"error: {one_line(error)}")
+
+# A crash leaves Snakemake's own lock behind: it is cleared here, unless its owner is alive. Whether
+# this is a dry run, which may look at a folder in use, is not known yet: Snakemake's lock decides.
+if workflow.is_main_process:
+    if owner := lock.hold(Path(".snakemake")):
+        print(f"note: {owner} is working in {RESULTS}", file=sys.stderr)
 
 STUDY = PLAN.study
 NAMES = "|".join(e.name for e in STUDY.experiments)
 
 
-def as_text(spec):
-    """A job's spec as its one parameter: canonical, so that it changes when the spec does."""
-    return spec.canonical()
+# A job's spec is one parameter, its canonical text; the fingerprint of its code is another. They say
+# when a finished job has to run again.
 
 
 wildcard_constraints:

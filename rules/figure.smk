@@ -19,9 +19,9 @@ for kind in FIGURE_KINDS.values():
             paths.FIGURE.format(study="{study}", experiment="{experiment}", format="pdf"),
             paths.FIGURE.format(study="{study}", experiment="{experiment}", format="parquet"),
         log:
-            "logs/studies/{study}/figures/{experiment}." + kind.name + ".log",
+            f"logs/studies/{{study}}/figures/{{experiment}}.{kind.name}.log",
         benchmark:
-            "benchmarks/studies/{study}/figures/{experiment}." + kind.name + ".tsv"
+            f"benchmarks/studies/{{study}}/figures/{{experiment}}.{kind.name}.tsv"
         wildcard_constraints:
             experiment="|".join(e.name for e in PLAN.experiments_of(kind)) or "(?!)",
         conda:
@@ -31,7 +31,9 @@ for kind in FIGURE_KINDS.values():
             mem_mb=2000,
             runtime=10,
         params:
-            spec=lambda wildcards: as_text(PLAN.figure_spec(PLAN.experiment(wildcards.experiment))),
+            spec=lambda wildcards: PLAN.figure_spec(
+                PLAN.experiment(wildcards.experiment)
+            ).canonical(),
             code=fingerprint(kind.drawing),
             module=kind.drawing,
             tables=subpath(input[0], parent=True),

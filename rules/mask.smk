@@ -4,8 +4,8 @@ rule mask:
     input:
         paths.CHECKPOINT_MANIFEST,
     output:
-        paths.MASK,
-        paths.MASK_MANIFEST,
+        mask=paths.MASK,
+        manifest=paths.MASK_MANIFEST,
     log:
         "logs/masks/{model}/{mask}.log",
     benchmark:
@@ -17,14 +17,14 @@ rule mask:
         mem_mb=4000,
         runtime=30,
     params:
-        spec=lambda wildcards: as_text(PLAN.mask_spec(wildcards.mask)),
+        spec=lambda wildcards: PLAN.mask_spec(wildcards.mask).canonical(),
         code=fingerprint("essential_sparsity.masks"),
         checkpoint=subpath(input[0], parent=True),
     message:
         "Mask {wildcards.mask} of {wildcards.model}"
     shell:
         "python -m essential_sparsity.masks --spec {params.spec:q}"
-        " --checkpoint {params.checkpoint:q} --output {output[0]:q} 2>&1 | tee {log:q}"
+        " --checkpoint {params.checkpoint:q} --output {output.mask:q} 2>&1 | tee {log:q}"
 
 
 rule masks:

@@ -1,22 +1,17 @@
 # One fine-tuning: a model under a mask, on a task, by a recipe, with a seed.
-def task_of_run(wildcards):
-    preprocessor = PLAN.preprocessor(wildcards.model, wildcards.task, wildcards.recipe)
-    return paths.TASK_MANIFEST.format(task=wildcards.task, preprocessor=preprocessor)
-
-
 rule run:
     input:
         checkpoint=paths.CHECKPOINT_MANIFEST,
-        task=task_of_run,
+        task=lambda wildcards: PLAN.task_data(wildcards.model, wildcards.task, wildcards.recipe),
         mask=ancient(paths.MASK),
         mask_manifest=paths.MASK_MANIFEST,
     output:
         metrics=paths.METRICS,
         predictions=paths.PREDICTIONS,
     log:
-        "logs/" + paths.RUN + ".log",
+        f"logs/{paths.RUN}.log",
     benchmark:
-        "benchmarks/" + paths.RUN + ".tsv"
+        f"benchmarks/{paths.RUN}.tsv"
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -24,9 +19,9 @@ rule run:
         mem_mb=4000,
         runtime=240,
     params:
-        spec=lambda wildcards: as_text(
-            PLAN.run_spec(wildcards.task, wildcards.recipe, int(wildcards.seed))
-        ),
+        spec=lambda wildcards: PLAN.run_spec(
+            wildcards.task, wildcards.recipe, int(wildcards.seed)
+        ).canonical(),
         code=fingerprint("essential_sparsity.runs"),
         checkpoint=subpath(input.checkpoint, parent=True),
         task=subpath(input.task, parent=True),

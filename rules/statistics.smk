@@ -12,9 +12,9 @@ for kind in FIGURE_KINDS.values():
                 for table in kind.tables
             ],
         log:
-            "logs/studies/{study}/{experiment}/" + kind.name + ".log",
+            f"logs/studies/{{study}}/{{experiment}}/{kind.name}.log",
         benchmark:
-            "benchmarks/studies/{study}/{experiment}/" + kind.name + ".tsv"
+            f"benchmarks/studies/{{study}}/{{experiment}}/{kind.name}.tsv"
         wildcard_constraints:
             experiment="|".join(e.name for e in PLAN.experiments_of(kind)) or "(?!)",
         conda:
@@ -24,7 +24,9 @@ for kind in FIGURE_KINDS.values():
             mem_mb=4000,
             runtime=30,
         params:
-            spec=lambda wildcards: as_text(PLAN.table_spec(PLAN.experiment(wildcards.experiment))),
+            spec=lambda wildcards: PLAN.table_spec(
+                PLAN.experiment(wildcards.experiment)
+            ).canonical(),
             code=fingerprint(kind.statistics),
             module=kind.statistics,
             folder=subpath(output[0], parent=True),

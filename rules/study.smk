@@ -21,12 +21,17 @@ rule summary:
         code=fingerprint("essential_sparsity.statistics.summary"),
         tables=sorted({os.path.dirname(PLAN.tables(e)[0]) for e in STUDY.experiments}),
         figures=[PLAN.figures(e)[0] for e in STUDY.experiments],
-        root=os.path.relpath(os.getcwd(), ROOT) + "/",
+        root=f"{os.path.relpath(os.getcwd(), ROOT)}/",
     message:
         "Summary of the study"
     shell:
         "python -m essential_sparsity.statistics.summary --tables {params.tables:q}"
         " --figures {params.figures:q} --root {params.root:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
+onstart:
+    # By now the folder is Snakemake's: a dry run that was looking at it is soon gone.
+    lock.hold(Path(".snakemake"), patience=10, clear=False)
 
 
 onsuccess:

@@ -1,12 +1,7 @@
 # A task's examples, tokenised once a tokenizer and maximum length.
-def tokenizer_checkpoint(wildcards):
-    model, _, _ = wildcards.preprocessor.rpartition("-")
-    return paths.CHECKPOINT_MANIFEST.format(model=model)
-
-
 rule task:
     input:
-        checkpoint=tokenizer_checkpoint,
+        checkpoint=lambda wildcards: PLAN.tokenizer_checkpoint(wildcards.preprocessor),
         examples=lambda wildcards: PLAN.task_files(wildcards.task),
     output:
         paths.TASK_MANIFEST,
@@ -21,7 +16,7 @@ rule task:
         mem_mb=4000,
         runtime=60,
     params:
-        spec=lambda wildcards: as_text(PLAN.task_spec(wildcards.task, wildcards.preprocessor)),
+        spec=lambda wildcards: PLAN.task_spec(wildcards.task, wildcards.preprocessor).canonical(),
         code=fingerprint("essential_sparsity.tasks"),
         checkpoint=subpath(input.checkpoint, parent=True),
         folder=subpath(output[0], parent=True),

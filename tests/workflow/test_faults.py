@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.lock import hold
 from project import RECIPE, Project, environment, kill_group, tiny_study
 
 pytestmark = pytest.mark.workflow
@@ -45,12 +44,24 @@ def test_kill_9_in_the_middle_of_a_run_costs_that_run_alone(project: Project) ->
     assert project.planned() == {}
 
 
-def test_a_living_process_keeps_its_folder(project: Project) -> None:
-    hold(project.results / ".snakemake")
-    project.edit_code("figures/drop.py")
-    output = project.run("study", fails=True)
-    assert output.strip().splitlines()[-1].startswith("error: ")
-    assert "is working in this folder" in output
+def test_a_living_process_keeps_its_folder_and_others_may_look(project: Project) -> None:
+    """A second run is refused, a dry run is not, and neither takes the first one's lock away."""
+    write_study = tiny_study()
+    write_study["experiments"][0]["seeds"] = [1, 2]
+    project.write_study(write_study)
+    first = project.start("study", "--cores", "1")
+    deadline = time.monotonic() + 60
+    while not list(project.results.glob(".snakemake/locks/*")):
+        assert first.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    second = project.run("study", fails=True)
+    assert f"note: process {first.pid} on " in second
+    assert "cannot be locked" in second
+    project.run("-n")
+    assert list(project.results.glob(".snakemake/locks/*")), "the first one's lock was taken away"
+    output, _ = first.communicate(timeout=300)
+    assert first.returncode == 0, output
+    assert project.planned() == {}
 
 
 def test_a_failed_job_shows_its_error_and_leaves_nothing(project: Project) -> None:
@@ -83,7 +94,7 @@ def test_figures_only_mode_draws_from_tables_alone(project: Project) -> None:
     drawn = {p: p.read_bytes() for p in project.results.glob("studies/tiny/figures/*")}
     assert len(drawn) == 6
     shutil.rmtree(project.results / "studies/tiny/figures")
-    arguments = ("figures", "--profile", "profiles/figures")
+    arguments = ("figures", "--profile", "profiles/figures", "--forceall")
     output = project.run(*arguments)
     assert {p: p.read_bytes() for p in project.results.glob("studies/tiny/figures/*")} == drawn
     assert "Run " not in output and "Checkpoint" not in output

@@ -15,6 +15,9 @@ _MACHINE_ERRORS = {
     errno.EPERM: "operation not permitted",
     errno.EMFILE: "too many open files (see ulimit -n)",
     errno.ENAMETOOLONG: "the file name is too long",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EEXIST: "something else is there already",
+    errno.EISDIR: "a folder is there, not a file",
 }
 
 

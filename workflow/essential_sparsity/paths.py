@@ -20,6 +20,3 @@ STUDY = "studies/{study}"
 TABLE = STUDY + "/{experiment}/{table}.parquet"
 FIGURE = STUDY + "/figures/{experiment}.{format}"
 SUMMARY = STUDY + "/summary.txt"
-
-LOG = "logs/{path}.log"
-BENCHMARK = "benchmarks/{path}.tsv"

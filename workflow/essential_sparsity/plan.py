@@ -169,15 +169,15 @@ class Plan:
         """Return a checkpoint's spec."""
         return self._lookup(self._models, model, "model").checkpoint_spec().below(self._sources)
 
-    def base(self, model: str) -> str | None:
-        """Return the model of which this one is a random start, if it is one."""
-        return self._lookup(self._models, model, "model").base
+    def base_arguments(self, model: str) -> list[str]:
+        """Return the stage's arguments for the checkpoint on which a random start is built."""
+        base = self._lookup(self._models, model, "model").base
+        return ["--base", paths.CHECKPOINT.format(model=base)] if base else []
 
     def checkpoint_files(self, model: str) -> list[str]:
         """Return what a checkpoint is made from on this machine: a base, or a folder's files."""
-        base = self.base(model)
-        manifest = [paths.CHECKPOINT_MANIFEST.format(model=base)] if base else []
         entry = self._lookup(self._models, model, "model")
+        manifest = [paths.CHECKPOINT_MANIFEST.format(model=entry.base)] if entry.base else []
         return manifest + [
             str(file)
             for source in entry.checkpoint_spec().below(self._sources).sources
@@ -197,11 +197,17 @@ class Plan:
         data = self._lookup(self._tasks, task, "task").data_spec(4).below(self._sources).data
         return [data.train, data.evaluation] if isinstance(data, LocalFiles) else []
 
-    def preprocessor(self, model: str, task: str, recipe: str) -> str:
-        """Return whose tokenizer and what maximum length a run's data have, as in the path."""
+    def task_data(self, model: str, task: str, recipe: str) -> str:
+        """Return the manifest of a run's data: tokenised by whom, at what maximum length."""
         entry = self._lookup(self._models, model, "model")
+        tokenizer = entry.tokenizer or entry.base or model
         max_length = self._recipe(task, recipe).max_length
-        return f"{entry.tokenizer or entry.base or model}-{max_length}"
+        return paths.TASK_MANIFEST.format(task=task, preprocessor=f"{tokenizer}-{max_length}")
+
+    def tokenizer_checkpoint(self, preprocessor: str) -> str:
+        """Return the manifest of the checkpoint whose tokenizer a preprocessor names."""
+        model, _, _ = preprocessor.rpartition("-")
+        return paths.CHECKPOINT_MANIFEST.format(model=model)
 
     def mask_spec(self, mask: str) -> Spec:
         """Return a mask's spec."""
