@@ -39,7 +39,7 @@ figures: setup ## redraw the study's figures from cached tables: no network, no 
 
 .PHONY: test
 test: setup ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: setup ## check style, types, the workflow and generated docs
