@@ -21,12 +21,17 @@ os.environ.update(
 )
 
 # Redraw figures from tables that are there; no rule that could compute or fetch is even known.
-FIGURES_ONLY = config.pop("figures_only", False)
-RESULTS = Path(config.pop("results", ROOT / "results"))
+FIGURES_ONLY = config.get("figures_only", False)
+RESULTS = Path(config.get("results", ROOT / "results"))
 
-if not config:
+if not set(config) - {"figures_only", "results"}:
 
     configfile: ROOT / "config.yaml"
+
+
+# What is left is the study.
+config.pop("figures_only", None)
+config.pop("results", None)
 
 
 # Snakemake's records live in results/.snakemake, so that a copied or shared results folder brings
@@ -65,10 +70,3 @@ wildcard_constraints:
     seed=r"\d+",
     study=STUDY.study,
     experiment=NAMES,
-
-
-localrules:
-    study,
-    figures,
-    masks,
-    runs,

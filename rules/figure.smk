@@ -1,4 +1,11 @@
 # Figures, from tables alone: one rule a kind of figure, and one target an experiment.
+if FIGURES_ONLY:
+    # Snakemake would take a figure that is there as good enough when its table is gone.
+    for experiment in STUDY.experiments:
+        for table in PLAN.tables(experiment):
+            if not os.path.exists(table):
+                sys.exit(f"error: {RESULTS / table}: no such table; `make study` computes it")
+
 for kind in FIGURE_KINDS.values():
 
     rule:
@@ -54,6 +61,10 @@ for experiment in STUDY.experiments:
             PLAN.figures(experiment),
         message:
             "One figure of the study"
+
+
+localrules:
+    figures,
 
 
 rule figures:

@@ -27,6 +27,10 @@ rule mask:
         " --checkpoint {params.checkpoint:q} --output {output.mask:q} 2>&1 | tee {log:q}"
 
 
+localrules:
+    masks,
+
+
 rule masks:
     input:
         PLAN.mask_targets(),

@@ -34,6 +34,10 @@ rule run:
         " --output {params.folder:q} 2>&1 | tee {log:q}"
 
 
+localrules:
+    runs,
+
+
 rule runs:
     input:
         [run.path(paths.METRICS) for run in PLAN.all_runs],

@@ -169,10 +169,10 @@ class Project:
             return {}
         stats = output.split("Job stats:")[-1].split("total")[0]
         counts = {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) +(\d+)$", stats, re.MULTILINE)}
-        return {rule: count for rule, count in counts.items() if rule not in TARGETS}
+        return {rule: n for rule, n in counts.items() if not re.fullmatch(TARGETS, rule)}
 
 
-TARGETS = {"study", "figures", "masks", "runs"}
+TARGETS = r"study|figures|masks|runs|figure_\w+"
 
 
 def environment() -> dict[str, str]:

@@ -1,13 +1,14 @@
 """What a crash costs, and what is left where something is wrong: the running job, and nothing."""
 
 import shutil
+import subprocess
+import sys
 import time
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from project import RECIPE, Project, environment, kill_group, tiny_study
+from project import RECIPE, Project, kill_group, tiny_study
 
 pytestmark = pytest.mark.workflow
 
@@ -82,6 +83,7 @@ def test_a_tampered_mask_is_named_and_no_run_is_made_of_it(project: Project) -> 
     data[-1] ^= 1
     mask.write_bytes(bytes(data))
     shutil.rmtree(project.results / "runs")
+    shutil.rmtree(project.results / "studies")
     output = project.run("study", "--cores", "1", fails=True)
     assert "error: masks/tiny-bert/magnitude-global-s0.50.safetensors: counts: the bits" in output
     assert not list(project.results.glob("runs/**/magnitude*/**/*.parquet"))
@@ -101,8 +103,8 @@ def test_figures_only_mode_draws_from_tables_alone(project: Project) -> None:
     # A table that is not there is named, and nothing is computed to make it.
     (project.results / "studies/tiny/drop/essential.parquet").unlink()
     output = project.run(*arguments, fails=True)
-    assert "studies/tiny/drop/essential.parquet" in output
-    assert "Missing input files" in output
+    line = output.strip().splitlines()[-1]
+    assert line.startswith("error: ") and "drop/essential.parquet: no such table" in line
 
 
 def test_each_figure_and_stage_is_a_target(project: Project) -> None:
@@ -127,21 +129,17 @@ def test_the_study_tells_what_it_does_and_ends_with_its_table(project: Project) 
     assert (project.folder / "results/studies/tiny/figures/drop.png").is_file()
 
 
-def test_the_workflow_stays_light(project: Project, tmp_path: Path) -> None:
-    """A dry run imports neither torch nor transformers nor pandas."""
-    import subprocess
-
-    for name in ("torch", "transformers", "pandas"):
-        (tmp_path / f"{name}.py").write_text("raise ImportError('the workflow imported me')")
-    result = subprocess.run(
-        project.command("-n"),
-        cwd=project.folder,
-        env={**environment(), "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
+def test_the_workflow_stays_light(project: Project) -> None:
+    """What the Snakefile imports brings neither torch nor transformers nor pandas along."""
+    source = (project.folder / "rules" / "common.smk").read_text()
+    imports = [line for line in source.splitlines() if line.startswith("from essential_sparsity")]
+    assert imports
+    code = "\n".join([*imports, "import sys", "print(*sys.modules)"])
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"torch", "transformers", "pandas", "datasets", "matplotlib"} & set(output)
+    assert "essential_sparsity.plan" in output
 
 
 def test_a_recipe_variant_never_shares_a_path(project: Project) -> None:

@@ -74,7 +74,10 @@ def _imports(path: Path | None) -> list[str]:
 
 @cache
 def _essence(path: Path | None) -> str:
-    """Return the file's code as Python prints it back, without docstrings."""
+    """Return the file's syntax tree as a text, without docstrings, the same in all Pythons.
+
+    Fields that are empty are left out, since newer Pythons add such fields.
+    """
     if path is None:
         return ""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -83,4 +86,13 @@ def _essence(path: Path | None) -> str:
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    return _text(tree)
+
+
+def _text(node: object) -> str:
+    if isinstance(node, list):
+        return "[" + ",".join(map(_text, node)) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [f"{k}={_text(v)}" for k, v in ast.iter_fields(node) if v is not None and v != []]
+    return f"{type(node).__name__}({','.join(fields)})"

@@ -1,8 +1,8 @@
 """Parquet files that explain themselves: written whole or not at all, with their origin."""
 
+import contextlib
 import json
 import platform
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,24 +16,21 @@ from essential_sparsity.fingerprint import fingerprint
 
 _KEY = b"essential_sparsity"
 _LIBRARIES = (
-    "essential_sparsity", "torch", "transformers", "accelerate", "datasets", "tokenizers",
-    "numpy", "pandas", "pyarrow", "scipy", "sklearn",
+    "essential-sparsity", "snakemake", "torch", "transformers", "accelerate", "datasets",
+    "tokenizers", "safetensors", "numpy", "pyarrow", "matplotlib",
 )  # fmt: skip
-_DISTRIBUTIONS = {"sklearn": "scikit-learn", "essential_sparsity": "essential-sparsity"}
 
 
 def provenance(stage: str, spec: dict[str, Any]) -> dict[str, Any]:
     """Return what made an artifact: stage, spec, code fingerprint, Python and library versions.
 
-    Only libraries that this process has imported count.
+    The versions are those of the installed libraries, whether this stage uses them or not, so that
+    equal work leaves equal bytes.
     """
     libraries = {}
-    for module in _LIBRARIES:
-        if module in sys.modules:
-            try:
-                libraries[module] = version(_DISTRIBUTIONS.get(module, module))
-            except PackageNotFoundError:
-                continue
+    for name in _LIBRARIES:
+        with contextlib.suppress(PackageNotFoundError):
+            libraries[name] = version(name)
     return {
         "stage": stage,
         "spec": spec,

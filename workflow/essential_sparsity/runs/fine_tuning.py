@@ -66,7 +66,7 @@ def fine_tune(
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     # Trainer says at every start that the CPU has no pinned memory.
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
-    model = load_classifier(checkpoint, manifest, task.labels, spec.seed)
+    model = load_classifier(checkpoint, manifest, task.labels, spec.seed, task.pad_token_id)
     held = HeldMask(mask, match_parameters(model, manifest))
     history: list[dict[str, Any]] = []
     last: dict[str, NDArray[Any]] = {}

@@ -12,7 +12,7 @@ from essential_sparsity.errors import UserError
 
 
 def load_classifier(
-    folder: Path, manifest: Manifest, labels: tuple[str, ...], seed: int
+    folder: Path, manifest: Manifest, labels: tuple[str, ...], seed: int, pad_token_id: int = 0
 ) -> PreTrainedModel:
     """Return the checkpoint with a classification head drawn from `seed`, in fp32.
 
@@ -33,6 +33,8 @@ def load_classifier(
         trust_remote_code=False,
         ignore_mismatched_sizes=True,
     )
+    # Heads that read the last token find it by this; LLaMA's configuration names none.
+    model.config.pad_token_id = pad_token_id
     for matrix, parameter in match_parameters(model, manifest):
         stored = torch.tensor(read_tensor(folder, matrix).values())
         if not torch.equal(stored, parameter.detach()):
