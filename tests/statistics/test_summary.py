@@ -16,7 +16,8 @@ def _curve(estimate: str, low: str, high: str, **fields: Any) -> dict[str, Any]:
     row: dict[str, Any] = {
         "model": "minilm", "task": "topic", "criterion": "magnitude", "scope": "global",
         "epsilon": 1.0, "confidence": 0.95, "dense_score": 72.14, "dense_low": 70.0,
-        "dense_high": 74.6, "seeds": 3, "examples": 400, "resolution": 0.8, "resolved": True,
+        "dense_high": 74.6, "majority": 50.0, "seeds": 3, "examples": 400,
+        "resolution": 0.8, "resolved": True,
     }  # fmt: skip
     for name, text in (("estimate", estimate), ("low", low), ("high", high)):
         row[name] = float(text.strip("<> ")) / 100
@@ -110,3 +111,14 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["summary", *arguments, "--root", "r/"])
     summary.main()
     assert output.read_text() == summarize([folder], ["a.png", "b.png"], "r/")
+
+
+def test_a_task_that_was_not_learnt_is_marked(tmp_path: Path) -> None:
+    """A dense model at chance has nothing to lose: its flat curve is no essential sparsity."""
+    chance = _curve("> 90", "> 90", "> 90", task="rte", dense_low=49.9, resolved=False)
+    text = summarize([_write(tmp_path / "drop", chance, _curve("52", "44", "61"))], [])
+    marked, plain = text.splitlines()[2:4]
+    assert "   > 90 % *†   " in marked
+    assert "†" not in plain
+    assert "† the dense model is no better than always answering the most frequent label" in text
+    assert all(len(line) <= WIDTH for line in text.splitlines())

@@ -84,6 +84,7 @@ SCHEMAS = {
             ("dense_score", _NUMBER),
             ("dense_low", _NUMBER),
             ("dense_high", _NUMBER),
+            ("majority", _NUMBER),
             ("seeds", pa.int64()),
             ("examples", pa.int64()),
             ("grid", pa.list_(_NUMBER)),
@@ -239,6 +240,7 @@ def _statistics_rows(group: Group, settings: StatisticsSpec) -> tuple[list[Row],
                 "dense_score": by_seed[0].mean(),
                 "dense_low": score_low[0],
                 "dense_high": score_high[0],
+                "majority": majority,
             }
         )
     controls = [i for i, (model, _) in enumerate(group.entries) if model != group.model]

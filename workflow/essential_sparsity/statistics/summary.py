@@ -13,9 +13,10 @@ WIDTH = 100
 
 _SIGNS = {"": "", "above": "> ", "below": "< "}
 _UNRESOLVED = "*"
+_UNLEARNT = "†"
 _COLUMNS = {
     *("model", "task", "criterion", "scope", "epsilon", "confidence", "seeds", "resolution"),
-    *("dense_score", "dense_low", "dense_high", "resolved"),
+    *("dense_score", "dense_low", "dense_high", "majority", "resolved"),
     *("estimate", "low", "high"),
     *("estimate_censored", "low_censored", "high_censored"),
 }
@@ -56,7 +57,7 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
             curve["task"],
             f"{curve['criterion']} {curve['scope']}",
             _format_dense(curve),
-            format_essential(curve) + ("" if curve["resolved"] else f" {_UNRESOLVED}"),
+            f"{format_essential(curve)} {_marks(curve)}".rstrip(),
             str(curve["seeds"]),
         ]
         for curve in curves
@@ -70,7 +71,21 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
             f"{_UNRESOLVED} noise of up to ± {max(wide):.1f} points hides a drop of {epsilon:g}: "
             "it takes more seeds or a larger evaluation set"
         )
+    if not all(map(_is_learnt, curves)):
+        lines.append(
+            f"{_UNLEARNT} the dense model is no better than always answering the most frequent "
+            "label:\n  the recipe does not learn this task, and its drops mean nothing"
+        )
     return "\n".join(lines)
+
+
+def _is_learnt(curve: dict[str, Any]) -> bool:
+    return bool(curve["dense_low"] > curve["majority"])
+
+
+def _marks(curve: dict[str, Any]) -> str:
+    unresolved = "" if curve["resolved"] else _UNRESOLVED
+    return unresolved + ("" if _is_learnt(curve) else _UNLEARNT)
 
 
 def _format_dense(curve: dict[str, Any]) -> str:
