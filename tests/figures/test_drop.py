@@ -147,8 +147,8 @@ def test_essential_sparsity_is_marked_on_epsilon_and_in_the_strip(drop_tables: M
 @pytest.mark.parametrize(
     ("values", "x", "marker", "word"),
     [
-        (ABOVE, 0.9, ">", "beyond the last sparsity"),
-        (BELOW, 0.2, "<", "before the first sparsity"),
+        (ABOVE, 0.9, ">", "above the last tested sparsity"),
+        (BELOW, 0.2, "<", "below the first tested sparsity"),
     ],
 )
 def test_censored_values_are_arrows_at_the_grids_end(

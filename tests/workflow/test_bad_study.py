@@ -83,14 +83,22 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "no sparsities": (
         grid(sparsities=[]),
-        "experiments[0].masks[0].sparsities: tuple should have at least 1 item",
+        "experiments[0].masks[0].sparsities: list should have at least 1 item",
     ),
-    "no models": (drop(models=[]), "experiments[0].models: tuple should have at least 1 item"),
+    "no models": (drop(models=[]), "experiments[0].models: list should have at least 1 item"),
     "no tasks": (drop(tasks=[]), "experiments[0]: figure 'drop' needs tasks: at least one"),
-    "no seeds": (drop(seeds=[]), "experiments[0].seeds: tuple should have at least 1 item"),
+    "no seeds": (drop(seeds=[]), "experiments[0].seeds: list should have at least 1 item"),
+    "no recipe": (
+        lambda study: study["experiments"][0].pop("recipe"),
+        "experiments[0]: figure 'drop' needs a recipe of its tasks",
+    ),
+    "a list that is none": (
+        drop(seeds=3),
+        "experiments[0].seeds: input should be a valid list, got 3",
+    ),
     "no experiments": (
         whole(experiments=[]),
-        "experiments: tuple should have at least 1 item",
+        "experiments: list should have at least 1 item",
     ),
     "negative seed": (
         drop(seeds=[-1]),
@@ -123,7 +131,10 @@ MISTAKES: dict[str, tuple[Change, str]] = {
         lambda study: study["experiments"][1].update(tasks=["mood"]),
         "experiments[1]: figure 'placement' reads masks alone: no tasks, no controls",
     ),
-    "a name that leaves the folder": (whole(study="../else"), "study: string should match pattern"),
+    "a name that leaves the folder": (
+        whole(study="../else"),
+        "study: a name has lower-case letters",
+    ),
     "an experiment twice": (
         lambda study: study["experiments"][1].update(name="drop"),
         "experiments: a name occurs twice",

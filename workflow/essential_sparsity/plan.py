@@ -249,7 +249,7 @@ class Plan:
         return [e for e in self.study.experiments if e.figure == kind.name]
 
     def _recipe_of(self, experiment: Experiment, task: str) -> str:
-        entry = self._tasks[task].recipes[experiment.recipe]
+        entry = self._tasks[task].recipes[str(experiment.recipe)]
         return _recipe_id(experiment, experiment.override(entry))
 
     def _recipe(self, task: str, recipe: str) -> RecipeSpec:

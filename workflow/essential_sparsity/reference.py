@@ -112,7 +112,7 @@ def _type(annotation: Any, field: FieldInfo | None = None) -> str:
         return "nothing"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
-    words = {str: "text", int: "integer", float: "number", bool: "yes or no"}
+    words = {str: "text", int: "integer", float: "number", bool: "yes or no", Any: "value"}
     return words.get(annotation, str(annotation)) + limits
 
 

@@ -11,14 +11,25 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from essential_sparsity.errors import UserError
 from essential_sparsity.validation import explain
 
 # A name becomes a folder: nothing that could leave it, and no separator of the mask grammar's own.
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._]*(-[a-z0-9._]+)*$"
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)]
+
+
+def _check_name(value: str) -> str:
+    if not is_name(value):
+        raise ValueError(
+            f"a name has lower-case letters, digits, dots and single hyphens, and begins with a "
+            f"letter or digit; '{value}' does not"
+        )
+    return value
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
 
 
 def _check_sparsity(value: float) -> float:

@@ -67,7 +67,9 @@ class Experiment(Spec):
         default=(), description="random starts of the catalog, run dense beside their models"
     )
     tasks: tuple[Name, ...] = Field(default=(), description="tasks of the catalog")
-    recipe: Name = Field(default="paper", description="which of each task's recipes")
+    recipe: Name | None = Field(
+        default=None, description="which of each task's recipes; figures of runs need one"
+    )
     overrides: Annotated[dict[str, Any], AfterValidator(_check_overrides)] = Field(
         default={}, description="keys of a [recipe](#recipespec), changed for all of the tasks"
     )
@@ -87,6 +89,8 @@ class Experiment(Spec):
         if FIGURE_KINDS[self.figure].reads == "runs":
             if not self.tasks:
                 raise ValueError(f"figure '{self.figure}' needs tasks: at least one")
+            if self.recipe is None:
+                raise ValueError(f"figure '{self.figure}' needs a recipe of its tasks")
             if all(mask == DENSE for grid in self.masks for mask in grid.masks()):
                 raise ValueError(f"figure '{self.figure}' needs a sparsity above 0: at least one")
         elif self.tasks or self.controls:

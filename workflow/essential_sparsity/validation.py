@@ -21,7 +21,7 @@ def unknown(where: str, key: str, value: object, allowed: Iterable[str], what: s
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
-    """Return one line for the first finding of `error`, and how many more there are."""
+    """Return one line for the finding of `error` that says most."""
     findings = error.errors(include_url=False)
     # Of a union's branches, pydantic reports each one's findings: the deepest is the branch meant.
     # A misspelt key is missing as well: the misspelling says more.
@@ -39,6 +39,8 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
         line = f"{where}: this key is required"
     else:
         message = finding["msg"].removeprefix("Value error, ")
+        # A study file has lists; that they become tuples is no news to its author.
+        message = message.replace("Tuple", "List", 1).replace("tuple", "list", 1)
         line = f"{where}: {message[:1].lower()}{message[1:]}"
         value = repr(finding["input"])
         if len(value) <= 80 and value not in message:
@@ -46,8 +48,8 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
         expected = finding.get("ctx", {}).get("expected")
         if expected is not None and isinstance(finding["input"], str):
             line += near_miss(finding["input"], str(expected).replace("'", "").split(" or "))
-    others = len({found["loc"] for found in findings}) - 1
-    return line + (f" (and {others} more)" if others and kind != "union_tag_invalid" else "")
+    # Not how many more there are: one misspelt key makes several findings.
+    return line
 
 
 def _key(location: tuple[int | str, ...]) -> str:

@@ -9,9 +9,16 @@ from essential_sparsity.errors import run_stage
 
 
 def main() -> None:
-    """Parse the command line and run the stage."""
-    parser = argparse.ArgumentParser(prog="python -m essential_sparsity.checkpoints")
-    parser.add_argument("--spec", required=True, help="a CheckpointSpec as JSON, or a file of it")
+    """Bring one checkpoint, from the first source that has it, into its folder."""
+    parser = argparse.ArgumentParser(
+        prog="python -m essential_sparsity.checkpoints", description=main.__doc__
+    )
+    parser.add_argument(
+        "--spec",
+        required=True,
+        help="JSON, or a file of it, such as "
+        '{"version": 1, "sources": [{"kind": "folder", "path": "my-bert"}]}',
+    )
     parser.add_argument("--output", required=True, type=Path, help="the checkpoint's folder")
     parser.add_argument("--base", type=Path, help="the checkpoint that a random start is of")
     arguments = parser.parse_args()

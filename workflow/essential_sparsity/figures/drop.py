@@ -114,7 +114,10 @@ def _mark_handles(rows: list[Row], look: Look, spec: FigureSpec) -> list[Artist]
     handles.append(line(f"essential sparsity, {level}", marker="|", ms=6, mew=style.LINE_WIDTH))
     ends = {r[key] for r in essential for key in ("censored", "low_censored", "high_censored")}
     for end in sorted(ends & set(SIDEWAYS)):
-        where = {"above": "beyond the last sparsity", "below": "before the first sparsity"}[end]
+        where = {
+            "above": "above the last tested sparsity",
+            "below": "below the first tested sparsity",
+        }[end]
         handles.append(line(where, ls="none", marker=SIDEWAYS[end], ms=4.0))
     if not all(row["resolved"] for row in essential):
         handles.append(line(_UNRESOLVED, ls="none", marker="o", mfc="white", ms=4.4, mew=0.8))

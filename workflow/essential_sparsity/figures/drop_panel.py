@@ -159,7 +159,7 @@ class Panel:
             marker = SIDEWAYS.get(row["censored"], "|")
             axes.plot(
                 [x], [y], color=colour, marker=marker, ms=_TICK_SIZE[marker], mew=style.LINE_WIDTH,
-                label="crossing", zorder=4,
+                mfc=colour if row["resolved"] else "white", label="crossing", zorder=4,
             )  # fmt: skip
 
     def _sparsity_limits(self) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Computes one mask of one checkpoint: `python -m essential_sparsity.masks --help`."""
+"""Computes one mask of a checkpoint that `python -m essential_sparsity.checkpoints` made."""
 
 import argparse
 import sys
@@ -13,7 +13,11 @@ from essential_sparsity.masks.spec import MaskSpec
 def main() -> None:
     """Read the arguments, compute the mask, save it."""
     parser = argparse.ArgumentParser(prog="python -m essential_sparsity.masks", description=__doc__)
-    parser.add_argument("--spec", required=True, help="the mask's spec: JSON, or a file of it")
+    parser.add_argument(
+        "--spec",
+        required=True,
+        help='JSON, or a file of it, such as {"criterion": "magnitude", "sparsity": 0.5}',
+    )
     parser.add_argument("--checkpoint", required=True, type=Path, help="a checkpoint's folder")
     parser.add_argument("--output", required=True, type=Path, help="the .safetensors to write")
     arguments = parser.parse_args()

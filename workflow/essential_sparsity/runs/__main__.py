@@ -1,4 +1,4 @@
-"""Fine-tunes one masked checkpoint on one task: `python -m essential_sparsity.runs --help`."""
+"""Fine-tunes one masked checkpoint on one task and keeps metrics and predictions."""
 
 import argparse
 import sys
@@ -19,7 +19,12 @@ from essential_sparsity.tasks.manifest import MANIFEST, load_task
 def main() -> None:
     """Read the arguments and the three inputs, fine-tune, write metrics and predictions."""
     parser = argparse.ArgumentParser(prog="python -m essential_sparsity.runs", description=__doc__)
-    parser.add_argument("--spec", required=True, help="the run's spec: JSON, or a file of it")
+    parser.add_argument(
+        "--spec",
+        required=True,
+        help='JSON, or a file of it, such as {"seed": 1, "recipe": '
+        '{"epochs": 3, "batch_size": 32, "learning_rate": 2e-5}}',
+    )
     parser.add_argument("--checkpoint", required=True, type=Path, help="a checkpoint's folder")
     parser.add_argument("--task", required=True, type=Path, help="a task's folder")
     parser.add_argument("--mask", required=True, type=Path, help="a mask of the checkpoint")

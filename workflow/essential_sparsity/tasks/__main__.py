@@ -10,7 +10,9 @@ from essential_sparsity.tasks.spec import TaskDataSpec
 
 def main() -> None:
     """Tokenise one task's examples with a checkpoint's tokenizer."""
-    parser = argparse.ArgumentParser(prog="essential_sparsity.tasks", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m essential_sparsity.tasks", description=main.__doc__
+    )
     parser.add_argument("--spec", required=True, help="a TaskDataSpec as JSON, or a file of it")
     parser.add_argument("--checkpoint", required=True, type=Path, help="folder with the tokenizer")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
