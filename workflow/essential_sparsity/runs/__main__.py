@@ -39,17 +39,16 @@ def main() -> None:
     from essential_sparsity.runs.fine_tuning import fine_tune
     from essential_sparsity.runs.resume import RestartPoint
 
-    origin = provenance("essential_sparsity.runs", spec.document())
     inputs = {
         "checkpoint": manifest.sha256,
         "mask": sha256_of(arguments.mask),
         "task": sha256_of(arguments.task / MANIFEST),
     }
-    restart = RestartPoint(arguments.output / ".restart", canonical_json({**origin, **inputs}))
+    origin = {**provenance("essential_sparsity.runs", spec.document()), "inputs": inputs}
+    restart = RestartPoint(arguments.output / ".restart", canonical_json(origin))
     title = "/".join(arguments.output.parts[-5:])
     outcome = fine_tune(arguments.checkpoint, manifest, task, mask, spec, restart, title)
 
-    origin = {**provenance("essential_sparsity.runs", spec.document()), "inputs": inputs}
     names = dict(
         zip(("model", "task", "recipe", "mask"), arguments.output.parts[-5:], strict=False)
     )

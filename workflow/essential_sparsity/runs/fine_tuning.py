@@ -68,7 +68,6 @@ def fine_tune(
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
     model = load_classifier(checkpoint, manifest, task.labels, spec.seed, task.pad_token_id)
     held = HeldMask(mask, match_parameters(model, manifest))
-    history: list[dict[str, Any]] = []
     last: dict[str, NDArray[Any]] = {}
     metric = METRICS[spec.metric]
     steps_per_epoch = math.ceil(train.num_rows / recipe.batch_size)
@@ -106,7 +105,7 @@ def fine_tune(
         "step": pa.array([int(entry["step"]) for entry in history]),
         "score": pa.array([float(entry["eval_score"]) for entry in history]),
         "loss": pa.array([float(entry["eval_loss"]) for entry in history]),
-        "train_loss": pa.array([_loss_before(losses, entry["step"]) for entry in history]),
+        "train_loss": pa.array([_loss_before(losses, int(entry["step"])) for entry in history]),
         "examples": pa.array([evaluation.num_rows] * len(history)),
         "seconds": pa.array([seconds] * len(history)),
         "device": pa.array([_device_name(trainer.args.device)] * len(history)),
