@@ -68,5 +68,6 @@ wildcard_constraints:
     recipe=r"[^/]+",
     mask=r"[^/]+",
     seed=r"\d+",
+    set=r"[0-9a-f]{8}",
     study=STUDY.study,
     experiment=NAMES,

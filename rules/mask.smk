@@ -1,8 +1,34 @@
 # Masks of a checkpoint. The manifest beside a mask holds its SHA-256: it, not the big file's time,
 # tells whether what is built on the mask is still valid.
-rule mask:
+rule histogram:
     input:
         paths.CHECKPOINT_MANIFEST,
+    output:
+        paths.HISTOGRAM,
+    log:
+        "logs/histograms/{model}.log",
+    benchmark:
+        "benchmarks/histograms/{model}.tsv"
+    conda:
+        "../envs/numpy.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=fingerprint("essential_sparsity.masks.histogram"),
+        checkpoint=subpath(input[0], parent=True),
+    message:
+        "Histogram of {wildcards.model}'s magnitudes"
+    shell:
+        "python -m essential_sparsity.masks.histogram --checkpoint {params.checkpoint:q}"
+        " --threads {threads} --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule mask:
+    input:
+        checkpoint=paths.CHECKPOINT_MANIFEST,
+        others=lambda wildcards: PLAN.mask_inputs(wildcards.model, wildcards.mask),
     output:
         mask=paths.MASK,
         manifest=paths.MASK_MANIFEST,
@@ -14,17 +40,19 @@ rule mask:
         "../envs/numpy.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=2000,
         runtime=30,
     params:
         spec=lambda wildcards: PLAN.mask_spec(wildcards.mask).canonical(),
-        code=fingerprint("essential_sparsity.masks"),
-        checkpoint=subpath(input[0], parent=True),
+        code=lambda wildcards: fingerprint(*PLAN.mask_modules(wildcards.mask)),
+        checkpoint=subpath(input.checkpoint, parent=True),
+        others=lambda wildcards: PLAN.mask_arguments(wildcards.model, wildcards.mask),
     message:
         "Mask {wildcards.mask} of {wildcards.model}"
     shell:
         "python -m essential_sparsity.masks --spec {params.spec:q}"
-        " --checkpoint {params.checkpoint:q} --output {output.mask:q} 2>&1 | tee {log:q}"
+        " --checkpoint {params.checkpoint:q} {params.others:q} --threads {threads}"
+        " --output {output.mask:q} 2>&1 | tee {log:q}"
 
 
 localrules:

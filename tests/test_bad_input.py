@@ -96,7 +96,7 @@ CASES: dict[str, tuple[Callable[[Path], None], str, Any, tuple[str, ...], str]] 
     "spec is not JSON": (nothing, "masks", "{", ("--checkpoint", "c"), "--spec: not JSON"),
     "unknown criterion": (
         nothing, "masks", {"criterion": "magnitud", "sparsity": 0.5}, ("--checkpoint", "c"),
-        "--spec: criterion: input should be 'dense' or 'magnitude', got 'magnitud'",
+        "--spec: criterion: unknown criterion 'magnitud'; did you mean 'magnitude'?",
     ),
     "sparsity 1": (
         nothing, "masks", {"criterion": "magnitude", "sparsity": 1}, ("--checkpoint", "c"),

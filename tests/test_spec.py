@@ -4,7 +4,8 @@ import pytest
 from pydantic import Field
 
 from essential_sparsity.errors import UserError
-from essential_sparsity.masks.spec import DENSE, MaskSpec
+from essential_sparsity.masks.criteria.magnitude import Magnitude
+from essential_sparsity.masks.spec import DENSE, DenseSpec
 from essential_sparsity.runs.spec import RecipeSpec
 from essential_sparsity.spec import Spec, format_sparsity, is_name
 
@@ -34,8 +35,8 @@ def test_every_other_value_is_another_identity() -> None:
 
 
 def test_a_spec_comes_back_from_its_text() -> None:
-    spec = MaskSpec(criterion="magnitude", sparsity=0.215)
-    assert MaskSpec.read(spec.canonical()) == spec
+    spec = Magnitude(sparsity=0.215)
+    assert Magnitude.read(spec.canonical()) == spec
 
 
 @pytest.mark.parametrize(
@@ -44,15 +45,15 @@ def test_a_spec_comes_back_from_its_text() -> None:
 )
 def test_a_sparsity_has_one_text(sparsity: float, text: str) -> None:
     assert format_sparsity(sparsity) == text
-    assert MaskSpec(criterion="magnitude", sparsity=sparsity).name == f"magnitude-global-s{text}"
+    assert Magnitude(sparsity=sparsity).name == f"magnitude-global-s{text}"
 
 
 def test_the_dense_mask_has_one_name() -> None:
     assert DENSE.name == "dense"
-    with pytest.raises(UserError, match="go together"):
-        MaskSpec.check({"criterion": "magnitude", "sparsity": 0}, "file")
-    with pytest.raises(UserError, match="go together"):
-        MaskSpec.check({"criterion": "dense", "sparsity": 0.5}, "file")
+    with pytest.raises(UserError, match="sparsity 0 is the mask 'dense'"):
+        Magnitude.check({"criterion": "magnitude", "sparsity": 0}, "file")
+    with pytest.raises(UserError, match="sparsity: unknown key"):
+        DenseSpec.check({"criterion": "dense", "sparsity": 0.5}, "file")
 
 
 @pytest.mark.parametrize("name", ["..", ".hidden", "a/b", "", "A", "a b", "-a", "a--b", "x" * 65])

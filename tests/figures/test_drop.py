@@ -201,7 +201,7 @@ def test_several_scopes_differ_by_line_and_models_by_colour(drop_tables: MakeTab
     looks = [(line.get_color(), line.get_linestyle()) for line in drawn]
     assert len(set(looks)) == 4
     assert len({colour for colour, _ in looks}) == len({line for _, line in looks}) == 2
-    assert {"global scope", "layer scope"} <= set(words(figure))
+    assert {"magnitude, global", "magnitude, layer"} <= set(words(figure))
 
 
 @pytest.mark.parametrize(

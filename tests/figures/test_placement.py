@@ -127,7 +127,7 @@ def test_a_missing_matrix_leaves_its_cell_blank(placement_tables: MakeTables) ->
 def test_labels_say_what_is_seen(placement_tables: MakeTables) -> None:
     found = words(draw_placement(placement_tables(sparsities=(0.215,)), SPEC))
     expected = {
-        "BERT-base, magnitude, global scope, 21.5 % removed", "Layer", "Rate (% of matrix)",
+        "BERT-base, magnitude, global, 21.5 % removed", "Layer", "Rate (% of matrix)",
         "Share (%)", "attention output", "feed-forward in", "share of prunable weights",
         "share of removed weights, attention", "share of removed weights, feed-forward",
     }  # fmt: skip

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import essential_sparsity
 from essential_sparsity.errors import run_stage
-from essential_sparsity.figures import drop, placement
+from essential_sparsity.figures import drop, pattern, placement, positions
 from essential_sparsity.figures.drop_data import select_drop
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.tables import origin_of
@@ -23,10 +23,19 @@ ENDS = ("parquet", "pdf", "png")
 
 
 @pytest.fixture
-def tables(tmp_path: Path, drop_tables: MakeTables, placement_tables: MakeTables) -> Path:
+def tables(
+    tmp_path: Path,
+    drop_tables: MakeTables,
+    placement_tables: MakeTables,
+    positions_tables: MakeTables,
+) -> Path:
     folder = tmp_path / "tables"
     folder.mkdir()
-    made = {**drop_tables(models=("bert",), tasks=1), **placement_tables(sparsities=(0.5,))}
+    made = {
+        **drop_tables(models=("bert",), tasks=1, patterns=("2:4",)),
+        **placement_tables(sparsities=(0.5,)),
+        **positions_tables(),
+    }
     for name, table in made.items():
         pq.write_table(table, folder / f"{name}.parquet")
     return folder
@@ -42,7 +51,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tables: Path) -> Callable[..., None]:
     return run
 
 
-@pytest.mark.parametrize("stage", [drop, placement])
+@pytest.mark.parametrize("stage", [drop, pattern, placement, positions])
 def test_three_files_are_written_and_their_bytes_are_the_same_again(
     stage: ModuleType, run: Callable[..., None], tables: Path, tmp_path: Path
 ) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Manifest, load_manifest
 from essential_sparsity.checkpoints.spec import CheckpointSpec, FolderSource
 from essential_sparsity.checkpoints.stage import fetch_checkpoint
-from essential_sparsity.masks.criteria import compute_mask
+from essential_sparsity.masks.computation import compute_masks
+from essential_sparsity.masks.criteria.dense import Dense
+from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.manifest import TaskData, load_task
@@ -29,8 +31,11 @@ class Bench:
     task: TaskData
 
     def mask(self, sparsity: float) -> Mask:
-        spec = MaskSpec(criterion="magnitude", sparsity=sparsity) if sparsity else DENSE
-        return compute_mask(self.checkpoint, self.manifest, spec)
+        spec = Magnitude(sparsity=sparsity) if sparsity else Dense()
+        path = self.checkpoint.parent / "masks" / f"{spec.name}.safetensors"
+        with Checkpoint.load(self.checkpoint) as checkpoint:
+            compute_masks(checkpoint, {path: spec})
+        return Mask.load(path)
 
 
 @pytest.fixture(scope="session")

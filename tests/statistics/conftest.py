@@ -1,18 +1,28 @@
-"""Runs as the training stage leaves them, made from lists of right and wrong answers."""
+"""Runs, checkpoints and masks as the stages before leave them, made from what matters of them."""
 
-from collections.abc import Callable, Sequence
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
 from essential_sparsity import paths
+from essential_sparsity.checkpoints.manifest import load_manifest
+from essential_sparsity.masks.mask import Mask
+from essential_sparsity.masks.spec import MaskSpec
 
 RECIPE = "quick-12345678"
 
 WriteRun = Callable[..., Path]
+
+# name → shape, layer, module, part
+Matrices = Mapping[str, tuple[tuple[int, int], int, str, str]]
 
 
 @pytest.fixture
@@ -58,5 +68,48 @@ def write_run(tmp_path: Path) -> WriteRun:
         data = {key: value for key, value in columns.items() if value is not None}
         pq.write_table(pa.table(data), tmp_path / paths.PREDICTIONS.format(**identity))
         return folder
+
+    return write
+
+
+@pytest.fixture
+def write_checkpoint(tmp_path: Path) -> Callable[..., None]:
+    """Return a function that writes the manifest of model `bert`, all that tables need of it."""
+
+    def write(matrices: Matrices, digest: str = "0" * 64) -> None:
+        listed = [
+            {"name": name, "shape": shape, "dtype": "F32", "file": "model.safetensors",
+             "layer": layer, "module": module, "part": part}
+            for name, (shape, layer, module, part) in matrices.items()
+        ]  # fmt: skip
+        count = sum(math.prod(shape) for shape, *_ in matrices.values())
+        document = {
+            "format_version": 1, "architecture": "bert", "source": {"kind": "folder"},
+            "files": {"model.safetensors": digest},
+            "prunable": {"count": count, "matrices": listed}, "parameters": {"count": count + 9},
+        }  # fmt: skip
+        folder = tmp_path / "checkpoints/bert"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "checkpoint.json").write_text(json.dumps(document))
+
+    return write
+
+
+@pytest.fixture
+def write_mask(tmp_path: Path) -> Callable[..., None]:
+    """Return a function that writes a mask of model `bert`, to the place of `at` if that is given.
+
+    `keeps` are bool of the matrices' shapes.
+    """
+
+    def write(
+        keeps: Mapping[str, NDArray[np.bool_]], spec: MaskSpec, at: MaskSpec | None = None
+    ) -> None:
+        identity = load_manifest(tmp_path / "checkpoints/bert", verify=False).sha256
+        mask = Mask.build(
+            keeps, spec.document(), name=spec.name, architecture="bert", checkpoint=identity,
+            selected_on="F32",
+        )  # fmt: skip
+        mask.save(tmp_path / f"masks/bert/{(at or spec).name}.safetensors")
 
     return write

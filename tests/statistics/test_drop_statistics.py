@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from essential_sparsity.errors import UserError
-from essential_sparsity.masks.spec import DENSE, MaskSpec
+from essential_sparsity.masks.criteria.magnitude import Magnitude
+from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.statistics.drop import SCHEMAS, compute_tables, essential_sparsity
 from essential_sparsity.statistics.spec import DropSpec, StatisticsSpec
 from essential_sparsity.tables import origin_of
@@ -17,9 +18,9 @@ from essential_sparsity.tables import origin_of
 RECIPE = "quick-12345678"
 
 
-def _masks(*sparsities: float) -> tuple[MaskSpec, ...]:
-    sparse = (MaskSpec(criterion="magnitude", sparsity=s) for s in sparsities)
-    return (DENSE, *sparse)
+def _masks(*sparsities: float) -> tuple[MaskLabel, ...]:
+    sparse = (Magnitude(sparsity=s).label() for s in sparsities)
+    return (DENSE.label(), *sparse)
 
 
 def _spec(*sparsities: float, **fields: Any) -> DropSpec:
@@ -62,7 +63,8 @@ def test_runs_table(tmp_path: Path, small_study: DropSpec) -> None:
     ]
     assert rows[2] == {
         "model": "bert", "task": "rte", "recipe": RECIPE, "mask": "magnitude-global-s0.50",
-        "criterion": "magnitude", "scope": "global", "sparsity": 0.5, "seed": 1,
+        "family": "magnitude-global", "label": "magnitude, global", "criterion": "magnitude",
+        "scope": "global", "pattern": None, "sparsity": 0.5, "seed": 1,
         "control_of": None, "score": 80.0, "loss": 0.5, "examples": 10, "seconds": 3.0,
     }  # fmt: skip
 
@@ -235,6 +237,42 @@ def test_models_and_tasks_make_groups_of_their_own(tmp_path: Path, write_run: An
     assert tables["essential"]["dense_score"].to_pylist() == [90, 80, 70, 60]
     assert tables["essential"]["estimate_censored"].to_pylist() == ["above"] * 4
     assert {name: table.schema for name, table in tables.items()} == SCHEMAS
+
+
+def test_patterns_of_equal_groups_are_one_curve(tmp_path: Path, write_run: Any) -> None:
+    patterns = [Magnitude(pattern=pattern) for pattern in ("2:8", "4:8", "2:4")]
+    for mask, right in zip(("dense", *(p.name for p in patterns)), (9, 5, 7, 8), strict=True):
+        write_run(_answers(right), mask=mask)
+    masks = (DENSE.label(), *(pattern.label() for pattern in patterns))
+    tables = compute_tables(tmp_path, _spec(0.5, seeds=(1,)).model_copy(update={"masks": masks}))
+    found = [
+        (r["family"], r["scope"], r["pattern"], r["sparsity"], r["drop"])
+        for r in tables["drop"].to_pylist()
+    ]
+    assert found == [
+        ("magnitude-nof4", "N:4", None, 0, 0), ("magnitude-nof4", "N:4", "2:4", 0.5, 10),
+        ("magnitude-nof8", "N:8", None, 0, 0), ("magnitude-nof8", "N:8", "4:8", 0.5, 20),
+        ("magnitude-nof8", "N:8", "2:8", 0.75, 40),
+    ]  # fmt: skip
+    assert [(r["label"], r["grid"]) for r in tables["essential"].to_pylist()] == [
+        ("magnitude, N:4", [0, 0.5]), ("magnitude, N:8", [0, 0.5, 0.75]),
+    ]  # fmt: skip
+
+
+def test_a_sparsity_that_only_the_masks_file_knows_is_read_from_its_manifest(
+    tmp_path: Path, write_run: Any
+) -> None:
+    mask = Magnitude(scope="matched", like="magnitude-2of4").label()
+    for name in ("dense", mask.name):
+        write_run(_answers(9), mask=name)
+    spec = _spec(0.5, seeds=(1,)).model_copy(update={"masks": (DENSE.label(), mask)})
+    manifest = tmp_path / f"masks/bert/{mask.name}.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text('{"removed": 3, "total": 12}')
+    assert compute_tables(tmp_path, spec)["drop"]["sparsity"].to_pylist() == [0, 0.25]
+    manifest.write_text("{}")
+    with pytest.raises(UserError, match=rf"{mask.name}\.json: not a mask manifest"):
+        compute_tables(tmp_path, spec)
 
 
 def test_runs_of_other_examples_are_refused(

@@ -3,10 +3,13 @@ from typing import Any
 import pytest
 
 from essential_sparsity.errors import UserError
+from essential_sparsity.masks.criteria.magnitude import Magnitude
+from essential_sparsity.masks.spec import DENSE as DENSE_MASK
 from essential_sparsity.statistics.spec import DropSpec
 
-DENSE = {"criterion": "dense"}
-HALF = {"criterion": "magnitude", "sparsity": 0.5}
+DENSE = DENSE_MASK.label().document()
+HALF = Magnitude(sparsity=0.5).label().document()
+MORE = Magnitude(sparsity=0.7).label().document()
 GOOD = {"models": ["bert"], "tasks": {"rte": "r"}, "masks": [DENSE, HALF], "seeds": [1]}
 
 
@@ -18,7 +21,7 @@ def test_good_spec() -> None:
     ("change", "message"),
     [
         (
-            {"masks": [HALF, {**HALF, "sparsity": 0.7}]},
+            {"masks": [HALF, MORE]},
             "masks: must hold the dense mask and at least one sparse mask",
         ),
         ({"masks": [DENSE]}, "masks: must hold the dense mask and at least one sparse mask"),

@@ -14,7 +14,8 @@ from essential_sparsity.statistics.summary import WIDTH, format_essential, summa
 def _curve(estimate: str, low: str, high: str, **fields: Any) -> dict[str, Any]:
     """A row of `essential`; sparsities as the summary prints them, such as '> 90'."""
     row: dict[str, Any] = {
-        "model": "minilm", "task": "topic", "criterion": "magnitude", "scope": "global",
+        "model": "minilm", "task": "topic", "family": "magnitude-global",
+        "label": "magnitude, global", "criterion": "magnitude", "scope": "global",
         "epsilon": 1.0, "confidence": 0.95, "dense_score": 72.14, "dense_low": 70.0,
         "dense_high": 74.6, "majority": 50.0, "seeds": 3, "examples": 400,
         "resolution": 0.8, "resolved": True,
@@ -59,7 +60,7 @@ def test_golden_text(tmp_path: Path) -> None:
     second = _write(
         tmp_path / "wide-epsilon",
         _curve("20", "10", "30", epsilon=2.5, confidence=0.9),
-        _curve("30", "20", "40", epsilon=2.5, confidence=0.9, scope="layer"),
+        _curve("30", "20", "40", epsilon=2.5, confidence=0.9, label="magnitude, layer"),
     )
     (tmp_path / "placement").mkdir()
     text = summarize(
@@ -78,9 +79,9 @@ def test_golden_text(tmp_path: Path) -> None:
         "\n"
         "wide-epsilon: essential sparsity, the largest that costs at most 2.5 points "
         "[90 % interval]\n"
-        "model    task    mask               dense score    essential sparsity   seeds\n"
-        "minilm   topic   magnitude global   72.1 ± 2.3 %   20 % [10, 30]        3\n"
-        "minilm   topic   magnitude layer    72.1 ± 2.3 %   30 % [20, 40]        3\n"
+        "model    task    mask                dense score    essential sparsity   seeds\n"
+        "minilm   topic   magnitude, global   72.1 ± 2.3 %   20 % [10, 30]        3\n"
+        "minilm   topic   magnitude, layer    72.1 ± 2.3 %   30 % [20, 40]        3\n"
         "\n"
         "Figures\n"
         "results/studies/s/figures/figure2.png\n"
@@ -91,9 +92,9 @@ def test_golden_text(tmp_path: Path) -> None:
 def test_lines_stay_within_the_width(tmp_path: Path) -> None:
     long = "a-name-of-sixty-four-letters-".ljust(64, "x")
     curve = _curve("> 98.44", "< 10.55", "> 98.44", model=long, task=long, resolved=False)
-    text = summarize([_write(tmp_path / long, curve, {**curve, "scope": "layer"})], [])
+    text = summarize([_write(tmp_path / long, curve, {**curve, "label": "magnitude, layer"})], [])
     assert max(map(len, text.splitlines())) <= WIDTH
-    assert text.splitlines()[2].startswith("a-name-of-s…   a-name-of-s…   magnitude global")
+    assert text.splitlines()[2].startswith("a-name-of-s…   a-name-of-s…   magnitude, global")
 
 
 def test_damaged_table_is_named(tmp_path: Path) -> None:

@@ -39,16 +39,18 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "unknown criterion": (
         grid(criterion="magnitud"),
-        "experiments[0].masks[0].criterion: input should be 'magnitude', got 'magnitud'; "
-        "did you mean 'magnitude'?",
+        "experiments[0].masks[0].criterion: unknown criterion 'magnitud'; "
+        "did you mean 'magnitude'? (known: magnitude, dense, ",
     ),
     "unknown scope": (
         grid(scope="glob"),
-        "experiments[0].masks[0].scope: input should be 'global', got 'glob'",
+        "experiments[0].masks[0].scope: input should be 'global', 'layer', 'row', 'erk' or "
+        "'matched', got 'glob'",
     ),
     "unknown figure": (
         drop(figure="dorp"),
-        "experiments[0].figure: input should be 'drop' or 'placement', got 'dorp'; "
+        "experiments[0].figure: input should be 'drop', 'pattern', 'placement', 'positions', "
+        "'similarity' or 'distribution', got 'dorp'; "
         "did you mean 'drop'?",
     ),
     "unknown recipe": (
@@ -75,7 +77,7 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "a sparsity twice": (
         grid(sparsities=[0.5, 0.5]),
-        "experiments[0].masks[0]: a sparsity occurs twice in [0.5, 0.5]",
+        "experiments[0].masks[0]: a value of 'sparsities' occurs twice in [0.5, 0.5]",
     ),
     "nothing sparse": (
         grid(sparsities=[0.0]),
@@ -83,7 +85,68 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "no sparsities": (
         grid(sparsities=[]),
-        "experiments[0].masks[0].sparsities: list should have at least 1 item",
+        "experiments[0].masks[0]: how much is removed? state a sparsity or a pattern",
+    ),
+    "a pattern that keeps more than there is": (
+        grid(patterns=["4:2"], sparsities=[]),
+        "experiments[0].masks[0].patterns[0]: a pattern is N:M with 1 ≤ N < M, N the weights kept "
+        "of every M consecutive ones; '4:2' is not",
+    ),
+    "a pattern and a sparsity": (
+        grid(patterns=["2:4"]),
+        "experiments[0].masks[0]: a pattern decides the sparsity: state one of the two",
+    ),
+    "a pattern with a scope": (
+        grid(patterns=["2:4"], sparsities=[], scope="layer"),
+        "experiments[0].masks[0]: a pattern has no scope but its own groups, not 'layer'",
+    ),
+    "matched to nothing": (
+        grid(scope="matched"),
+        "experiments[0].masks[0]: scope 'matched' and the key 'like' go together, and only",
+    ),
+    "matched to a mask that is not there": (
+        grid(scope="matched", like="magnitude-row"),
+        "experiments[0].masks[0].like: unknown mask of this study 'magnitude-row-s0.50'; "
+        "did you mean 'magnitude-global-s0.50'? (known: ",
+    ),
+    "noise without a size": (
+        grid(criterion="noisy-magnitude"),
+        "experiments[0].masks[0]: how much noise? state one of 'noise' and 'norms'",
+    ),
+    "an option of another criterion": (
+        grid(noise=0.1),
+        "experiments[0].masks[0].noise: unknown key (allowed here: criterion, like, ",
+    ),
+    "an imported mask without a file": (
+        lambda study: study["experiments"][0].update(
+            masks=[{"criterion": "imported", "mask": "mine"}]
+        ),
+        "experiments[0].masks[0].file: this key is required",
+    ),
+    "two masks of one name": (
+        lambda study: study["experiments"][0].update(
+            masks=[
+                {"criterion": "imported", "mask": "mine", "file": f"{folder}/m.safetensors"}
+                for folder in ("a", "b")
+            ]
+        ),
+        "experiments[0].masks[1]: two masks of this study are called 'imported-mine' and differ",
+    ),
+    "an option that the figure does not have": (
+        lambda study: study["experiments"][1].update(options={"layer": [0]}),
+        "experiments[1]: options: of figure 'placement': layer: unknown key (allowed here: none)",
+    ),
+    "a bad option": (
+        lambda study: study["experiments"][1].update(figure="positions", options={"blocks": 1}),
+        "experiments[1]: options: of figure 'positions': blocks: input should be greater than",
+    ),
+    "masks for a figure of weights": (
+        lambda study: study["experiments"][1].update(figure="distribution"),
+        "experiments[1]: figure 'distribution' reads the models' weights: no masks",
+    ),
+    "no masks": (
+        lambda study: study["experiments"][1].pop("masks"),
+        "experiments[1]: figure 'placement' needs masks",
     ),
     "no models": (drop(models=[]), "experiments[0].models: list should have at least 1 item"),
     "no tasks": (drop(tasks=[]), "experiments[0]: figure 'drop' needs tasks: at least one"),
@@ -107,7 +170,7 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "misspelt key": (
         grid(sparsitys=[0.5]),
         "experiments[0].masks[0].sparsitys: unknown key; did you mean 'sparsities'? "
-        "(allowed here: criterion, scope, sparsities)",
+        "(allowed here: criterion, like, patterns, scope, sparsities)",
     ),
     "misspelt recipe key": (
         drop(overrides={"learning_rat": 1.0e-4}),
@@ -165,13 +228,21 @@ def test_a_mistake_in_the_study_is_one_clear_line(project: Project, mistake: str
     assert last_line(output).startswith(f"error: study.yaml: {expected}"), output
 
 
+def test_a_pattern_may_stand_without_quotes(project: Project) -> None:
+    """YAML 1.1 takes 2:4 for a number in base sixty."""
+    study = yaml.safe_dump(tiny_study()).replace("sparsities:\n    - 0.5", "patterns:\n    - 2:4")
+    assert "2:4\n" in study
+    (project.folder / "study.yaml").write_text(study)
+    assert "masks/tiny-bert/magnitude-2of4.safetensors" in project.run("-n", "-p", "--summary")
+
+
 def test_a_mistake_in_a_catalog_entry_names_its_file(project: Project) -> None:
     project.write_task("mood", {"epochs": 1, "batch_size": 8, "learning_rat": 1e-3})
     output = project.run("-n", fails=True)
     assert "tiny/tasks/mood.yaml: recipes.quick.learning_rat: unknown key" in last_line(output)
     project.write_model("tiny-bert", {"kind": "hub", "repository": "a/b", "revision": "main"})
     output = project.run("-n", fails=True)
-    assert "tiny/models/tiny-bert.yaml: sources[0].hub.revision: string should" in last_line(output)
+    assert "tiny/models/tiny-bert.yaml: sources[0].revision: string should" in last_line(output)
     (project.folder / "tiny/models/tiny-bert.yaml").write_text("version: 1\nversion: 2\n")
     output = project.run("-n", fails=True)
     assert "not YAML: the key 'version' occurs twice (line 2)" in last_line(output)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from essential_sparsity.masks.mask import Mask
 from miniatures import save_bert, write_examples
 from project import RECIPE, Project, tiny_study
 
@@ -66,7 +67,8 @@ def test_another_model_runs_only_itself(project: Project) -> None:
     save_bert(project.folder / "models" / "other", seed=1)
     project.write_model("other", {"kind": "folder", "path": "models/other"})
     change_drop(project, models=["tiny-bert", "other"])
-    expected = {"checkpoint": 1, "task": 1, "mask": 2, "run": 2, **BEHIND_RUNS}
+    made = {"checkpoint": 1, "histogram": 1, "task": 1, "mask": 2, "run": 2}
+    expected = {**made, **BEHIND_RUNS}
     # Who has which colour is settled for all of a study's figures at once.
     expected["placement_figure"] = 1
     assert project.planned() == expected
@@ -97,12 +99,57 @@ def test_training_code_runs_runs_again_but_not_masks(project: Project) -> None:
 
 
 def test_mask_code_runs_masks_again_and_what_lies_behind_them(project: Project) -> None:
-    project.edit_code("masks/selection.py")
+    project.edit_code("masks/computation.py")
     expected = {"mask": 2, "run": 2, "placement_statistics": 1, "placement_figure": 1}
     assert project.planned() == {**expected, **BEHIND_RUNS}
 
 
-@pytest.mark.parametrize("module", ["masks/selection.py", "runs/fine_tuning.py", "files.py"])
+def test_a_criterion_s_code_runs_its_own_masks_again(project: Project) -> None:
+    """A change of one criterion, or one more, costs the masks of the others nothing."""
+    project.edit_code("masks/criteria/random.py")
+    (project.folder / "workflow/essential_sparsity/masks/criteria/mine.py").write_text(MINE)
+    assert project.planned() == {}
+    change_drop(project, masks=[{"criterion": "mine", "sparsities": [0.5]}])
+    assert project.planned() == {"mask": 1, "run": 1, **BEHIND_RUNS}
+    project.edit_code("masks/criteria/magnitude.py")
+    expected = {"mask": 2, "run": 1, "placement_statistics": 1, "placement_figure": 1}
+    assert project.planned() == {**expected, **BEHIND_RUNS}
+
+
+# A criterion of one's own is one module, and nothing else names it.
+MINE = '''
+from typing import Literal
+
+import numpy as np
+
+from essential_sparsity.masks.criterion import Ranking
+
+
+class Mine(Ranking):
+    """Removes the weights of most magnitude."""
+
+    criterion: Literal["mine"] = "mine"
+
+    def files(self):
+        return {"manifest": "checkpoints/{model}/checkpoint.json"}
+
+    def score(self, matrix, weights, inputs):
+        assert matrix.name in inputs.files["manifest"].read_text()
+        return 1 / (1 + np.abs(weights))
+'''
+
+
+def test_a_new_criterion_is_run(project: Project) -> None:
+    (project.folder / "workflow/essential_sparsity/masks/criteria/mine.py").write_text(MINE)
+    study = tiny_study()
+    study["experiments"][1]["masks"] = [{"criterion": "mine", "sparsities": [0.25]}]
+    project.write_study(study)
+    project.run("masks")
+    mask = Mask.load(project.results / "masks/tiny-bert/mine-global-s0.25.safetensors")
+    assert mask.header.removed == round(0.25 * mask.header.total)
+
+
+@pytest.mark.parametrize("module", ["masks/computation.py", "runs/fine_tuning.py", "files.py"])
 def test_a_comment_or_docstring_runs_nothing(project: Project, module: str) -> None:
     file = project.folder / "workflow/essential_sparsity" / module
     text = file.read_text()

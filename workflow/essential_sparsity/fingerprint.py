@@ -14,10 +14,10 @@ _PACKAGE = "essential_sparsity"
 _ROOT = Path(__file__).parent
 
 
-def fingerprint(module: str) -> str:
-    """Return twelve hexadecimal digits for `module` (`essential_sparsity.masks`, say)."""
+def fingerprint(*modules: str) -> str:
+    """Return twelve hexadecimal digits for `modules` (`essential_sparsity.masks`, say) together."""
     digest = hashlib.sha256()
-    for name in sorted(closure(module)):
+    for name in sorted({name for module in modules for name in closure(module)}):
         digest.update(f"{name}\n{_essence(_file_of(name))}\n".encode())
     return digest.hexdigest()[:12]
 

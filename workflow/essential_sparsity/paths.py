@@ -9,12 +9,17 @@ CHECKPOINT_MANIFEST = CHECKPOINT + "/checkpoint.json"
 TASK = "tasks/{task}/{preprocessor}"
 TASK_MANIFEST = TASK + "/task.json"
 
+HISTOGRAM = "histograms/{model}.safetensors"
 MASK = "masks/{model}/{mask}.safetensors"
 MASK_MANIFEST = "masks/{model}/{mask}.json"
 
 RUN = "runs/{model}/{task}/{recipe}/{mask}/seed{seed}"
 METRICS = RUN + "/metrics.parquet"
 PREDICTIONS = RUN + "/predictions.parquet"
+
+# What is measured of one model for figures: {measurement} is a figure kind, {set} a digest of what
+# is measured.
+MEASUREMENT = "{measurement}/{model}/{set}.parquet"
 
 STUDY = "studies/{study}"
 TABLE = STUDY + "/{experiment}/{table}.parquet"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from essential_sparsity import paths
 from essential_sparsity.catalog import Catalog, ModelEntry, TaskEntry
@@ -15,10 +15,12 @@ from essential_sparsity.checkpoints.spec import FolderSource
 from essential_sparsity.errors import UserError
 from essential_sparsity.figures.kinds import FIGURE_KINDS, FigureKind
 from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.masks.criterion import Ranking
+from essential_sparsity.masks.registry import module_of
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
 from essential_sparsity.spec import Spec
-from essential_sparsity.statistics.spec import DropSpec, PlacementSpec
+from essential_sparsity.statistics.spec import MaskSetSpec, WeightsSpec
 from essential_sparsity.study import Experiment, Study
 from essential_sparsity.tasks.spec import LocalFiles
 from essential_sparsity.validation import unknown
@@ -65,8 +67,10 @@ class Plan:
         self._tasks: dict[str, TaskEntry] = {}
         self._recipes: dict[tuple[str, str], RecipeSpec] = {}
         self._masks: dict[str, MaskSpec] = {DENSE.name: DENSE}
+        self._measured: dict[tuple[str, str], Spec] = {}
         for index, experiment in enumerate(study.experiments):
             self._resolve(experiment, f"experiments[{index}]")
+        self._check_references()
 
     def _resolve(self, experiment: Experiment, key: str) -> None:
         for field in ("models", "controls"):
@@ -94,8 +98,31 @@ class Plan:
                 )
             recipe = experiment.override(entry.recipes[experiment.recipe])
             self._recipes[name, _recipe_id(experiment, recipe)] = recipe
-        for grid in experiment.masks:
-            self._masks |= {mask.name: mask for mask in grid.masks()}
+        for position, grid in enumerate(experiment.masks):
+            for mask in grid.masks():
+                if self._masks.setdefault(mask.name, mask) != mask:
+                    raise UserError(
+                        f"{self._where}: {key}.masks[{position}]: two masks of this study are "
+                        f"called '{mask.name}' and differ; rename the file that one is made from"
+                    )
+        self._resolve_measurement(experiment)
+
+    def _resolve_measurement(self, experiment: Experiment) -> None:
+        kind = FIGURE_KINDS[experiment.figure]
+        if kind.measurement is not None:
+            spec = self._measurement_of(experiment)
+            self._measured[kind.name, spec.digest()] = spec
+
+    def _check_references(self) -> None:
+        """Check that every mask which another one is made from is one of the study's."""
+        for index, experiment in enumerate(self.study.experiments):
+            for position, grid in enumerate(experiment.masks):
+                for name in (n for mask in grid.masks() for n in mask.references()):
+                    if name not in self._masks:
+                        where = f"experiments[{index}].masks[{position}].like"
+                        raise UserError(
+                            unknown(self._where, where, name, self._masks, "mask of this study")
+                        )
 
     def _resolve_model(self, name: str, where: str, seen: tuple[str, ...] = ()) -> None:
         if name in seen:
@@ -140,14 +167,43 @@ class Plan:
 
     def table_inputs(self, experiment: Experiment) -> list[str]:
         """Return the artifacts that an experiment's tables are computed from."""
-        runs = self.runs(experiment)
-        if runs:
-            return [run.path(pattern) for run in runs for pattern in _RUN_FILES]
+        kind = FIGURE_KINDS[experiment.figure]
+        if kind.measurement is not None:
+            return list(self._measurements(experiment).values())
+        if kind.reads == "runs":
+            return [run.path(pattern) for run in self.runs(experiment) for pattern in _RUN_FILES]
         return [
             path.format(model=model, mask=mask.name)
             for model, mask in self.masks(experiment)
             for path in (paths.MASK_MANIFEST, paths.CHECKPOINT_MANIFEST)
         ]
+
+    def measurement_inputs(self, kind: str, model: str, digest: str) -> list[str]:
+        """Return what a measurement of a model is made from: its checkpoint, and masks if any."""
+        checkpoint = paths.CHECKPOINT_MANIFEST.format(model=model)
+        masks = getattr(self.measurement_spec(kind, digest), "masks", ())
+        manifests = [paths.MASK_MANIFEST.format(model=model, mask=mask) for mask in masks]
+        return [checkpoint, *manifests]
+
+    def measurement_spec(self, kind: str, digest: str) -> Spec:
+        """Return what a measurement depends on."""
+        known = {name: spec for (of, name), spec in self._measured.items() if of == kind}
+        return self._lookup(known, digest, f"measurement of kind '{kind}'")
+
+    def _measurement_of(self, experiment: Experiment) -> Spec:
+        """Return the spec of each model's measurement: the masks, or what is asked of weights."""
+        if FIGURE_KINDS[experiment.figure].reads == "weights":
+            return WeightsSpec.model_validate(experiment.options)
+        names = [mask.name for mask in figure_masks(experiment)]
+        return MaskSetSpec.check({"masks": names}, f"{self._where}: experiment '{experiment.name}'")
+
+    def _measurements(self, experiment: Experiment) -> dict[str, str]:
+        """Return model → path of its measurement for the experiment's figure."""
+        digest = self._measurement_of(experiment).digest()
+        return {
+            model: paths.MEASUREMENT.format(measurement=experiment.figure, model=model, set=digest)
+            for model in experiment.models
+        }
 
     def tables(self, experiment: Experiment) -> list[str]:
         """Return the paths of an experiment's tables."""
@@ -209,9 +265,37 @@ class Plan:
         model, _, _ = preprocessor.rpartition("-")
         return paths.CHECKPOINT_MANIFEST.format(model=model)
 
-    def mask_spec(self, mask: str) -> Spec:
+    def mask_spec(self, mask: str) -> MaskSpec:
         """Return a mask's spec."""
-        return self._lookup(self._masks, mask, "mask")
+        return self._lookup(self._masks, mask, "mask").below(self._sources)
+
+    def mask_modules(self, mask: str) -> tuple[str, str]:
+        """Return the modules that make a mask: the stage, and the criterion's own."""
+        criterion = self._lookup(self._masks, mask, "mask").criterion
+        return "essential_sparsity.masks", module_of(criterion)
+
+    def mask_inputs(self, model: str, mask: str) -> list[str]:
+        """Return what a mask is made from besides the checkpoint: a histogram, masks, files."""
+        spec = self.mask_spec(mask)
+        histogram = [paths.HISTOGRAM.format(model=model)] if _uses_histogram(spec) else []
+        manifests = [paths.MASK_MANIFEST.format(model=model, mask=m) for m in spec.references()]
+        return [*histogram, *manifests, *_files(spec, model).values()]
+
+    def mask_arguments(self, model: str, mask: str) -> list[str]:
+        """Return the stage's arguments for what a mask is made from."""
+        spec = self.mask_spec(mask)
+        histogram = ["--histogram", paths.HISTOGRAM.format(model=model)]
+        references = [
+            argument
+            for name in spec.references()
+            for argument in ("--mask", f"{name}={paths.MASK.format(model=model, mask=name)}")
+        ]
+        files = [
+            argument
+            for role, path in _files(spec, model).items()
+            for argument in ("--file", f"{role}={path}")
+        ]
+        return (histogram if _uses_histogram(spec) else []) + references + files
 
     def run_spec(self, task: str, recipe: str, seed: int) -> Spec:
         """Return a run's spec."""
@@ -220,16 +304,21 @@ class Plan:
 
     def table_spec(self, experiment: Experiment) -> Spec:
         """Return the spec of an experiment's tables."""
-        if FIGURE_KINDS[experiment.figure].reads == "masks":
-            return PlacementSpec(models=experiment.models, masks=tuple(figure_masks(experiment)))
-        return DropSpec(
-            models=experiment.models,
-            controls={name: self._models[name].base or "" for name in experiment.controls},
-            tasks={task: self._recipe_of(experiment, task) for task in experiment.tasks},
-            masks=tuple(run_masks(experiment)),
-            seeds=experiment.seeds,
-            statistics=self.study.statistics,
-        )
+        kind = FIGURE_KINDS[experiment.figure]
+        filled: dict[str, Any] = {"models": experiment.models}
+        if kind.measurement is not None:
+            filled["measurements"] = self._measurements(experiment)
+        if kind.reads == "masks":
+            filled["masks"] = [mask.label() for mask in figure_masks(experiment)]
+        if kind.reads == "runs":
+            filled |= {
+                "controls": {name: self._models[name].base or "" for name in experiment.controls},
+                "tasks": {task: self._recipe_of(experiment, task) for task in experiment.tasks},
+                "masks": [mask.label() for mask in run_masks(experiment)],
+                "seeds": experiment.seeds,
+                "statistics": self.study.statistics,
+            }
+        return kind.spec.model_validate(filled | experiment.options)
 
     def figure_spec(self, experiment: Experiment) -> Spec:
         """Return the spec of an experiment's figure: the words on it."""
@@ -278,6 +367,16 @@ def figure_masks(experiment: Experiment) -> list[MaskSpec]:
 def _recipe_id(experiment: Experiment, recipe: RecipeSpec) -> str:
     """Return the recipe's identity in paths: its name, and a digest of what it says."""
     return f"{experiment.recipe}-{recipe.digest()}"
+
+
+def _files(spec: MaskSpec, model: str) -> dict[str, str]:
+    return {role: path.format(model=model) for role, path in spec.files().items()}
+
+
+def _uses_histogram(spec: MaskSpec) -> bool:
+    """Tell whether a mask follows from the kept histogram: row by row, nothing is counted."""
+    by_group = getattr(spec, "pattern", None) or getattr(spec, "scope", None) == "row"
+    return isinstance(spec, Ranking) and spec.uses_histogram and not by_group
 
 
 def _unique(items: Iterable[_T]) -> list[_T]:

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import inspect
 import json
 import sys
 import types
@@ -16,6 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from essential_sparsity.catalog import ModelEntry, TaskEntry
 from essential_sparsity.errors import run_stage
+from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.files import write_text
 from essential_sparsity.study import Study
 
@@ -62,7 +64,18 @@ def generated() -> dict[str, str]:
         page += f"\n## {title}\n"
         for part in _reachable(model):
             page += _table(part, heading=part is not model)
-    return {"docs/configuration.md": page, **schemas}
+    return {"docs/configuration.md": page + _options(), **schemas}
+
+
+def _options() -> str:
+    """Return what each kind of figure takes under `options`."""
+    text = "\n## Options of figures\n\n"
+    text += "What an experiment may say under `options`, by its `figure`. Others have none.\n"
+    for kind in FIGURE_KINDS.values():
+        if kind.options.model_fields:
+            text += f"\n### {kind.name}\n\n{kind.title}.\n"
+            text += _rows(kind.options)
+    return text
 
 
 def _is(path: Path, text: str) -> bool:
@@ -86,8 +99,12 @@ def _models_of(annotation: Any) -> list[type[BaseModel]]:
 
 def _table(model: type[BaseModel], heading: bool) -> str:
     text = f"\n### {model.__name__}\n" if heading else ""
-    text += f"\n{(model.__doc__ or '').strip()}\n\n"
-    text += "| key | type | default | meaning |\n|---|---|---|---|\n"
+    text += f"\n{inspect.cleandoc(model.__doc__ or '')}\n\n"
+    return text + _rows(model).removeprefix("\n")
+
+
+def _rows(model: type[BaseModel]) -> str:
+    text = "\n| key | type | default | meaning |\n|---|---|---|---|\n"
     for name, field in model.model_fields.items():
         meaning = (field.description or "").replace("|", "\\|")
         text += f"| `{name}` | {_type(field.annotation, field)} | {_default(field)} | {meaning} |\n"

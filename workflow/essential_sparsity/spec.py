@@ -77,14 +77,7 @@ class Spec(BaseModel):
         Raises:
             UserError: the text is not JSON, or a key or value is not what the spec allows.
         """
-        where = "--spec"
-        if not text.lstrip().startswith("{"):
-            where, text = text, _read_text(Path(text))
-        try:
-            document = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{where}: not JSON: {error}") from None
-        return cls.check(document, where)
+        return cls.check(*read_document(text))
 
     @classmethod
     def check(cls, document: object, where: str) -> Self:
@@ -97,6 +90,21 @@ class Spec(BaseModel):
             return cls.model_validate(document)
         except ValidationError as error:
             raise UserError(explain(error, cls, where)) from None
+
+
+def read_document(text: str) -> tuple[object, str]:
+    """Parse JSON, or the path of a file that holds it; return the data and where they come from.
+
+    Raises:
+        UserError: the text is not JSON, or the file cannot be read.
+    """
+    where = "--spec"
+    if not text.lstrip().startswith("{"):
+        where, text = text, _read_text(Path(text))
+    try:
+        return json.loads(text), where
+    except json.JSONDecodeError as error:
+        raise UserError(f"{where}: not JSON: {error}") from None
 
 
 def _read_text(path: Path) -> str:

@@ -2,48 +2,24 @@
 
 import argparse
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from essential_sparsity.errors import run_stage
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.masks.spec import DENSE, MaskSpec, PruningCriterion, Scope
+from essential_sparsity.masks.grid import AnyGrid, Seed
+from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.runs.spec import RecipeSpec
-from essential_sparsity.spec import Name, Sparsity, Spec
+from essential_sparsity.spec import Name, Spec
 from essential_sparsity.statistics.spec import StatisticsSpec
 from essential_sparsity.validation import explain
 from essential_sparsity.yaml_files import read_yaml
 
-FigureName = Literal["drop", "placement"]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
-
-class MaskGrid(Spec):
-    """One criterion over a grid of sparsities."""
-
-    criterion: PruningCriterion = Field(
-        default="magnitude", description="which weights are removed"
-    )
-    scope: Scope = Field(default="global", description="over what the criterion ranks weights")
-    sparsities: tuple[Sparsity, ...] = Field(
-        min_length=1, description="shares of the prunable weights to remove, in [0, 1)"
-    )
-
-    def masks(self) -> list[MaskSpec]:
-        """Return the grid's masks by ascending sparsity; sparsity 0 is the dense mask."""
-        return [
-            MaskSpec(criterion=self.criterion, scope=self.scope, sparsity=sparsity)
-            if sparsity > 0
-            else DENSE
-            for sparsity in sorted(self.sparsities)
-        ]
-
-    @model_validator(mode="after")
-    def _no_repeats(self) -> "MaskGrid":
-        if len(set(self.sparsities)) < len(self.sparsities):
-            raise ValueError(f"a sparsity occurs twice in {list(self.sparsities)}")
-        return self
+if TYPE_CHECKING:
+    FigureName = str
+else:
+    FigureName = Literal[tuple(FIGURE_KINDS)]
 
 
 _REQUIRED = {name: 1 for name, field in RecipeSpec.model_fields.items() if field.is_required()}
@@ -73,8 +49,13 @@ class Experiment(Spec):
     overrides: Annotated[dict[str, Any], AfterValidator(_check_overrides)] = Field(
         default={}, description="keys of a [recipe](#recipespec), changed for all of the tasks"
     )
-    masks: tuple[MaskGrid, ...] = Field(min_length=1, description="which masks")
+    masks: tuple[AnyGrid, ...] = Field(
+        default=(), description="which masks; all figures but those of weights need some"
+    )
     seeds: tuple[Seed, ...] = Field(default=(1,), min_length=1, description="one run each")
+    options: dict[str, Any] = Field(
+        default={}, description="the figure's own keys: [options](#options-of-figures)"
+    )
 
     def override(self, recipe: RecipeSpec) -> RecipeSpec:
         """Return a task's recipe as this experiment changes it."""
@@ -86,7 +67,13 @@ class Experiment(Spec):
             values = getattr(self, key)
             if len(set(values)) < len(values):
                 raise ValueError(f"{key}: a value occurs twice in {list(values)}")
-        if FIGURE_KINDS[self.figure].reads == "runs":
+        kind = FIGURE_KINDS[self.figure]
+        if (kind.reads == "weights") == bool(self.masks):
+            raise ValueError(
+                f"figure '{self.figure}' "
+                + ("reads the models' weights: no masks" if self.masks else "needs masks")
+            )
+        if kind.reads == "runs":
             if not self.tasks:
                 raise ValueError(f"figure '{self.figure}' needs tasks: at least one")
             if self.recipe is None:
@@ -94,7 +81,14 @@ class Experiment(Spec):
             if all(mask == DENSE for grid in self.masks for mask in grid.masks()):
                 raise ValueError(f"figure '{self.figure}' needs a sparsity above 0: at least one")
         elif self.tasks or self.controls:
-            raise ValueError(f"figure '{self.figure}' reads masks alone: no tasks, no controls")
+            raise ValueError(
+                f"figure '{self.figure}' reads {kind.reads} alone: no tasks, no controls"
+            )
+        try:
+            kind.options.model_validate(self.options)
+        except ValidationError as error:
+            where = f"of figure '{self.figure}'"
+            raise ValueError(f"options: {explain(error, kind.options, where)}") from None
         return self
 
 

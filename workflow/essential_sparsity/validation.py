@@ -28,13 +28,24 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
     finding = max(
         findings, key=lambda found: (len(found["loc"]), found["type"] == "extra_forbidden")
     )
-    where = ": ".join(filter(None, (where, _key(finding["loc"]))))
+    where = ": ".join(filter(None, (where, _key(model, finding["loc"], finding["type"]))))
     kind = finding["type"]
     if kind == "extra_forbidden":
         fields = _fields_at(model, finding["loc"][:-1])
         name = finding["loc"][-1]
         allowed = ", ".join(fields) if fields else "none"
         line = f"{where}: unknown key{near_miss(name, fields)} (allowed here: {allowed})"
+    elif kind == "union_tag_invalid":
+        key = finding["ctx"]["discriminator"].strip("'")
+        allowed = finding["ctx"]["expected_tags"].replace("'", "").split(", ")
+        tag = finding["ctx"]["tag"]
+        line = (
+            f"{where}.{key}: unknown {key} '{tag}'{near_miss(tag, allowed)} "
+            f"(known: {', '.join(allowed)})"
+        )
+    elif kind == "union_tag_not_found":
+        key = finding["ctx"]["discriminator"].strip("'")
+        line = f"{where}.{key}: this key is required"
     elif kind == "missing":
         line = f"{where}: this key is required"
     else:
@@ -47,20 +58,38 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
             line += f", got {value}"
         expected = finding.get("ctx", {}).get("expected")
         if expected is not None and isinstance(finding["input"], str):
-            line += near_miss(finding["input"], str(expected).replace("'", "").split(" or "))
+            listed = str(expected).replace("'", "").replace(" or ", ", ")
+            line += near_miss(finding["input"], listed.split(", "))
     # Not how many more there are: one misspelt key makes several findings.
     return line
 
 
-def _key(location: tuple[int | str, ...]) -> str:
+def _key(model: type[BaseModel], location: tuple[int | str, ...], kind: str) -> str:
+    """Return the location as a reader of the file would write it: without the names of branches."""
     text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    for position, part in enumerate(location):
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif (kind == "extra_forbidden" and position + 1 == len(location)) or not _is_branch(
+            model, location[:position], part
+        ):
+            text += f".{part}"
     return text.lstrip(".")
+
+
+def _is_branch(model: type[BaseModel], location: tuple[int | str, ...], part: str) -> bool:
+    """Tell whether `part`, at `location`, is no key of the file but the tag of a union's branch."""
+    here = _models_at(model, location)
+    return any(_is_tagged(m, part) and part not in m.model_fields for m in here)
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """Return the field names that are allowed at `location` below `model`."""
+    return sorted({name for found in _models_at(model, location) for name in found.model_fields})
+
+
+def _models_at(model: type[BaseModel], location: tuple[int | str, ...]) -> set[type[BaseModel]]:
+    """Return the models that may stand at `location` below `model`; of a union, the one meant."""
     here: set[type[BaseModel]] = {model}
     for part in location:
         if isinstance(part, int):
@@ -69,9 +98,16 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
         for candidate in here:
             if part in candidate.model_fields:
                 below |= _models_in(candidate.model_fields[part].annotation)
-        # Parts that are no field are the tag of a union's branch: stay where we are.
-        here = below or {m for m in here if m.__name__ == part} or here
-    return sorted({name for candidate in here for name in candidate.model_fields})
+        # Parts that are no field are the tag of a union's branch.
+        here = below or {m for m in here if _is_tagged(m, part)} or here
+    return here
+
+
+def _is_tagged(model: type[BaseModel], tag: str) -> bool:
+    """Tell whether one of the model's fields can only have the value `tag`."""
+    return model.__name__ == tag or any(
+        get_args(field.annotation) == (tag,) for field in model.model_fields.values()
+    )
 
 
 def _models_in(annotation: Any) -> set[type[BaseModel]]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from essential_sparsity.checkpoints.spec import Part, Sha256
 from essential_sparsity.errors import UserError
-from essential_sparsity.files import read_json, sha256_of
+from essential_sparsity.files import read_json, sha256_of_all
 from essential_sparsity.spec import canonical_json
 from essential_sparsity.validation import explain
 
@@ -120,16 +120,17 @@ def load_manifest(folder: Path, verify: bool = True) -> Manifest:
     except ValidationError as error:
         raise UserError(explain(error, Manifest, str(path))) from None
     if verify:
-        for name, expected in manifest.files.items():
-            _verify(folder / name, expected, folder)
+        _verify(folder, manifest.files)
     return manifest
 
 
-def _verify(path: Path, expected: str, folder: Path) -> None:
-    if not path.is_file():
-        raise UserError(f"{path}: missing; delete {folder} and run the study again")
-    if (actual := sha256_of(path)) != expected:
-        raise UserError(
-            f"{path}: changed since it was fetched: its sha256 is {actual}, {MANIFEST} says "
-            f"{expected}; delete {folder} and run the study again"
-        )
+def _verify(folder: Path, files: dict[str, str]) -> None:
+    for name in files:
+        if not (folder / name).is_file():
+            raise UserError(f"{folder / name}: missing; delete {folder} and run the study again")
+    for name, actual in sha256_of_all([folder / name for name in files]).items():
+        if actual != files[name]:
+            raise UserError(
+                f"{folder / name}: changed since it was fetched: its sha256 is {actual}, "
+                f"{MANIFEST} says {files[name]}; delete {folder} and run the study again"
+            )

@@ -7,6 +7,7 @@ and float32 alike. Nothing is rounded and nothing is imported but numpy.
 
 import json
 import math
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -122,6 +123,10 @@ def read_tensor(folder: Path, matrix: Stored) -> StoredTensor:
             or type than `matrix` says.
     """
     path = folder / matrix.file
+    return map_tensor(path, matrix.name, _find_entry(path, matrix))
+
+
+def _find_entry(path: Path, matrix: Stored) -> Entry:
     entry = read_header(path).get(matrix.name)
     if entry is None:
         raise UserError(f"{path}: lacks the tensor '{matrix.name}'")
@@ -130,7 +135,68 @@ def read_tensor(folder: Path, matrix: Stored) -> StoredTensor:
             f"{path}: '{matrix.name}' is {entry.dtype} {list(entry.shape)}, "
             f"{matrix.dtype} {list(matrix.shape)} was expected"
         )
-    return map_tensor(path, matrix.name, entry)
+    return entry
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """Reads rows of one stored matrix into fresh memory, from any thread.
+
+    A mapped file counts as resident memory page by page as it is read; what is read here is freed
+    with the array, so that a checkpoint of any size passes through little memory.
+    """
+
+    path: Path
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+    descriptor: int
+
+    def read(self, start: int, stop: int) -> Bits:
+        """Return the bits of rows `start` to `stop`, (stop − start, columns).
+
+        Raises:
+            UserError: the file ends before them.
+        """
+        unsigned = FORMATS[self.dtype].unsigned
+        columns = self.shape[1]
+        rows: Bits = np.empty((stop - start, columns), unsigned)
+        buffer = rows.reshape(-1).view(np.uint8).data
+        position, done = self.offset + start * columns * unsigned.itemsize, 0
+        while done < len(buffer):
+            got = os.preadv(self.descriptor, [buffer[done:]], position + done)
+            if got == 0:
+                raise UserError(f"{self.path}: '{self.name}': the file ends inside the tensor")
+            done += got
+        return rows
+
+
+class TensorFiles:
+    """A checkpoint's weight files, each opened once, for reading rows; close it when done."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._descriptors: dict[Path, int] = {}
+
+    def rows(self, matrix: Stored) -> RowReader:
+        """Return the reader of `matrix`, a tensor of two dimensions.
+
+        Raises:
+            UserError: as `read_tensor`.
+        """
+        path = self._folder / matrix.file
+        entry = _find_entry(path, matrix)
+        if path not in self._descriptors:
+            self._descriptors[path] = os.open(path, os.O_RDONLY)
+        return RowReader(
+            path, matrix.name, entry.dtype, entry.shape, entry.offset, self._descriptors[path]
+        )
+
+    def close(self) -> None:
+        """Close every file."""
+        while self._descriptors:
+            os.close(self._descriptors.popitem()[1])
 
 
 def map_tensor(path: Path, name: str, entry: Entry) -> StoredTensor:

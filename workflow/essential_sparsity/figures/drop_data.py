@@ -11,31 +11,20 @@ from essential_sparsity.errors import UserError
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables
 
+# What tells one point of one curve from the others.
+POINT = ("task", "model", "family", "label", "scope", "pattern", "sparsity")
+
 COLUMNS = {
-    "runs": frozenset(
-        ["model", "task", "recipe", "criterion", "scope", "sparsity", "seed", "control_of", "score"]
-    ),
+    "runs": frozenset([*POINT, "recipe", "seed", "control_of", "score"]),
     "drop": frozenset(
-        [
-            "model",
-            "task",
-            "criterion",
-            "scope",
-            "sparsity",
-            "control_of",
-            "score",
-            "drop",
-            "drop_low",
-            "drop_high",
-            "majority",
-        ]
+        [*POINT, "control_of", "score", "drop", "drop_low", "drop_high", "majority"],
     ),
     "essential": frozenset(
         [
             "model",
             "task",
-            "criterion",
-            "scope",
+            "family",
+            "label",
             "epsilon",
             "confidence",
             "estimate",
@@ -58,8 +47,10 @@ DRAWN = pa.schema(
         ("task", _TEXT),
         ("model", _TEXT),
         ("control_of", _TEXT),
-        ("criterion", _TEXT),
+        ("family", _TEXT),  # of masks: a curve
+        ("label", _TEXT),  # the family in words
         ("scope", _TEXT),
+        ("pattern", _TEXT),  # null for masks of none
         ("seed", pa.int64()),
         ("sparsity", _NUMBER),
         ("sparsity_low", _NUMBER),
@@ -85,12 +76,12 @@ def select_drop(tables: Tables, spec: FigureSpec) -> pa.Table:
     """
     drops = tables["drop"].to_pylist()
     rows = [
-        *_mean_rows(drops),
-        *_seed_rows(tables["runs"].to_pylist()),
+        *mean_rows(drops),
+        *seed_rows(tables["runs"].to_pylist()),
         *_essential_rows(tables["essential"].to_pylist(), spec.epsilon),
-        *_dense_rows(drops),
-        *_control_rows(drops),
-        *({"element": "epsilon", "task": t, "drop": spec.epsilon} for t in names_of(drops, "task")),
+        *dense_rows(drops),
+        *control_rows(drops),
+        *epsilon_rows(drops, spec.epsilon),
     ]
     return pa.Table.from_pylist(rows, DRAWN)
 
@@ -100,20 +91,25 @@ def names_of(rows: Iterable[Row], key: str) -> list[str]:
     return list(dict.fromkeys(row[key] for row in rows))
 
 
-def _pick(row: Row, *keys: str) -> Row:
+def pick(row: Row, *keys: str) -> Row:
+    """Return the row with just these keys."""
     return {key: row[key] for key in keys}
 
 
-def _mean_rows(drops: list[Row]) -> Iterable[Row]:
-    keys = ("task", "model", "criterion", "scope", "sparsity")
+def mean_rows(drops: list[Row]) -> Iterable[Row]:
+    """Yield the mean drops of models, by ascending sparsity."""
     for row in sorted(drops, key=lambda row: row["sparsity"]):
         if row["control_of"] is None:
-            values = _pick(row, "drop", "drop_low", "drop_high", "score")
-            yield {"element": "mean", **_pick(row, *keys), **values}
+            values = pick(row, "drop", "drop_low", "drop_high", "score")
+            yield {"element": "mean", **pick(row, *POINT), **values}
 
 
-def _seed_rows(runs: list[Row]) -> Iterable[Row]:
-    """Yield every sparse run's drop from the dense run of the same seed, if there are several."""
+def seed_rows(runs: list[Row]) -> Iterable[Row]:
+    """Yield every sparse run's drop from the dense run of the same seed, if there are several.
+
+    Raises:
+        UserError: there is no such dense run.
+    """
     runs = [run for run in runs if run["control_of"] is None]
     if len(names_of(runs, "seed")) < 2:
         return  # it would be the mean once more
@@ -130,7 +126,7 @@ def _seed_rows(runs: list[Row]) -> Iterable[Row]:
             )
         yield {
             "element": "seed",
-            **_pick(run, "task", "model", "criterion", "scope", "seed", "sparsity", "score"),
+            **pick(run, *POINT, "seed", "score"),
             "drop": dense[partner] - run["score"],
         }
 
@@ -143,8 +139,8 @@ def _essential_rows(essentials: list[Row], epsilon: float) -> Iterable[Row]:
     for row in chosen:
         yield {
             "element": "essential",
-            **_pick(row, "task", "model", "criterion", "scope", "resolved", "confidence"),
-            **_pick(row, "low_censored", "high_censored"),
+            **pick(row, "task", "model", "family", "label", "resolved", "confidence"),
+            **pick(row, "low_censored", "high_censored"),
             "censored": row["estimate_censored"],
             "sparsity": row["estimate"],
             "sparsity_low": row["low"],
@@ -153,7 +149,7 @@ def _essential_rows(essentials: list[Row], epsilon: float) -> Iterable[Row]:
         }
 
 
-def _dense_rows(drops: list[Row]) -> Iterable[Row]:
+def dense_rows(drops: list[Row]) -> Iterable[Row]:
     """Yield each model's dense score, and the drop that always answering one label would be."""
     dense = {
         (row["task"], row["model"]): row
@@ -161,13 +157,14 @@ def _dense_rows(drops: list[Row]) -> Iterable[Row]:
         if row["control_of"] is None and row["sparsity"] == 0
     }
     for row in dense.values():
-        names = _pick(row, "task", "model")
+        names = pick(row, "task", "model")
         yield {"element": "dense", **names, "sparsity": 0.0, "score": row["score"]}
         drop = row["score"] - row["majority"]
         yield {"element": "majority", **names, "drop": drop, "score": row["majority"]}
 
 
-def _control_rows(drops: list[Row]) -> Iterable[Row]:
+def control_rows(drops: list[Row]) -> Iterable[Row]:
+    """Yield each control's dense score, as a drop from its model's."""
     dense = {
         (row["task"], row["model"]): row
         for row in drops
@@ -175,4 +172,10 @@ def _control_rows(drops: list[Row]) -> Iterable[Row]:
     }
     keys = ("task", "model", "control_of", "sparsity", "drop", "drop_low", "drop_high", "score")
     for row in dense.values():
-        yield {"element": "control", **_pick(row, *keys)}
+        yield {"element": "control", **pick(row, *keys)}
+
+
+def epsilon_rows(drops: list[Row], epsilon: float) -> Iterable[Row]:
+    """Yield each task's line at ε."""
+    for task in names_of(drops, "task"):
+        yield {"element": "epsilon", "task": task, "drop": epsilon}

@@ -7,6 +7,7 @@ and legends are placed from the top edge and moved to their final place by `Page
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -14,9 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.legend import Legend
+from matplotlib.text import Text
 from matplotlib.transforms import BboxBase
 
-from essential_sparsity.figures.style import DOUBLE_WIDTH, DPI, SINGLE_WIDTH
+from essential_sparsity.figures.style import DOUBLE_WIDTH, DPI, SINGLE_WIDTH, TEXT_SIZE
 
 LINE_HEIGHT = 1.3 / 72  # inches a line of text needs, per point of its size
 
@@ -45,24 +47,40 @@ class Grid:
 MARGIN_LEFT, MARGIN_RIGHT, GAP = 0.50, 0.16, 0.46
 
 
-def panel_columns(count: int) -> int:
-    """Return how many panels stand side by side: three at most, and four as two by two."""
-    return 2 if count == 4 else min(count, 3)
+def panel_columns(count: int, least: float = 0.0) -> int:
+    """Return how many panels stand side by side: three at most, and four as two by two.
+
+    They are fewer where each would have less than `least` inches.
+    """
+    return _arrange(count, least)[0]
 
 
-def panel_width(count: int) -> float:
-    """Return the width of each of `count` panels, in inches."""
-    columns = panel_columns(count)
-    page = SINGLE_WIDTH if columns == 1 else DOUBLE_WIDTH
+def panel_width(count: int, least: float = 0.0) -> float:
+    """Return the width of each of `count` panels, in inches; see `panel_columns`."""
+    return _share(*_arrange(count, least))
+
+
+def _arrange(count: int, least: float) -> tuple[int, float]:
+    """Return how many panels stand side by side, and the page's width."""
+    most = 2 if count == 4 else min(count, 3)
+    pages = [(columns, DOUBLE_WIDTH) for columns in range(most, 1, -1)]
+    pages += [(1, SINGLE_WIDTH), (1, DOUBLE_WIDTH)]
+    return next((page for page in pages if _share(*page) >= least), pages[-1])
+
+
+def _share(columns: int, page: float) -> float:
     return (page - MARGIN_LEFT - MARGIN_RIGHT - GAP * (columns - 1)) / columns
 
 
-def panel_grid(heads: Sequence[float], height: float, foot: float) -> Grid:
+def panel_grid(heads: Sequence[float], height: float, foot: float, least: float = 0.0) -> Grid:
     """Return a panel of `height` for each of `heads`, the room above it, and `foot` below it.
 
+    A panel is at least `least` inches wide, if the page can be.
     Panels of a row stand at one height, with the room that the neediest of them asks for.
     """
-    count, columns, width = len(heads), panel_columns(len(heads)), panel_width(len(heads))
+    count = len(heads)
+    columns, page_width = _arrange(count, least)
+    width = _share(columns, page_width)
     panels: list[Panel] = []
     bottom = 0.0
     for first in range(0, count, columns):
@@ -80,7 +98,7 @@ def panel_grid(heads: Sequence[float], height: float, foot: float) -> Grid:
             for i in row
         ]
         bottom = top + height + foot
-    return Grid(SINGLE_WIDTH if columns == 1 else DOUBLE_WIDTH, tuple(panels), bottom)
+    return Grid(page_width, tuple(panels), bottom)
 
 
 class Page:
@@ -91,6 +109,7 @@ class Page:
         self.figure = Figure(figsize=(width, 1.0), dpi=DPI)
         self._axes: list[tuple[Axes, float, float, float, float]] = []
         self._legends: list[tuple[Legend, float]] = []
+        self._texts: list[tuple[Text, float]] = []
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Add axes; lengths in inches, `left` and `top` from the page's top-left corner."""
@@ -117,6 +136,17 @@ class Page:
         self._legends.append((legend, top))
         return float(extent.height) / DPI
 
+    def text(self, text: str, left: float, top: float, **options: Any) -> None:
+        """Write `text`; `options` are matplotlib's, by which `left` and `top` may be its middle."""
+        written = self.figure.text(left / self.width, 0.0, text, **options)
+        self._texts.append((written, top))
+
+    def note(self, text: str, top: float) -> float:
+        """Write small print, centred on the page, broken into lines; return the height it takes."""
+        text = wrap_text(text, 0.97 * self.width, TEXT_SIZE)
+        self.text(text, self.width / 2, top, ha="center", va="top", size=TEXT_SIZE)
+        return text_height(text, TEXT_SIZE)
+
     def _add_legend(self, handles: Sequence[Artist], columns: int) -> tuple[Legend, BboxBase]:
         # Legends fill column after column; people read row after row.
         ordered = [handle for first in range(columns) for handle in handles[first::columns]]
@@ -133,6 +163,8 @@ class Page:
             )
         for legend, top in self._legends:
             legend.set_bbox_to_anchor((0.5, 1 - top / height), self.figure.transFigure)
+        for text, top in self._texts:
+            text.set_y(1 - top / height)
         return self.figure
 
 

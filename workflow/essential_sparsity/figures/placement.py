@@ -15,15 +15,20 @@ import numpy.typing as npt
 import pyarrow as pa
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from essential_sparsity.errors import UserError, run_stage
+from essential_sparsity.errors import run_stage
 from essential_sparsity.figures import layout, style
+from essential_sparsity.figures.heat_map import (
+    draw_scale,
+    mask_title,
+    module_label,
+    rate_colours,
+    without_dense,
+)
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
 
@@ -34,8 +39,9 @@ COLUMNS = {
         [
             "model",
             "mask",
-            "criterion",
+            "label",
             "scope",
+            "pattern",
             "sparsity",
             "layer",
             "module",
@@ -54,8 +60,9 @@ DRAWN = pa.schema(
         ("element", _TEXT),  # rate (a cell), share (a pair of bars) or ratio
         ("model", _TEXT),
         ("mask", _TEXT),
-        ("criterion", _TEXT),
+        ("label", _TEXT),
         ("scope", _TEXT),
+        ("pattern", _TEXT),
         ("sparsity", _NUMBER),
         ("layer", pa.int64()),
         ("module", _TEXT),
@@ -88,10 +95,8 @@ def select_placement(tables: Tables, spec: FigureSpec) -> pa.Table:
         UserError: no mask removes anything.
     """
     del spec  # labels only, which are no data
-    rows = [row for row in tables["placement"].to_pylist() if row["sparsity"] > 0]
-    if not rows:
-        raise UserError("placement.parquet: no mask removes anything; there is nothing to draw")
-    names = ("model", "mask", "criterion", "scope", "sparsity")
+    rows = without_dense(tables["placement"], "placement").to_pylist()
+    names = ("model", "mask", "label", "scope", "pattern", "sparsity")
     masks: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         masks.setdefault(tuple(row[name] for name in names), []).append(row)
@@ -157,14 +162,9 @@ def _draw_mask(page: layout.Page, rows: list[Row], spec: FigureSpec, top: float)
     cells = [row for row in rows if row["element"] == "rate"]
     shares = [row for row in rows if row["element"] == "share"]
     ratio = next((row["ratio"] for row in rows if row["element"] == "ratio"), None)
-    first = rows[0]
-    title = (
-        f"{spec.model_label(first['model'])}, {first['criterion']}, {first['scope']} scope, "
-        f"{100 * first['sparsity']:g}\N{NO-BREAK SPACE}% removed"
-    )
     # The title may run from the page's edge to the other panel's.
     room = _LABELS + _HEAT + _BAR_GAP + _BAR + _BARS_GAP - 0.2
-    title = layout.wrap_text(title, room, style.TITLE_SIZE, "bold")
+    title = layout.wrap_text(mask_title(rows[0], spec), room, style.TITLE_SIZE, "bold")
     top += _HEAD + layout.text_height(title, style.TITLE_SIZE) - style.TITLE_SIZE * 1.3 / 72
     height = _ROW * len(shares)
 
@@ -175,7 +175,7 @@ def _draw_mask(page: layout.Page, rows: list[Row], spec: FigureSpec, top: float)
         textcoords="offset points", size=style.TITLE_SIZE, weight="bold", va="bottom",
     )  # fmt: skip
     scale = page.axes(_LABELS + _HEAT + _BAR_GAP, top, _BAR, height)
-    _draw_scale(scale, mesh)
+    draw_scale(scale, mesh, "Rate (% of matrix)")
     bars = page.axes(_LABELS + _HEAT + _BAR_GAP + _BAR + _BARS_GAP, top, _BARS, height)
     _draw_shares(bars, shares)
     text = "not defined" if ratio is None else f"{ratio:.2f}"
@@ -184,28 +184,22 @@ def _draw_mask(page: layout.Page, rows: list[Row], spec: FigureSpec, top: float)
     return top + height + _FOOT
 
 
-def _module_label(module: str) -> str:
-    return module.replace("feed_forward", "feed-forward").replace("_", " ")
-
-
 def _draw_rates(axes: Axes, cells: list[Row], modules: list[str], height: float) -> QuadMesh:
     """Draw the heat map, modules downwards and layers to the right; blank where there is none."""
     layers = max(row["layer"] for row in cells) + 1
     rates: npt.NDArray[np.float64] = np.full((len(modules), layers), np.nan)
     for row in cells:
         rates[modules.index(row["module"]), row["layer"]] = row["rate"]
-    low, high = float(np.nanmin(rates)), float(np.nanmax(rates))
-    if high - low < 1e-3:  # all alike: a scale without width has no colours
-        low, high = max(low - 5e-4, 0.0), high + 5e-4
     edges_x, edges_y = np.arange(layers + 1) - 0.5, np.arange(len(modules) + 1) - 0.5
     mesh = axes.pcolormesh(
-        edges_x, edges_y, rates, cmap=style.COLOUR_MAP, norm=Normalize(low, high),
+        edges_x, edges_y, rates, cmap=style.COLOUR_MAP,
+        norm=rate_colours(float(np.nanmin(rates)), float(np.nanmax(rates))),
         edgecolors="white", linewidth=0.4, label="rates",
     )  # fmt: skip
     axes.invert_yaxis()
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    axes.set_yticks(range(len(modules)), [_module_label(module) for module in modules])
+    axes.set_yticks(range(len(modules)), [module_label(module) for module in modules])
     parts = {row["module"]: row["part"] for row in cells}
     for below, (upper, lower) in enumerate(pairwise(modules)):
         if parts[upper] != parts[lower]:
@@ -228,25 +222,15 @@ def _write_rates(
     for (row, column), rate in np.ndenumerate(rates):
         if np.isnan(rate):
             continue
-        red, green, blue, _ = mesh.to_rgba(np.array([rate]))[0]
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         axes.text(
             column, row, f"{100 * rate:.{decimals}f}", ha="center", va="center_baseline",
-            color="white" if dark else style.BLACK, size=style.TEXT_SIZE,
+            color=style.ink_on(mesh.to_rgba(np.array([rate]))[0]), size=style.TEXT_SIZE,
         )  # fmt: skip
 
 
 def _widest(rates: npt.NDArray[np.float64], decimals: int) -> float:
     texts = {f"{100 * rate:.{decimals}f}" for rate in rates[~np.isnan(rates)]}
     return max(layout.text_width(text, style.TEXT_SIZE) for text in texts)
-
-
-def _draw_scale(axes: Axes, mesh: ScalarMappable) -> None:
-    """Draw the colours' scale beside the heat map."""
-    axes.figure.colorbar(mesh, cax=axes)
-    axes.spines[:].set_visible(False)
-    style.percent_axis(axes.yaxis, ticks=4)
-    axes.set_ylabel("Rate (% of matrix)", fontsize=style.TEXT_SIZE)
 
 
 def _draw_shares(axes: Axes, shares: list[Row]) -> None:

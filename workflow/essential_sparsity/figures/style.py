@@ -5,7 +5,7 @@ text is read at 7 points or more. Colours are Okabe and Ito's (2008), without ye
 pale for lines on white; markers repeat what colours say, for grey prints and colour-blind readers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -111,6 +111,12 @@ def model_styles(labelled: Iterable[str], drawn: Iterable[str]) -> dict[str, Mod
         )
         for i, name in enumerate(names)
     }
+
+
+def ink_on(colour: Sequence[float]) -> str:
+    """Return the colour of text that is read on `colour` (red, green, blue, …, each in [0, 1])."""
+    red, green, blue = colour[:3]
+    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else BLACK
 
 
 def percent_axis(axis: Axis, ticks: int = 6) -> None:

@@ -6,40 +6,19 @@ under the key `mask` (see `Header`). `docs/mask-format.md` prints a reader in pl
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from essential_sparsity.errors import UserError
-from essential_sparsity.files import atomic_path, sha256_of, write_json
-from essential_sparsity.masks.spec import MaskSpec
-from essential_sparsity.spec import Spec
-
-FORMAT_VERSION = 1
-_KEY = "mask"
-
-
-class Header(Spec):
-    """What a mask says of itself."""
-
-    format_version: int
-    architecture: str
-    checkpoint: str = Field(description="the checkpoint's identity, `checkpoint.json`'s digest")
-    spec: MaskSpec
-    shapes: dict[str, tuple[int, int]] = Field(description="matrix → (out, in), in matrix order")
-    total: int = Field(description="prunable weights")
-    removed: int = Field(description="zeros of the mask, exactly round(sparsity · total)")
-    selected_on: str = Field(default="", description="dtype on which the selection was made")
-    threshold: float | None = Field(default=None, description="|w| at the cut")
-    tie_rule: Literal["order (|w|, matrix, flat index)"] = "order (|w|, matrix, flat index)"
+from essential_sparsity.masks.header import FORMAT_VERSION, METADATA_KEY, REMEDY, Header
+from essential_sparsity.masks.writer import Packed, write_mask
 
 
 @dataclass(frozen=True)
@@ -47,12 +26,7 @@ class Mask:
     """A keep mask: `header`, and the packed bits of every matrix in `header.shapes`' order."""
 
     header: Header
-    packed: dict[str, NDArray[np.uint8]]
-
-    @property
-    def spec(self) -> MaskSpec:
-        """What the mask was made by."""
-        return self.header.spec
+    packed: dict[str, Packed]
 
     @property
     def matrices(self) -> tuple[str, ...]:
@@ -65,7 +39,11 @@ class Mask:
 
     def kept(self, name: str) -> int:
         """Return how many weights of the matrix are kept."""
-        return int(np.bitwise_count(self.packed[name]).sum())
+        return int(np.bitwise_count(self.packed[name]).sum(dtype=np.int64))
+
+    def removed(self) -> dict[str, int]:
+        """Return matrix → how many of its weights are removed, in matrix order."""
+        return {name: self.header.size(name) - self.kept(name) for name in self.matrices}
 
     def keep(self, name: str) -> NDArray[np.bool_]:
         """Return the matrix's keep mask, bool of its shape."""
@@ -76,7 +54,7 @@ class Mask:
     @property
     def sparsity(self) -> float:
         """Share of zeros over the prunable weights, as counted."""
-        return self.header.removed / self.header.total
+        return self.header.sparsity
 
     def is_nested_in(self, denser: "Mask") -> bool:
         """Tell whether everything that this mask keeps is kept by `denser` too."""
@@ -85,53 +63,39 @@ class Mask:
     @classmethod
     def build(
         cls,
-        keeps: Iterator[tuple[str, NDArray[np.bool_]]],
-        spec: MaskSpec,
+        keeps: Mapping[str, NDArray[np.bool_]],
+        spec: Mapping[str, Any],
         *,
+        name: str = "",
         architecture: str,
         checkpoint: str,
-        selected_on: str,
-        threshold: float | None,
+        selected_on: str = "",
+        threshold: float | None = None,
     ) -> "Mask":
-        """Pack named keep masks (bool, (out, in) each), one at a time."""
-        packed, shapes, removed = {}, {}, 0
-        for name, keep in keeps:
-            packed[name] = np.packbits(keep, axis=None, bitorder="little")
-            shapes[name] = (keep.shape[0], keep.shape[1])
-            removed += keep.size - int(np.bitwise_count(packed[name]).sum())
+        """Pack keep masks (bool, (out, in) each) that are in memory already, in matrix order."""
+        packed = {
+            matrix: np.packbits(keep, axis=None, bitorder="little")
+            for matrix, keep in keeps.items()
+        }
         header = Header(
             format_version=FORMAT_VERSION,
+            name=name,
             architecture=architecture,
             checkpoint=checkpoint,
-            spec=spec,
-            shapes=shapes,
-            total=sum(prod(shape) for shape in shapes.values()),
-            removed=removed,
+            spec=dict(spec),
+            shapes={matrix: (keep.shape[0], keep.shape[1]) for matrix, keep in keeps.items()},
+            total=sum(keep.size for keep in keeps.values()),
+            removed=sum(keep.size - int(np.count_nonzero(keep)) for keep in keeps.values()),
             selected_on=selected_on,
             threshold=threshold,
         )
         return cls(header, packed)
 
     def save(self, path: Path) -> None:
-        """Write the mask to `path`, and beside it the small manifest that stands for it.
-
-        The manifest (`.json`) holds the SHA-256 of the mask's bytes, so that a copied results
-        folder is known by content, not by times.
-        """
-        text = json.dumps(self.header.model_dump(mode="json"), separators=(",", ":"))
-        with atomic_path(path) as temporary:
-            # Not `save_file`, whose errors hide what the disk said.
-            temporary.write_bytes(save(self.packed, metadata={_KEY: text}))
-        manifest = {
-            "format_version": FORMAT_VERSION,
-            "file": path.name,
-            "sha256": sha256_of(path),
-            "checkpoint": self.header.checkpoint,
-            "spec": self.header.spec.document(),
-            "total": self.header.total,
-            "removed": self.header.removed,
-        }
-        write_json(path.with_suffix(".json"), manifest)
+        """Write the mask to `path`, and beside it the small manifest that stands for it."""
+        with write_mask(path, self.header) as writer:
+            for name in self.matrices:
+                writer.write(self.packed[name])
 
     @classmethod
     def load(cls, path: Path) -> "Mask":
@@ -141,55 +105,114 @@ class Mask:
             UserError: missing, truncated or tampered file, another format version, or counts or
                 shapes that do not agree with the bits.
         """
+        header = load_header(path)
         try:
             with safe_open(path, framework="numpy") as file:
-                text = (file.metadata() or {}).get(_KEY)
-                packed = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except FileNotFoundError:
-            raise UserError(f"{path}: no such mask file") from None
+                packed = {name: file.get_tensor(name) for name in header.shapes}
         except (SafetensorError, OSError) as error:
-            raise UserError(f"{path}: not a whole mask file ({error}); {_REMEDY}") from None
-        if text is None:
-            raise UserError(f"{path}: holds no mask metadata under '{_KEY}'; {_REMEDY}")
-        try:
-            document = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}: damaged mask metadata ({error}); {_REMEDY}") from None
-        version = document.get("format_version") if isinstance(document, dict) else None
-        if version != FORMAT_VERSION:
-            raise UserError(
-                f"{path}: format_version: {version!r} is not readable here; "
-                f"this version reads {FORMAT_VERSION}"
-            )
-        header = Header.check(document, str(path))
-        mask = cls(header, {name: packed[name] for name in header.shapes if name in packed})
-        mask._check(path, set(packed))
+            raise UserError(f"{path}: not a whole mask file ({error}); {REMEDY}") from None
+        for name, bits in packed.items():
+            check_bits(path, header, name, bits)
+        mask = cls(header, packed)
+        check_removed(path, header, sum(mask.removed().values()))
         return mask
 
-    def _check(self, path: Path, stored: set[str]) -> None:
-        names = set(self.header.shapes)
-        if stored != names:
-            odd = sorted(stored ^ names)[0]
+
+def load_header(path: Path) -> Header:
+    """Read what a mask's file says of itself, and check that it has just the tensors it speaks of.
+
+    Raises:
+        UserError: missing or truncated file, no mask, or another format version.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get(METADATA_KEY)
+            stored = {
+                name: (file.get_slice(name).get_dtype(), tuple(file.get_slice(name).get_shape()))
+                for name in file.keys()  # noqa: SIM118
+            }
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such mask file") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a whole mask file ({error}); {REMEDY}") from None
+    if text is None:
+        raise UserError(f"{path}: holds no mask metadata under '{METADATA_KEY}'; {REMEDY}")
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: damaged mask metadata ({error}); {REMEDY}") from None
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if version != FORMAT_VERSION:
+        raise UserError(
+            f"{path}: format_version: {version!r} is not readable here; "
+            f"this version reads {FORMAT_VERSION}"
+        )
+    header = Header.check(document, str(path))
+    if odd := sorted(set(stored) ^ set(header.shapes)):
+        raise UserError(f"{path}: {odd[0]}: in the metadata or in the file, not in both; {REMEDY}")
+    for name, (dtype, shape) in stored.items():
+        if dtype != "U8" or shape != (header.bytes_of(name),):
             raise UserError(
-                f"{path}: {odd}: in the metadata or in the file, not in both; {_REMEDY}"
+                f"{path}: {name}: {dtype}{list(shape)} does not hold the {header.size(name)} bits "
+                f"of shape {list(header.shapes[name])}; {REMEDY}"
             )
-        removed = 0
-        for name, bits in self.packed.items():
-            size = prod(self.shape(name))
-            if bits.dtype != np.uint8 or bits.shape != ((size + 7) // 8,):
-                raise UserError(
-                    f"{path}: {name}: {bits.dtype}{list(bits.shape)} does not hold the "
-                    f"{size} bits of shape {list(self.shape(name))}; {_REMEDY}"
-                )
-            if size % 8 and bits[-1] >> (size % 8):
-                raise UserError(f"{path}: {name}: bits set behind the last weight; {_REMEDY}")
-            removed += size - self.kept(name)
-        total = sum(prod(shape) for shape in self.header.shapes.values())
-        if (total, removed) != (self.header.total, self.header.removed):
+    total = sum(prod(shape) for shape in header.shapes.values())
+    if total != header.total:
+        raise UserError(
+            f"{path}: counts: the matrices have {total} weights, the metadata say {header.total}; "
+            f"{REMEDY}"
+        )
+    return header
+
+
+def check_bits(path: Path, header: Header, name: str, bits: Packed) -> None:
+    """Check that no bit is set behind a matrix's last weight.
+
+    Raises:
+        UserError: one is.
+    """
+    if (spare := header.size(name) % 8) and bits[-1] >> spare:
+        raise UserError(f"{path}: {name}: bits set behind the last weight; {REMEDY}")
+
+
+def check_removed(path: Path, header: Header, removed: int) -> None:
+    """Check how many weights the bits remove.
+
+    Raises:
+        UserError: it is not what the header says.
+    """
+    if removed != header.removed:
+        raise UserError(
+            f"{path}: counts: the bits remove {removed} of {header.total} weights, the metadata "
+            f"say {header.removed}; {REMEDY}"
+        )
+
+
+def check_alike(headers: Iterable[tuple[Path, Header]], checkpoint: bool = True) -> None:
+    """Check that masks are of one model: the same matrices, and the same checkpoint if asked for.
+
+    Raises:
+        UserError: names the two files that differ, and the first matrix in which they do.
+    """
+    first: tuple[Path, Header] | None = None
+    for path, header in headers:
+        if first is None:
+            first = path, header
+            continue
+        other_path, other = first
+        if header.shapes != other.shapes:
+            names = [*other.shapes, *header.shapes]
+            name = next(n for n in names if other.shapes.get(n) != header.shapes.get(n))
             raise UserError(
-                f"{path}: counts: the bits remove {removed} of {total} weights, the metadata say "
-                f"{self.header.removed} of {self.header.total}; {_REMEDY}"
+                f"{path}: is a mask of another model than {other_path}: '{name}' is "
+                f"{_shape_text(header, name)} here, {_shape_text(other, name)} there"
+            )
+        if checkpoint and header.checkpoint != other.checkpoint:
+            raise UserError(
+                f"{path}: was made from another checkpoint ({header.checkpoint[:12]}…) than "
+                f"{other_path} ({other.checkpoint[:12]}…)"
             )
 
 
-_REMEDY = "delete the file and run the study again"
+def _shape_text(header: Header, name: str) -> str:
+    return str(list(header.shapes[name])) if name in header.shapes else "absent"

@@ -1,35 +1,236 @@
-"""What determines a mask, and the name that it has for that reason."""
+"""What determines a mask, and the names that it has for that reason."""
 
-from typing import Literal
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from essential_sparsity.spec import Sparsity, Spec, format_sparsity
+from essential_sparsity.spec import Name, Sparsity, Spec, format_sparsity
 
-PruningCriterion = Literal["magnitude"]
-Criterion = Literal["dense", PruningCriterion]
-Scope = Literal["global"]
+Scope = Literal["global", "layer", "row", "erk", "matched"]
+
+
+def _spell_pattern(value: object) -> object:
+    # YAML 1.1 takes 2:4 for a number in base sixty, 2 · 60 + 4.
+    return f"{value // 60}:{value % 60}" if type(value) is int else value
+
+
+def _check_pattern(value: str) -> str:
+    match = re.fullmatch(r"0*(\d+):0*(\d+)", value)
+    if match is None or not 1 <= int(match[1]) < int(match[2]):
+        raise ValueError(
+            "a pattern is N:M with 1 ≤ N < M, N the weights kept of every M consecutive ones; "
+            f"'{value}' is not"
+        )
+    return f"{match[1]}:{match[2]}"
+
+
+Pattern = Annotated[str, BeforeValidator(_spell_pattern), AfterValidator(_check_pattern)]
+
+
+def pattern_counts(pattern: str) -> tuple[int, int]:
+    """Return N (kept) and M of a pattern `N:M`."""
+    kept, size = pattern.split(":")
+    return int(kept), int(size)
+
+
+class MaskLabel(Spec):
+    """What tables say of a mask: its name, the curve that it is a point of, and what made it.
+
+    `sparsity` is None where only the mask's file knows it, as for an imported mask.
+    """
+
+    name: str
+    family: str = Field(description="the name without the sparsity: masks of one curve share it")
+    label: str = Field(description="the family in words")
+    criterion: str
+    scope: str = Field(description="over what weights are ranked; `N:4` for groups of four")
+    pattern: str | None = None
+    sparsity: float | None = None
 
 
 class MaskSpec(Spec):
-    """One mask of a checkpoint; `dense` keeps everything, so that dense runs are ordinary runs."""
+    """One mask of a checkpoint: base of every criterion's spec."""
 
-    criterion: Criterion
-    scope: Scope = "global"
-    sparsity: Sparsity = Field(default=0.0, description="share of the prunable weights removed")
+    criterion: str
 
-    @model_validator(mode="after")
-    def _dense_removes_nothing(self) -> "MaskSpec":
-        if (self.criterion == "dense") != (self.sparsity == 0):
-            raise ValueError("criterion 'dense' and sparsity 0 go together, and only together")
-        return self
+    def document(self) -> dict[str, Any]:
+        """Return the spec as plain data; the criterion is always said."""
+        return {"criterion": self.criterion, **super().document()}
+
+    @property
+    def family(self) -> str:
+        """The mask's name without its sparsity."""
+        raise NotImplementedError
 
     @property
     def name(self) -> str:
         """The mask's identity in paths, such as `magnitude-global-s0.50`."""
-        if self.criterion == "dense":
-            return "dense"
-        return f"{self.criterion}-{self.scope}-s{format_sparsity(self.sparsity)}"
+        raise NotImplementedError
+
+    @property
+    def scope_name(self) -> str:
+        """Over what weights are ranked, in one word."""
+        return "global"
+
+    @property
+    def nominal_sparsity(self) -> float | None:
+        """The share of removed weights that was asked for; None if only the mask's file knows."""
+        return None
+
+    def words(self) -> str:
+        """Return the family in words, for figures."""
+        return self.family
+
+    def label(self) -> MaskLabel:
+        """Return what tables say of this mask."""
+        return MaskLabel(
+            name=self.name,
+            family=self.family,
+            label=self.words(),
+            criterion=self.criterion,
+            scope=self.scope_name,
+            pattern=getattr(self, "pattern", None),
+            sparsity=self.nominal_sparsity,
+        )
+
+    def references(self) -> tuple[str, ...]:
+        """Return the names of other masks of the same model that this one is made from."""
+        return ()
+
+    def files(self) -> dict[str, str]:
+        """Return the files that this mask is made from besides the checkpoint: role → path.
+
+        In a path, `{model}` stands for the model's name.
+        """
+        return {}
+
+    def below(self, root: Path) -> Self:
+        """Return the spec with relative paths put below `root`."""
+        return self
 
 
-DENSE = MaskSpec(criterion="dense")
+class DenseSpec(MaskSpec):
+    """Keeps every weight, so that dense runs are ordinary runs."""
+
+    criterion: Literal["dense"] = "dense"
+
+    @property
+    def family(self) -> str:
+        """The only dense mask is a family of its own."""
+        return "dense"
+
+    @property
+    def name(self) -> str:
+        """Its name in paths."""
+        return "dense"
+
+    @property
+    def nominal_sparsity(self) -> float:
+        """Nothing is removed."""
+        return 0.0
+
+
+DENSE = DenseSpec()
+
+
+class RankedSpec(MaskSpec):
+    """A mask by a ranking of weights: how many go is a sparsity or a pattern, where is a scope.
+
+    - `global`: the lowest of all matrices together, exactly round(s·N) of them.
+    - `layer`: of each matrix on its own, round(s·n) of its n weights.
+    - `row`: of each row (an output) on its own, round(s·columns).
+    - `erk`: of each matrix, as many as its Erdős–Rényi–Kernel density leaves; round(s·N) in all.
+    - `matched`: of each matrix, exactly as many as the mask `like` removes of it.
+    - a `pattern` N:M keeps the N highest of every M consecutive weights of a row.
+    """
+
+    scope: Scope = Field(default="global", description="over what weights are ranked")
+    pattern: Pattern | None = Field(default=None, description="N:M, N of every M weights kept")
+    sparsity: Sparsity | None = Field(default=None, description="share of the weights removed")
+    like: Name | None = Field(
+        default=None, description="scope matched: the mask (without `-s…`, its family) to match"
+    )
+
+    @model_validator(mode="after")
+    def _amount_is_stated_once(self) -> Self:
+        check_amount(self.scope, self.like, self.sparsity is not None, self.pattern is not None)
+        if self.sparsity == 0:
+            raise ValueError("sparsity 0 is the mask 'dense', whatever the criterion")
+        return self
+
+    def ranking(self) -> dict[str, Any]:
+        """Return what decides the order of the weights: the spec without how many go where."""
+        allotment = {"scope", "pattern", "sparsity", "like"}
+        return {key: value for key, value in self.document().items() if key not in allotment}
+
+    def options(self) -> str:
+        """Return the criterion's own options as they stand in names, such as `seed1`."""
+        return ""
+
+    def options_in_words(self) -> str:
+        """Return the criterion's own options as figures say them, such as `seed 1`."""
+        return self.options()
+
+    @property
+    def scope_name(self) -> str:
+        """The scope; for a pattern the size of its groups, as `N:4`."""
+        return f"N:{pattern_counts(self.pattern)[1]}" if self.pattern else self.scope
+
+    @property
+    def family(self) -> str:
+        """The name without the sparsity."""
+        place = self.scope_name.replace(":", "of").lower()
+        parts = (self.criterion, place, self.like, self.options())
+        return "-".join(part for part in parts if part)
+
+    @property
+    def name(self) -> str:
+        """The mask's identity in paths, such as `magnitude-global-s0.50` or `magnitude-2of4`."""
+        if self.pattern:
+            kept, size = pattern_counts(self.pattern)
+            parts = (self.criterion, f"{kept}of{size}", self.options())
+            return "-".join(part for part in parts if part)
+        if self.sparsity is None:
+            return self.family
+        return f"{self.family}-s{format_sparsity(self.sparsity)}"
+
+    @property
+    def nominal_sparsity(self) -> float | None:
+        """The sparsity, 1 − N/M for a pattern; None where another mask decides it."""
+        if self.pattern:
+            kept, size = pattern_counts(self.pattern)
+            return 1 - kept / size
+        return self.sparsity
+
+    def words(self) -> str:
+        """Return the family in words, such as `magnitude, global`."""
+        place = f"{self.scope} {self.like}" if self.like else self.scope_name
+        place = place.replace("erk", "ERK")
+        parts = (self.criterion.replace("-", " "), place, self.options_in_words())
+        return ", ".join(part for part in parts if part)
+
+    def references(self) -> tuple[str, ...]:
+        """Return the mask that is matched, of the same sparsity if that is stated."""
+        if self.like is None:
+            return ()
+        if self.sparsity is None:
+            return (self.like,)
+        return (f"{self.like}-s{format_sparsity(self.sparsity)}",)
+
+
+def check_amount(scope: Scope, like: str | None, sparsity: bool, pattern: bool) -> None:
+    """Check that scope, `like`, sparsities and patterns go together.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if (scope == "matched") != (like is not None):
+        raise ValueError("scope 'matched' and the key 'like' go together, and only together")
+    if sparsity and pattern:
+        raise ValueError("a pattern decides the sparsity: state one of the two")
+    if pattern and scope != "global":
+        raise ValueError(f"a pattern has no scope but its own groups, not '{scope}'")
+    if not (sparsity or pattern or like):
+        raise ValueError("how much is removed? state a sparsity or a pattern")

@@ -125,7 +125,7 @@ def fine_tune(
 def _check_inputs(checkpoint: Path, manifest: Manifest, task: TaskData, mask: Mask) -> None:
     if mask.header.checkpoint != manifest.sha256:
         raise UserError(
-            f"{checkpoint}: the mask {mask.spec.name} was made for another checkpoint "
+            f"{checkpoint}: the mask {mask.header.name} was made for another checkpoint "
             f"({mask.header.checkpoint[:12]}…, this one is {manifest.sha256[:12]}…)"
         )
     if tokenizer_digest(checkpoint) != task.tokenizer_sha256:

@@ -1,12 +1,11 @@
 """Performance drops and essential sparsities: from runs to the tables behind Figure 2's kind.
 
 A drop is the dense score minus the sparse one in percentage points, between runs of equal seed on
-equal examples. The essential sparsity of a curve (model, task, criterion, scope) is the largest
+equal examples. The essential sparsity of a curve (model, task, family of masks) is the largest
 sparsity at which the drop, made monotone by an isotonic fit and joined by straight lines, is at
 most ε (the paper's definition, whose second condition the fitted curve meets at any ρ).
 """
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from essential_sparsity.errors import run_stage
-from essential_sparsity.masks.spec import DENSE, MaskSpec
+from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.statistics.bootstrap import (
     Floats,
     named_generator,
@@ -29,26 +28,26 @@ from essential_sparsity.statistics.crossing import (
     last_crossing,
     locate,
 )
+from essential_sparsity.statistics.names import (
+    FAMILY_COLUMNS,
+    MASK_COLUMNS,
+    mask_names,
+    resolve_sparsity,
+)
 from essential_sparsity.statistics.scores import Run, check_paired, load_run
 from essential_sparsity.statistics.spec import DropSpec, StatisticsSpec
-from essential_sparsity.tables import provenance, write_table
+from essential_sparsity.statistics.stage import run_statistics
 
 STAGE = "essential_sparsity.statistics.drop"
 
 _CURVE = [("model", pa.string()), ("task", pa.string()), ("recipe", pa.string())]
-_MASK = [
-    ("mask", pa.string()),
-    ("criterion", pa.string()),
-    ("scope", pa.string()),
-    ("sparsity", pa.float64()),
-]
 _NUMBER = pa.float64()
 
 SCHEMAS = {
     "runs": pa.schema(
         [
             *_CURVE,
-            *_MASK,
+            *MASK_COLUMNS,
             ("seed", pa.int64()),
             ("control_of", pa.string()),
             ("score", _NUMBER),
@@ -60,7 +59,7 @@ SCHEMAS = {
     "drop": pa.schema(
         [
             *_CURVE,
-            *_MASK,
+            *MASK_COLUMNS,
             ("control_of", pa.string()),
             ("seeds", pa.int64()),
             ("examples", pa.int64()),
@@ -72,8 +71,7 @@ SCHEMAS = {
     "essential": pa.schema(
         [
             *_CURVE,
-            ("criterion", pa.string()),
-            ("scope", pa.string()),
+            *FAMILY_COLUMNS,
             ("epsilon", _NUMBER),
             ("confidence", _NUMBER),
             *(
@@ -107,7 +105,7 @@ class Group:
 
     model: str
     task: str
-    entries: list[tuple[str, MaskSpec]]
+    entries: list[tuple[str, MaskLabel]]
     runs: list[list[Run]]
 
     @property
@@ -122,10 +120,12 @@ def load_groups(root: Path, spec: DropSpec) -> Iterator[Group]:
     Raises:
         UserError: a run is missing or damaged, or two runs cannot be paired.
     """
-    masks = sorted(spec.masks, key=lambda mask: (mask.sparsity, mask.name))
     for model in spec.models:
+        masks = [resolve_sparsity(root, model, mask) for mask in spec.masks]
+        masks.sort(key=lambda mask: (mask.sparsity, mask.name))
         entries = [(model, mask) for mask in masks]
-        entries += [(control, DENSE) for control, base in spec.controls.items() if base == model]
+        controls = [control for control, base in spec.controls.items() if base == model]
+        entries += [(control, DENSE.label()) for control in controls]
         for task, recipe in spec.tasks.items():
             runs = [
                 [
@@ -172,14 +172,11 @@ def _run_rows(group: Group) -> list[Row]:
     ]
 
 
-def _names(group: Group, model: str, mask: MaskSpec) -> Row:
+def _names(group: Group, model: str, mask: MaskLabel) -> Row:
     return {
         "model": model,
         "task": group.task,
-        "mask": mask.name,
-        "criterion": mask.criterion,
-        "scope": mask.scope,
-        "sparsity": mask.sparsity,
+        **mask_names(mask),
         "control_of": None if model == group.model else group.model,
     }
 
@@ -221,8 +218,9 @@ def _statistics_rows(group: Group, settings: StatisticsSpec) -> tuple[list[Row],
         }
 
     drop_rows, essential_rows = [], []
-    for (criterion, scope), sparse in _curves(group).items():
-        names = {"criterion": criterion, "scope": scope}
+    for sparse in _curves(group).values():
+        first = mask_names(group.entries[sparse[0]][1])
+        names = {name: first[name] for name, _ in FAMILY_COLUMNS}
         drop_rows += [{**drop_row(index), **names} for index in (0, *sparse)]
         essential_rows.append(
             {
@@ -247,12 +245,12 @@ def _statistics_rows(group: Group, settings: StatisticsSpec) -> tuple[list[Row],
     return drop_rows + [drop_row(index) for index in controls], essential_rows
 
 
-def _curves(group: Group) -> dict[tuple[str, str], list[int]]:
-    """Return (criterion, scope) → the indices of its sparse entries, by increasing sparsity."""
-    curves: dict[tuple[str, str], list[int]] = {}
+def _curves(group: Group) -> dict[str, list[int]]:
+    """Return family → the indices of its sparse entries, by increasing sparsity."""
+    curves: dict[str, list[int]] = {}
     for index, (_, mask) in enumerate(group.entries):
-        if mask != DENSE:
-            curves.setdefault((mask.criterion, mask.scope), []).append(index)
+        if mask.name != DENSE.name:
+            curves.setdefault(mask.family, []).append(index)
     return curves
 
 
@@ -311,15 +309,7 @@ def essential_sparsity(
 
 def main() -> None:
     """Run the stage from the command line."""
-    parser = argparse.ArgumentParser(prog=f"python -m {STAGE}", description=__doc__)
-    parser.add_argument("--spec", required=True, help="a DropSpec: JSON, or a file that holds it")
-    parser.add_argument("--output", required=True, type=Path, help="folder for the tables")
-    arguments = parser.parse_args()
-    spec = DropSpec.read(arguments.spec)
-    tables = compute_tables(Path(), spec)
-    origin = provenance(STAGE, spec.document())
-    for name, table in tables.items():
-        write_table(arguments.output / f"{name}.parquet", table, origin)
+    run_statistics(STAGE, __doc__, DropSpec, compute_tables)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """What the statistics stages are computed from: grids of runs and of masks, by name."""
 
-from pydantic import Field, model_validator
+from typing import Annotated, Literal
 
-from essential_sparsity.masks.spec import DENSE, MaskSpec
+from pydantic import AfterValidator, Field, model_validator
+
+from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.spec import Name, Spec
 
 
@@ -26,13 +28,13 @@ class DropSpec(Spec):
     tasks: dict[Name, str] = Field(
         min_length=1, description="task → identity of its recipe, as in the path"
     )
-    masks: tuple[MaskSpec, ...] = Field(description="the dense one, and at least one sparse one")
+    masks: tuple[MaskLabel, ...] = Field(description="the dense one, and at least one sparse one")
     seeds: tuple[int, ...] = Field(min_length=1)
     statistics: StatisticsSpec = StatisticsSpec()
 
     @model_validator(mode="after")
     def _drops_have_a_base(self) -> "DropSpec":
-        if DENSE not in self.masks or len(self.masks) < 2:
+        if DENSE.label() not in self.masks or len(self.masks) < 2:
             raise ValueError("masks: must hold the dense mask and at least one sparse mask")
         for key, values in (("models", self.models), ("masks", self.masks), ("seeds", self.seeds)):
             if len(set(values)) < len(values):
@@ -45,8 +47,86 @@ class DropSpec(Spec):
         return self
 
 
-class PlacementSpec(Spec):
-    """The masks whose removed weights are located."""
+class MasksSpec(Spec):
+    """Models and masks: what the tables of a figure of masks are computed from."""
 
     models: tuple[Name, ...] = Field(min_length=1)
-    masks: tuple[MaskSpec, ...] = Field(min_length=1)
+    masks: tuple[MaskLabel, ...] = Field(min_length=1)
+
+
+class PlacementSpec(MasksSpec):
+    """The masks whose removed weights are located."""
+
+
+class PositionsSpec(MasksSpec):
+    """The masks and matrices whose removed weights are shown where they lie."""
+
+    layers: tuple[int, ...] = Field(
+        default=(), description="layers, from 0; the first, the middle and the last if not given"
+    )
+    modules: tuple[str, ...] = Field(
+        default=(), description="modules, such as `query`; all of them if not given"
+    )
+    blocks: int = Field(
+        default=48, ge=2, le=256, description="a matrix is shown as at most this many blocks a side"
+    )
+
+
+class MaskSetSpec(Spec):
+    """The masks of one model that are compared with each other, by name."""
+
+    masks: tuple[str, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _masks_differ(self) -> "MaskSetSpec":
+        if len(set(self.masks)) < len(self.masks):
+            raise ValueError("masks: holds something twice")
+        return self
+
+
+class SimilaritySpec(MasksSpec):
+    """The masks of which all pairs are compared."""
+
+    measurements: dict[Name, str] = Field(default={}, description="model → its Parquet file")
+
+
+Scaling = Literal["max-abs", "standard", "l2"]
+
+
+def _check_distinct(values: tuple[float, ...]) -> tuple[float, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError(f"a value occurs twice in {list(values)}")
+    return values
+
+
+Thresholds = Annotated[
+    tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...],
+    Field(min_length=1),
+    AfterValidator(_check_distinct),
+]
+
+
+class WeightsSpec(Spec):
+    """What is measured of a model's weights, layer by layer."""
+
+    scaling: Scaling = Field(
+        default="max-abs",
+        description="a layer's weights are divided by their largest magnitude; or taken less their "
+        "mean and divided by their standard deviation; or divided by their L2 norm, as a root mean "
+        "square",
+    )
+    thresholds: Thresholds = Field(
+        default=(1e-4, 1e-3, 1e-2),
+        description="τ of the weights as they are: how many are nearer to zero?",
+    )
+    relative_thresholds: Thresholds = Field(
+        default=(0.01, 0.03, 0.1),
+        description="τ as a share of the matrix's standard deviation",
+    )
+
+
+class DistributionSpec(WeightsSpec):
+    """The models whose weights are looked at, side by side."""
+
+    models: tuple[Name, ...] = Field(min_length=1)
+    measurements: dict[Name, str] = Field(default={}, description="model → its Parquet file")

@@ -15,7 +15,7 @@ _SIGNS = {"": "", "above": "> ", "below": "< "}
 _UNRESOLVED = "*"
 _UNLEARNT = "†"
 _COLUMNS = {
-    *("model", "task", "criterion", "scope", "epsilon", "confidence", "seeds", "resolution"),
+    *("model", "task", "label", "epsilon", "confidence", "seeds", "resolution"),
     *("dense_score", "dense_low", "dense_high", "majority", "resolved"),
     *("estimate", "low", "high"),
     *("estimate_censored", "low_censored", "high_censored"),
@@ -55,7 +55,7 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
         [
             curve["model"],
             curve["task"],
-            f"{curve['criterion']} {curve['scope']}",
+            curve["label"],
             _format_dense(curve),
             f"{format_essential(curve)} {_marks(curve)}".rstrip(),
             str(curve["seeds"]),

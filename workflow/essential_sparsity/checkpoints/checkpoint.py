@@ -1,0 +1,104 @@
+"""A checkpoint at hand: its folder, its manifest, and its weights, a few rows at a time."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from essential_sparsity.checkpoints.contents import choose
+from essential_sparsity.checkpoints.inventory import take_inventory
+from essential_sparsity.checkpoints.manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    Manifest,
+    Matrix,
+    load_manifest,
+)
+from essential_sparsity.checkpoints.tensors import (
+    RowReader,
+    StoredTensor,
+    TensorFiles,
+    read_tensor,
+)
+from essential_sparsity.errors import UserError
+from essential_sparsity.files import sha256_of_all
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint's folder and manifest; a context manager that closes the weights' files."""
+
+    folder: Path
+    manifest: Manifest
+    _files: TensorFiles = field(repr=False, compare=False)
+
+    @classmethod
+    def load(cls, folder: Path, verify: bool = True) -> Self:
+        """Open what the checkpoint stage made; with `verify`, hash every file first.
+
+        Raises:
+            UserError: see `load_manifest`.
+        """
+        return cls(folder, load_manifest(folder, verify), TensorFiles(folder))
+
+    @classmethod
+    def survey(cls, folder: Path) -> Self:
+        """Open any folder that `save_pretrained` wrote; its manifest is made on the spot.
+
+        A folder that has a manifest is verified against it. Nothing is written.
+
+        Raises:
+            UserError: there is no checkpoint, it is of an unknown architecture, has no prunable
+                matrix, or a file of it is missing or damaged.
+        """
+        if (folder / MANIFEST).is_file():
+            return cls.load(folder)
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; a checkpoint's folder was expected")
+        try:
+            names = choose(path.name for path in folder.iterdir() if path.is_file())
+        except UserError as error:
+            raise UserError(f"{folder}: not a checkpoint's folder: {error}") from None
+        if not any(name.endswith(".safetensors") for name in names):
+            raise UserError(
+                f"{folder}: {names[-1]}: pickled weights are not read in place; save the model as "
+                "safetensors (save_pretrained does)"
+            )
+        inventory = take_inventory(folder)
+        document = {
+            "format_version": FORMAT_VERSION,
+            "architecture": inventory.architecture,
+            "source": {"kind": "folder", "path": str(folder)},
+            "files": sha256_of_all([folder / name for name in sorted(names)]),
+            "prunable": inventory.prunable.model_dump(mode="json"),
+            "parameters": inventory.parameters.model_dump(mode="json"),
+        }
+        return cls(folder, Manifest.model_validate(document), TensorFiles(folder))
+
+    @property
+    def matrices(self) -> tuple[Matrix, ...]:
+        """The prunable matrices in THE matrix order."""
+        return self.manifest.matrices
+
+    def rows(self, matrix: Matrix) -> RowReader:
+        """Return a reader of the matrix's rows, usable from any thread until this is closed.
+
+        Raises:
+            UserError: the file is missing or damaged, or holds another tensor under this name.
+        """
+        return self._files.rows(matrix)
+
+    def tensor(self, matrix: Matrix) -> StoredTensor:
+        """Return the whole matrix, mapped from its file."""
+        return read_tensor(self.folder, matrix)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._files.close()

@@ -1,0 +1,1 @@
+"""The command `essential-sparsity`: masks of any checkpoint, without a study and its pipeline."""

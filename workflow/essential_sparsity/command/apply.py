@@ -1,0 +1,63 @@
+"""Write a checkpoint whose removed weights are zero, for `from_pretrained` or anything else.
+
+Files, tensors and types stay as they are; only the weights that the mask removes become 0.
+"""
+
+import argparse
+from pathlib import Path
+
+from essential_sparsity.command.arguments import add_checkpoint, add_json
+from essential_sparsity.command.description import describe_count, mask_file
+from essential_sparsity.command.matching import match_matrices
+from essential_sparsity.command.output import report, writable_folder
+from essential_sparsity.command.pruned import check_replaceable, write_pruned
+from essential_sparsity.command.source import open_checkpoint
+from essential_sparsity.masks.mask import load_header
+from essential_sparsity.progress import weights_bar
+
+EXAMPLE = r"""essential-sparsity mask apply masks/magnitude-global-s0.50.safetensors \
+    facebook/deit-tiny-patch16-224 --output deit-tiny-half"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this subcommand's arguments."""
+    parser.add_argument("mask", type=Path, metavar="MASK", help="a mask's .safetensors file")
+    add_checkpoint(parser)
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="FOLDER", help="the checkpoint to write"
+    )
+    parser.add_argument(
+        "--any-checkpoint",
+        action="store_true",
+        help="take a mask of another checkpoint, say of the model before it was fine-tuned, where "
+        "matrices and shapes agree",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace the output folder whatever it holds: everything in it is deleted",
+    )
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the pruned checkpoint.
+
+    Raises:
+        UserError: mask and checkpoint do not belong together, one of them is damaged, or the output
+            cannot be written.
+    """
+    path = mask_file(arguments.mask)
+    output: Path = arguments.output.expanduser().resolve()
+    header = load_header(path)
+    with open_checkpoint(arguments.checkpoint, arguments.update) as checkpoint:
+        names = match_matrices(path, header, checkpoint, arguments.any_checkpoint)
+        keep = [path, checkpoint.folder, Path.cwd(), Path.home()]
+        check_replaceable(output, [kept.resolve() for kept in keep], arguments.force)
+        with (
+            writable_folder(output.parent),
+            weights_bar("pruning", header.total) as progress,
+        ):
+            record = write_pruned(checkpoint, path, header, names, output, progress)
+    line = f"{arguments.output}: {describe_count(header.removed, header.total)}"
+    report({"output": str(arguments.output), **record}, [line], arguments.json)

@@ -1,0 +1,136 @@
+"""Say how similar masks of one checkpoint are: every two of them, over all matrices together.
+
+Two masks share many weights by chance alone, so that the cosine stands beside its chance level, the
+one that random masks of these sparsities have, and beside kappa, which is 0 at chance and 1 for
+equal masks.
+"""
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essential_sparsity.command.arguments import add_json
+from essential_sparsity.command.description import count_cells, describe_mask, mask_file
+from essential_sparsity.command.output import format_table, report
+from essential_sparsity.command.passes import pass_bars
+from essential_sparsity.errors import UserError
+from essential_sparsity.similarity import measures
+from essential_sparsity.similarity.counts import PairCounts, compare_masks
+
+EXAMPLE = r"""essential-sparsity mask compare masks/magnitude-global-s0.30.safetensors \
+    masks/magnitude-global-s0.50.safetensors"""
+
+_EXPLANATION = """\
+cosine    of the keep masks; chance: of random masks as sparse as these
+kappa     (cosine - chance) / (1 - chance); by layer: chance of masks as sparse in every matrix
+overlap   of the removed weights: those that both remove, of the smaller set
+jaccard   of the removed weights: those that both remove, of those that either removes
+hamming   how many weights one mask keeps and the other removes
+unnested  how many weights the denser mask removes and the sparser keeps; nested masks have none"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this subcommand's arguments."""
+    parser.add_argument(
+        "masks",
+        type=Path,
+        nargs="+",
+        metavar="MASK",
+        help="two .safetensors files of masks, or more",
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="all cores if not given")
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print a line for every two masks.
+
+    Raises:
+        UserError: a file is no whole mask, or the masks are not of one checkpoint.
+    """
+    paths = list(dict.fromkeys(map(mask_file, arguments.masks)))  # masks/* is welcome
+    if len(paths) < 2:
+        raise UserError(f"mask compare: {paths[0]}: one mask alone; two or more can be compared")
+    described = [describe_mask(path) for path in paths]
+    with pass_bars("masks", len(paths) * described[0]["total"]) as progress:
+        counts = compare_masks(paths, arguments.threads, progress)
+    pairs = _measure(counts)
+    document = {
+        "masks": described,
+        "pairs": [{key: _plain(value) for key, value in pair.items()} for pair in pairs],
+    }
+    report(document, _draw(described, pairs), arguments.json)
+
+
+def _measure(counts: PairCounts) -> list[dict[str, Any]]:
+    """Return the measures of every pair; `a` and `b` are the masks' places from 0."""
+    first, second = counts.pairs
+    weights = counts.weights[:, None]
+    kept_a, kept_b = counts.kept[:, first], counts.kept[:, second]
+    both = counts.both_kept[:, first, second]
+    n, a, b, k = (array.sum(axis=0) for array in (weights, kept_a, kept_b, both))
+    columns = {
+        "a": first,
+        "b": second,
+        "cosine": measures.cosine(a, b, k),
+        "chance": measures.chance_cosine(n, a, b),
+        "kappa": measures.kappa(n, a, b, k),
+        "kappa_by_layer": measures.kappa_by_layer(weights, kept_a, kept_b, both),
+        "overlap": measures.overlap(n, a, b, k),
+        "jaccard": measures.jaccard(n, a, b, k),
+        "hamming": measures.hamming(a, b, k),
+        "unnested": np.minimum(a, b) - k,
+    }
+    return [
+        {name: column[place].item() for name, column in columns.items()}
+        for place in range(len(first))
+    ]
+
+
+def _draw(described: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> list[str]:
+    masks = [
+        [str(place), mask["name"], *count_cells(mask), mask["path"]]
+        for place, mask in enumerate(described, 1)
+    ]
+    head = [
+        "pair",
+        "cosine",
+        "chance",
+        "kappa",
+        "by layer",
+        "overlap",
+        "jaccard",
+        "hamming",
+        "unnested",
+    ]
+    rows = [
+        [
+            f"{pair['a'] + 1}, {pair['b'] + 1}",
+            *(
+                _number(pair[name])
+                for name in ("cosine", "chance", "kappa", "kappa_by_layer", "overlap", "jaccard")
+            ),
+            f"{pair['hamming']:,}",
+            f"{pair['unnested']:,}",
+        ]
+        for pair in pairs
+    ]
+    return [
+        *format_table(masks, "<<>>><"),
+        "",
+        *format_table([head, *rows]),
+        "",
+        *_EXPLANATION.splitlines(),
+    ]
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{round(value, 4) + 0.0:.4f}"  # −0 becomes 0
+
+
+def _plain(value: float) -> float | None:
+    """Return the value as JSON has it, which knows no NaN."""
+    return None if math.isnan(value) else value

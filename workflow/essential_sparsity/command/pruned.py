@@ -1,0 +1,145 @@
+"""A pruned checkpoint: the files of another one, with the weights that a mask removes set to zero.
+
+Nothing else changes, not a byte: the same files, the same tensors in the same places. What shares
+memory in the model (a tied head) is stored as it was, so that it is tied again when it is loaded.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from safetensors import safe_open
+
+from essential_sparsity.checkpoints.checkpoint import Checkpoint
+from essential_sparsity.checkpoints.manifest import Matrix
+from essential_sparsity.errors import UserError
+from essential_sparsity.files import atomic_folder, read_json, sha256_of, write_json
+from essential_sparsity.masks.header import Header
+from essential_sparsity.masks.mask import check_bits, check_removed
+from essential_sparsity.masks.streaming import Progress
+from essential_sparsity.masks.writer import Packed
+
+RECORD = "pruned.json"
+FORMAT_VERSION = 1
+
+_CHUNK = 1 << 20  # weights
+_COPY = 1 << 20  # bytes
+
+
+def check_replaceable(output: Path, keep: list[Path], force: bool = False) -> None:
+    """Check that `output` may be made, or replaced as a whole.
+
+    Args:
+        output: a folder.
+        keep: what must not be replaced: neither these paths nor a folder above one of them.
+        force: replace any folder's content.
+
+    Raises:
+        UserError: it is a file, holds what is to be kept, or something that is not ours.
+    """
+    for path in keep:
+        if output in (path, *path.parents):
+            raise UserError(f"{output}: is or holds {path}, and would be replaced; take another")
+    if not output.exists():
+        return
+    if not output.is_dir():
+        raise UserError(f"{output}: is a file; a folder is to be written there")
+    there = {path.name for path in output.iterdir()}
+    if force or not there:
+        return
+    if RECORD in there:
+        written = read_json(output / RECORD, "record of a pruned checkpoint").get("files")
+        if isinstance(written, list) and there <= {*map(str, written), RECORD}:
+            return
+    raise UserError(
+        f"{output}: is not empty, and holds other files than a pruned checkpoint has; --force "
+        "deletes all of them"
+    )
+
+
+def write_pruned(
+    checkpoint: Checkpoint,
+    mask: Path,
+    header: Header,
+    names: Mapping[str, str],
+    output: Path,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write `output`, whole or not at all; return the record that lies in it as `pruned.json`.
+
+    Memory is bounded by one matrix's bits and a stretch of its weights. A removed weight is +0.
+
+    Args:
+        checkpoint: opened.
+        mask: the mask's file.
+        header: the mask's.
+        names: matrix of the checkpoint → name of the mask's tensor.
+        output: the folder to make; what it held is replaced.
+        progress: told how many weights have been passed over.
+
+    Raises:
+        UserError: mask or checkpoint turns out to be damaged.
+    """
+    by_file: dict[str, list[Matrix]] = {}
+    for matrix in checkpoint.matrices:
+        by_file.setdefault(matrix.file, []).append(matrix)
+    record = {
+        "format_version": FORMAT_VERSION,
+        "mask": header.name,
+        "mask_sha256": sha256_of(mask),
+        "spec": header.spec,
+        "checkpoint": checkpoint.manifest.sha256,
+        "total": header.total,
+        "removed": header.removed,
+        "files": sorted(checkpoint.manifest.files),
+    }
+    with atomic_folder(output) as folder, safe_open(mask, framework="numpy") as bits:
+        removed = 0
+        for name in checkpoint.manifest.files:
+            with (checkpoint.folder / name).open("rb") as source, (folder / name).open("wb") as new:
+                for matrix in sorted(
+                    by_file.get(name, ()), key=lambda m: checkpoint.rows(m).offset
+                ):
+                    packed = bits.get_tensor(names[matrix.name])
+                    check_bits(mask, header, names[matrix.name], packed)
+                    removed += matrix.size - int(np.bitwise_count(packed).sum(dtype=np.int64))
+                    _write_matrix(checkpoint, matrix, packed, source, new, progress)
+                shutil.copyfileobj(source, new, _COPY)
+        check_removed(mask, header, removed)
+        write_json(folder / RECORD, record)
+    return record
+
+
+def _write_matrix(
+    checkpoint: Checkpoint,
+    matrix: Matrix,
+    packed: Packed,
+    source: BinaryIO,
+    new: BinaryIO,
+    progress: Progress | None,
+) -> None:
+    """Copy `source` up to the matrix, write the matrix pruned, and skip it in `source`."""
+    rows = checkpoint.rows(matrix)
+    _copy(source, new, rows.offset - source.tell())
+    height, width = matrix.shape
+    # A multiple of eight rows ends on a whole byte of bits.
+    step = max(8, _CHUNK // width // 8 * 8)
+    for start in range(0, height, step):
+        stop = min(start + step, height)
+        stored = rows.read(start, stop)
+        part = packed[start * width // 8 : (stop * width + 7) // 8]
+        keep = np.unpackbits(part, count=stored.size, bitorder="little").reshape(stored.shape)
+        # As integers: a product of floats would leave −0 where a negative weight goes.
+        new.write(np.multiply(stored, keep, out=stored).data)
+        source.seek(stored.nbytes, os.SEEK_CUR)
+        if progress:
+            progress(stored.size)
+
+
+def _copy(source: BinaryIO, new: BinaryIO, length: int) -> None:
+    while length > 0 and (piece := source.read(min(length, _COPY))):
+        new.write(piece)
+        length -= len(piece)

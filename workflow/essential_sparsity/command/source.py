@@ -1,0 +1,156 @@
+"""What CHECKPOINT on a command line names: a folder, or a repository of the hub, kept in a cache.
+
+A revision of a repository is fetched once into `essential-sparsity/` of the hub client's cache for
+libraries (`HF_ASSETS_CACHE`, by default `HF_HOME/assets`). From then on it is read from there, and
+no hub is asked. What commit a branch or tag was is kept as well.
+"""
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from essential_sparsity.checkpoints.checkpoint import Checkpoint
+from essential_sparsity.checkpoints.contents import CONFIG
+from essential_sparsity.checkpoints.scopes import find_scope
+from essential_sparsity.errors import UserError
+from essential_sparsity.files import atomic_folder, read_json, write_text
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+_REPOSITORY = re.compile(r"(?P<name>(?![.])[\w.-]+/[\w.-]+)(?:@(?P<revision>.+))?")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def open_checkpoint(argument: str, update: bool = False) -> Checkpoint:
+    """Open the checkpoint that `argument` names.
+
+    Args:
+        argument: a folder, or `org/name` or `org/name@revision` of the hub.
+        update: ask the hub what a branch or tag is now.
+
+    Raises:
+        UserError: there is neither such a folder nor such a repository, the hub cannot be reached,
+            or what is there is no sound checkpoint of a known architecture.
+    """
+    return Checkpoint.survey(find_checkpoint(argument, update))
+
+
+def find_checkpoint(argument: str, update: bool = False) -> Path:
+    """Return the folder of the checkpoint that `argument` names; fetch it if need be.
+
+    Raises:
+        UserError: see `open_checkpoint`.
+    """
+    path = Path(argument).expanduser()
+    if path.is_dir():
+        return path
+    if path.is_file():
+        raise UserError(f"{path}: is a file; name the checkpoint's folder, in which it lies")
+    repository = _REPOSITORY.fullmatch(argument)
+    if repository is None:
+        raise UserError(
+            f"{path}: no such folder; a checkpoint is a folder, or a hub's org/name or "
+            "org/name@revision"
+        )
+    try:
+        return _find_on_hub(repository["name"], repository["revision"] or "main", update)
+    except UserError as error:
+        raise UserError(f"{argument}: no such folder, and from the hub: {error}") from None
+
+
+def _find_on_hub(repository: str, revision: str, update: bool) -> Path:
+    # Imported here: who names a folder does without the hub's client.
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_ASSETS_CACHE) / "essential-sparsity" / repository.replace("/", "--")
+    known = _known_commit(cache, repository, revision)
+    if known and (_COMMIT.fullmatch(revision) or not update) and (cache / known).is_dir():
+        if known != revision:
+            print(
+                f"{repository}: {revision} is commit {known}, from the cache (--update asks anew)",
+                file=sys.stderr,
+            )
+        return cache / known
+    commit = _ask_for_commit(repository, revision, known)
+    if not (cache / commit).is_dir():
+        _fetch(repository, commit, cache / commit)
+    if commit != revision:
+        write_text(cache / "refs" / quote(revision, safe=""), commit)
+        print(f"{repository}: {revision} is commit {commit}", file=sys.stderr)
+    return cache / commit
+
+
+def _known_commit(cache: Path, repository: str, revision: str) -> str | None:
+    """Return which commit the revision was when we, or the hub's client, last asked for it."""
+    from huggingface_hub import constants
+
+    if _COMMIT.fullmatch(revision):
+        return revision
+    clients = Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
+    for path in (cache / "refs" / quote(revision, safe=""), clients / "refs" / revision):
+        if path.is_file() and _COMMIT.fullmatch(commit := path.read_text().strip()):
+            return commit
+    return None
+
+
+def _ask_for_commit(repository: str, revision: str, known: str | None) -> str:
+    from essential_sparsity.hub import Unreachable, ask
+
+    if _COMMIT.fullmatch(revision):
+        return revision
+    try:
+        info = ask(
+            lambda api, timeout: api.model_info(repository, revision=revision, timeout=timeout)
+        )
+    except Unreachable as error:
+        if known is None:
+            raise
+        print(f"{error}; using the cache", file=sys.stderr)
+        return known
+    return str(info.sha)
+
+
+def _fetch(repository: str, commit: str, target: Path) -> None:
+    """Bring the commit's files into the cache, whole or not at all."""
+    from essential_sparsity.checkpoints.conversion import convert_pickles
+    from essential_sparsity.checkpoints.sources.hub import fetch_from_hub
+    from essential_sparsity.checkpoints.spec import HubSource
+
+    source = HubSource(kind="hub", repository=repository, revision=commit)
+    with atomic_folder(target) as folder:
+        try:
+            _check_architecture(repository, commit)
+            fetch_from_hub(source, folder, None)
+            convert_pickles(folder)
+        except ImportError as error:
+            raise UserError(f"its weights are pickled; reading them needs {error.name}") from None
+        except UserError as error:
+            # The folder is a temporary one: its name would tell nobody anything.
+            raise UserError(str(error).replace(f"{folder}/", "")) from None
+
+
+def _check_architecture(repository: str, commit: str) -> None:
+    """Look at the configuration before the weights are fetched, which may be many gigabytes."""
+    from huggingface_hub import constants
+
+    from essential_sparsity.hub import ask
+
+    def question(api: "HfApi", timeout: float) -> str:
+        # A download is tried again and again where there is no hub; this first one is not.
+        api.model_info(repository, revision=commit, timeout=timeout)
+        return api.hf_hub_download(
+            repository,
+            CONFIG,
+            revision=commit,
+            cache_dir=constants.HF_HUB_CACHE,
+            etag_timeout=timeout,
+        )
+
+    try:
+        config = ask(question)
+    except UserError:
+        return  # what is wrong shows when the files are listed, and the cache may have them
+    find_scope(read_json(Path(config), "model configuration").get("model_type"), CONFIG)

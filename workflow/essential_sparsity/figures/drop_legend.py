@@ -1,0 +1,73 @@
+"""Legends of figures of performance drops: the entries that several kinds share."""
+
+from typing import Any
+
+from matplotlib.artist import Artist
+from matplotlib.lines import Line2D
+
+from essential_sparsity.figures import style
+from essential_sparsity.figures.drop_data import names_of
+from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.figures.stage import Row
+
+Models = dict[str, style.ModelStyle]
+
+
+def colour_of(models: Models) -> str:
+    """Return the colour of marks that are no model's: the only model's, or grey."""
+    return next(iter(models.values())).colour if len(models) == 1 else style.GREY
+
+
+def line(label: str, colour: str, **marks: Any) -> Line2D:
+    """Return an entry; `marks` are matplotlib's properties of lines."""
+    return Line2D([], [], **{"color": colour, "lw": style.LINE_WIDTH, "label": label, **marks})
+
+
+def model_handles(models: Models, spec: FigureSpec, lines: bool) -> list[Artist]:
+    """Return the models' entries, with their lines or without."""
+    return [
+        line(spec.model_label(name), look.colour, marker=look.marker, ms=style.MARKER_SIZE + 0.4,
+             ls=look.line if lines else "none")
+        for name, look in models.items()
+    ]  # fmt: skip
+
+
+def interval_words(confidence: float) -> str:
+    """Return what intervals are called, such as `95 % interval`."""
+    return f"{100 * confidence:g}\N{NO-BREAK SPACE}% interval"
+
+
+def seed_handles(rows: list[Row], colour: str) -> list[Artist]:
+    """Return the entry of single seeds, if there are several."""
+    seeds = names_of((row for row in rows if row["element"] == "seed"), "seed")
+    if len(seeds) < 2:
+        return []
+    return [line("single seeds", colour, ls="none", marker="o", ms=2.2, mfc="none", mew=0.5)]
+
+
+def epsilon_handle(epsilon: float) -> Artist:
+    """Return the entry of the line at ε."""
+    label = f"ε = {epsilon:g} point{'' if epsilon == 1 else 's'}"
+    return line(label, style.INK, lw=style.THIN_WIDTH)
+
+
+def floor_handles(rows: list[Row], models: Models, spec: FigureSpec, colour: str) -> list[Artist]:
+    """Return the entries of controls and of the majority answer."""
+    controls = [row for row in rows if row["element"] == "control"]
+    handles: list[Artist] = [
+        line(label, own, ls=style.CONTROL_LINE)
+        for label, own in _control_labels(controls, models, spec).items()
+    ]
+    majority = line("majority answer", colour, ls=style.FLOOR_LINE, lw=style.THIN_WIDTH)
+    return [*handles, majority]
+
+
+def _control_labels(controls: list[Row], models: Models, spec: FigureSpec) -> dict[str, str]:
+    """Return label → colour; controls of several models that share a label share a grey one."""
+    colours: dict[str, set[str]] = {}
+    for row in controls:
+        label = f"{spec.models.get(row['model'], 'random start')}, dense"
+        colours.setdefault(label, set()).add(models[row["control_of"]].colour)
+    return {
+        label: found.pop() if len(found) == 1 else style.GREY for label, found in colours.items()
+    }

@@ -1,0 +1,1 @@
+"""The criteria, a module each; `masks.registry` finds them by themselves."""

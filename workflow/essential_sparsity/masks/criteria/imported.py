@@ -1,0 +1,136 @@
+"""A mask from elsewhere: booleans of another tool, or the zeros of a pruned checkpoint."""
+
+import math
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from essential_sparsity.checkpoints.checkpoint import Checkpoint
+from essential_sparsity.checkpoints.manifest import Matrix
+from essential_sparsity.checkpoints.scopes import find_scope
+from essential_sparsity.checkpoints.tensors import FORMATS, Bits, Entry, read_header
+from essential_sparsity.errors import UserError
+from essential_sparsity.files import sha256_of
+from essential_sparsity.masks.criterion import Criterion, Inputs
+from essential_sparsity.masks.header import Header
+from essential_sparsity.masks.writer import Packed, write_mask
+from essential_sparsity.spec import Name
+
+
+class Imported(Criterion):
+    """Keeps what a safetensors file says: booleans (true is kept), or weights (zeros are removed).
+
+    Tensors are found by layer and module, whatever prefix their names have. Every prunable matrix
+    must be there in its shape.
+    """
+
+    criterion: Literal["imported"] = "imported"
+    mask: Name = Field(description="what the mask is called")
+    file: str = Field(description="a .safetensors file; relative to the repository's root")
+
+    @property
+    def family(self) -> str:
+        """The name: there is one mask of it."""
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """The mask's identity in paths."""
+        return f"imported-{self.mask}"
+
+    @property
+    def scope_name(self) -> str:
+        """Nobody knows how it was made."""
+        return "unknown"
+
+    def words(self) -> str:
+        """Return its name in words."""
+        return f"imported, {self.mask}"
+
+    def files(self) -> dict[str, str]:
+        """Return the file that is read."""
+        return {"file": self.file}
+
+    def below(self, root: Path) -> Self:
+        """Return the spec with the file's path put below `root`."""
+        return self.model_copy(update={"file": str(root / self.file)})
+
+    def make(self, checkpoint: Checkpoint, inputs: Inputs, path: Path) -> None:
+        """Read, check and write the mask: once to count it, once to write it.
+
+        Raises:
+            UserError: the file is damaged, lacks a matrix, or has one in another shape or type.
+        """
+        source = inputs.files.get("file", Path(self.file))
+        entries = _find(source, checkpoint)
+        removed = 0
+        for matrix in checkpoint.matrices:
+            packed = _read(source, *entries[matrix.name])
+            removed += matrix.size - int(np.bitwise_count(packed).sum(dtype=np.int64))
+        kinds = {entry.dtype for _, entry in entries.values()}
+        header = Header.of(
+            checkpoint.manifest,
+            name=self.name,
+            spec=self.document(),
+            removed=removed,
+            selected_on=",".join(sorted(kinds)),
+            inputs={"file": sha256_of(source)},
+        )
+        with write_mask(path, header) as writer:
+            for matrix in checkpoint.matrices:
+                writer.write(_read(source, *entries[matrix.name]))
+
+
+def _find(path: Path, checkpoint: Checkpoint) -> dict[str, tuple[str, Entry]]:
+    """Return the checkpoint's matrix → name and entry of the file's tensor in its place."""
+    stored = read_header(path)
+    scope = find_scope(checkpoint.manifest.architecture, str(checkpoint.folder))
+    places = {(place.layer, place.module): name for name, place in scope.find(stored, str(path))}
+    found = {}
+    for matrix in checkpoint.matrices:
+        name = places.pop((matrix.layer, matrix.module), None)
+        if name is None:
+            raise UserError(f"{path}: lacks layer {matrix.layer}'s {matrix.module}: {matrix.name}")
+        _check(path, name, stored[name], matrix)
+        found[matrix.name] = (name, stored[name])
+    if places:
+        raise UserError(
+            f"{path}: '{next(iter(places.values()))}' is of a layer that the checkpoint "
+            f"{checkpoint.folder} does not have"
+        )
+    return found
+
+
+def _check(path: Path, name: str, entry: Entry, matrix: Matrix) -> None:
+    if entry.shape != matrix.shape:
+        raise UserError(
+            f"{path}: '{name}' is {list(entry.shape)}, the checkpoint's matrix is "
+            f"{list(matrix.shape)}"
+        )
+    if entry.dtype != "BOOL" and entry.dtype not in FORMATS:
+        raise UserError(
+            f"{path}: '{name}' is {entry.dtype}; a mask is BOOL (true is kept), a pruned "
+            f"checkpoint {', '.join(FORMATS)} (zeros are removed)"
+        )
+
+
+def _read(path: Path, name: str, entry: Entry) -> Packed:
+    """Return the packed keep bits of one tensor.
+
+    Raises:
+        UserError: a boolean is neither 0 nor 1.
+    """
+    kind = np.dtype(np.uint8) if entry.dtype == "BOOL" else FORMATS[entry.dtype].unsigned
+    stored: Bits = np.memmap(
+        path, kind, mode="r", offset=entry.offset, shape=(math.prod(entry.shape),)
+    )
+    if entry.dtype == "BOOL":
+        if int(stored.max()) > 1:
+            raise UserError(f"{path}: '{name}': {int(stored.max())} is no boolean")
+        kept = stored.view(np.bool_)
+    else:
+        sign = stored.dtype.type(1 << (8 * kind.itemsize - 1))
+        kept = (stored & ~sign) != 0
+    return np.packbits(kept, bitorder="little")

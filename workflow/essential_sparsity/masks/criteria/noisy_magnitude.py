@@ -1,0 +1,111 @@
+"""Magnitude pruning of noisy weights: how similar are masks of weights that moved at random?
+
+A null model for masks of fine-tuned weights: of the pre-trained weights plus Gaussian noise, whose
+norm in every matrix is given. Take a share of the matrix's own norm, or the norms by which
+fine-tuning moved the matrices, ‖θ_FT − θp‖: a mask of fine-tuned weights that resembles one-shot
+magnitude pruning no more than this one does owes the resemblance to where the weights started.
+"""
+
+import json
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from essential_sparsity.checkpoints.manifest import Matrix
+from essential_sparsity.errors import UserError
+from essential_sparsity.files import read_json
+from essential_sparsity.masks.criterion import Inputs, Ranking
+from essential_sparsity.masks.keys import Values
+from essential_sparsity.spec import is_name
+
+_PIECE = 1 << 16  # weights
+
+
+class NoisyMagnitude(Ranking):
+    """Removes the weights of least magnitude after noise of a given norm was added to them."""
+
+    criterion: Literal["noisy-magnitude"] = "noisy-magnitude"
+    noise: float | None = Field(
+        default=None, gt=0, description="the noise's norm, as a share of each matrix's own norm"
+    )
+    norms: str | None = Field(
+        default=None, description="or a JSON file: matrix → the norm of the noise added to it"
+    )
+    seed: int = Field(default=0, ge=0, lt=2**31, description="decides the noise")
+
+    @model_validator(mode="after")
+    def _one_size_of_noise(self) -> Self:
+        if (self.noise is None) == (self.norms is None):
+            raise ValueError("how much noise? state one of 'noise' and 'norms'")
+        if self.norms is not None and not is_name(Path(self.norms).stem):
+            raise ValueError(
+                f"norms: the file's name becomes the mask's: '{Path(self.norms).stem}' has more "
+                "than lower-case letters, digits, dots and single hyphens"
+            )
+        return self
+
+    def options(self) -> str:
+        """Return size and seed of the noise."""
+        if self.norms is not None:
+            size = f"norms-{Path(self.norms).stem}"
+        else:
+            size = f"noise{np.format_float_positional(self.noise or 0.0, trim='-')}"
+        return f"{size}-seed{self.seed}"
+
+    def options_in_words(self) -> str:
+        """Return size and seed of the noise in words."""
+        if self.norms is not None:
+            size = f"norms of {Path(self.norms).stem}"
+        else:
+            size = f"{100 * (self.noise or 0.0):.3g} % noise"
+        return f"{size}, seed {self.seed}"
+
+    def files(self) -> dict[str, str]:
+        """Return the file of norms, if that is what sizes the noise."""
+        return {} if self.norms is None else {"norms": self.norms}
+
+    def below(self, root: Path) -> Self:
+        """Return the spec with the file's path put below `root`."""
+        if self.norms is None:
+            return self
+        return self.model_copy(update={"norms": str(root / self.norms)})
+
+    def score(self, matrix: Matrix, weights: Values, inputs: Inputs) -> Values:
+        """Return |w + ε| with ‖ε‖ over the matrix as wanted."""
+        place = [matrix.layer, *matrix.module.encode()]
+        generator = np.random.Generator(np.random.PCG64([self.seed, *place]))
+        noisy = generator.standard_normal(weights.shape, dtype=np.float32)
+        wanted = self._norm(matrix, weights, inputs)
+        # As a float32: the last digits of a long sum differ between machines.
+        noisy *= np.float32(wanted / _norm(noisy))
+        noisy += weights
+        return np.abs(noisy, out=noisy)
+
+    def _norm(self, matrix: Matrix, weights: Values, inputs: Inputs) -> float:
+        if self.noise is not None:
+            return self.noise * _norm(weights)
+        path = inputs.files["norms"]
+        norm = _read_norms(str(path), path.stat().st_mtime_ns).get(matrix.name)
+        if not isinstance(norm, int | float) or not (math.isfinite(norm) and norm > 0):
+            raise UserError(
+                f"{path}: {matrix.name}: {json.dumps(norm)} is no norm; every prunable matrix "
+                "needs a number above 0"
+            )
+        return float(norm)
+
+
+def _norm(values: Values) -> float:
+    flat = values.ravel()
+    # In pieces, for there is to be no copy of the whole in float64; and not as a dot product, whose
+    # last digits depend on the number of threads.
+    pieces = (flat[i : i + _PIECE] for i in range(0, flat.size, _PIECE))
+    return math.sqrt(math.fsum(np.square(piece, dtype=np.float64).sum() for piece in pieces))
+
+
+@lru_cache(maxsize=1)
+def _read_norms(path: str, changed: int) -> dict[str, object]:
+    return read_json(Path(path), "file of norms")

@@ -1,0 +1,57 @@
+"""The registry of criteria: every module of `masks/criteria/` that defines one.
+
+To add a criterion, add its module; nothing else names it. See `docs/extending.md`.
+"""
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+
+from essential_sparsity.errors import UserError
+from essential_sparsity.masks import criteria
+from essential_sparsity.masks.criterion import Criterion, Ranking
+from essential_sparsity.validation import unknown
+
+
+@cache
+def known_criteria() -> dict[str, type[Criterion] | type[Ranking]]:
+    """Return name → class of every criterion, `magnitude` first, then by name.
+
+    Raises:
+        TypeError: a module defines no criterion, or two of them have one name: a defect.
+    """
+    found: dict[str, type[Criterion] | type[Ranking]] = {}
+    for module in pkgutil.iter_modules(criteria.__path__):
+        name = f"{criteria.__name__}.{module.name}"
+        classes = [
+            value
+            for value in vars(import_module(name)).values()
+            if isinstance(value, type)
+            and issubclass(value, Criterion | Ranking)
+            and value.__module__ == name
+        ]
+        if not classes:
+            raise TypeError(f"{name}: defines no Criterion or Ranking")
+        for kind in classes:
+            criterion = kind.model_fields["criterion"].default
+            if not isinstance(criterion, str) or criterion in found:
+                raise TypeError(f"{name}: 'criterion' needs a default of its own")
+            found[criterion] = kind
+    return dict(sorted(found.items(), key=lambda item: (item[0] != "magnitude", item[0])))
+
+
+def module_of(criterion: str) -> str:
+    """Return the module that defines a criterion: what its masks owe to code starts there."""
+    return known_criteria()[criterion].__module__
+
+
+def check_mask(document: object, where: str) -> Criterion | Ranking:
+    """Validate plain data as the spec of the criterion that it names.
+
+    Raises:
+        UserError: with file, key, value and what is allowed.
+    """
+    name = document.get("criterion") if isinstance(document, dict) else None
+    if name not in known_criteria():
+        raise UserError(unknown(where, "criterion", name, known_criteria(), "criterion"))
+    return known_criteria()[str(name)].check(document, where)

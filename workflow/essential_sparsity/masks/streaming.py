@@ -1,0 +1,94 @@
+"""Passes over a checkpoint: row by row in matrix order, on several threads, in little memory."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from essential_sparsity.checkpoints.manifest import Matrix
+from essential_sparsity.files import available_cores
+from essential_sparsity.masks.keys import Keys, ReadKeys
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+# Called with the number of weights that have just been passed over.
+Progress = Callable[[int], None]
+
+
+class Rows(Protocol):
+    """What chunks are read from: `Scores`, or anything else that has a number for each weight."""
+
+    def open(self, matrix: Matrix) -> ReadKeys:
+        """Return the reader of the matrix's rows."""
+
+
+_CHUNK = 1 << 18  # weights: a chunk's keys and bits stay in a core's cache
+_OPENED = 2  # matrices at a time: each may hold scores of all its weights
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive rows of one matrix; `index` is the matrix's place in the order."""
+
+    index: int
+    matrix: Matrix
+    start: int
+    stop: int
+    read_keys: ReadKeys
+
+    def keys(self) -> Keys:
+        """Return the rows' keys, (rows, columns)."""
+        return self.read_keys(self.start, self.stop)
+
+    @property
+    def is_last(self) -> bool:
+        """Tell whether the matrix ends here."""
+        return self.stop == self.matrix.shape[0]
+
+
+def chunks(scores: Rows, matrices: Sequence[Matrix], threads: int | None = None) -> Iterator[Chunk]:
+    """Yield the matrices' rows in order.
+
+    All chunks of a matrix but the last have a multiple of eight rows, so that their bits fill whole
+    bytes. With several threads, the matrices that follow are opened ahead: their scores may have to
+    be computed.
+    """
+    threads = min(threads or available_cores(), _OPENED)
+    opened = ordered_map(scores.open, matrices, threads, ahead=_OPENED - 1)
+    for index, (matrix, read) in enumerate(zip(matrices, opened, strict=True)):
+        rows, columns = matrix.shape
+        step = max(8, _CHUNK // columns // 8 * 8)
+        for start in range(0, rows, step):
+            yield Chunk(index, matrix, start, min(start + step, rows), read)
+
+
+def ordered_map(
+    function: Callable[[_Item], _Result],
+    items: Iterable[_Item],
+    threads: int | None = None,
+    ahead: int | None = None,
+) -> Iterator[_Result]:
+    """Yield `function(item)` for every item, in order, on `threads` threads (all cores if None).
+
+    Unlike an executor's own `map`, only `ahead` items are taken beyond the one that is waited for
+    (two a thread if None): neither items nor results pile up.
+    """
+    threads = threads or available_cores()
+    ahead = 2 * threads if ahead is None else ahead
+    if threads == 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        window: deque[Future[_Result]] = deque()
+        try:
+            for item in items:
+                window.append(pool.submit(function, item))
+                if len(window) > ahead:
+                    yield window.popleft().result()
+            while window:
+                yield window.popleft().result()
+        finally:
+            for future in window:
+                future.cancel()
