@@ -42,6 +42,10 @@ figures: setup ## redraw the study's figures from cached tables: no network, no 
 test: setup ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+.PHONY: bench
+bench: setup ## measure speed and memory beside other tools, about 20 minutes; write docs/benchmarks.md
+	$(BIN)/python -m benchmarks $(or $(ARGS),--write)
+
 .PHONY: lint
 lint: setup ## check style, types, the workflow and generated docs
 	$(BIN)/ruff check .

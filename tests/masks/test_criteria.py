@@ -317,3 +317,18 @@ def test_a_spec_comes_back_from_its_document() -> None:
         "here: criterion: unknown criterion 'magnitud'; did you mean 'magnitude'? "
         "(known: dense, imported, magnitude, noisy-magnitude, random)"
     )
+
+
+def test_a_mask_is_the_same_file_whatever_is_made_beside_it(
+    compute: Compute, folder: Path, tmp_path: Path
+) -> None:
+    specs = [Random(sparsity=0.5), Random(sparsity=0.5, scope="matched", like="magnitude-global")]
+    compute(folder, Magnitude(sparsity=0.5))
+    masks = tmp_path / "masks"
+    path = masks / "magnitude-global-s0.50.safetensors"
+    inputs = Inputs(masks={"magnitude-global-s0.50": path})
+    compute(folder, *specs, inputs=inputs)
+    together = {spec: (masks / f"{spec.name}.safetensors").read_bytes() for spec in specs}
+    for spec in specs:
+        compute(folder, spec, inputs=inputs)
+        assert (masks / f"{spec.name}.safetensors").read_bytes() == together[spec]

@@ -1,27 +1,23 @@
 """Computes masks: rankings of one kind side by side, in one pass that writes them all."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.errors import UserError
 from essential_sparsity.files import sha256_of
-from essential_sparsity.masks.allotment import ALLOTMENTS, Allotment, Group, removed_count
+from essential_sparsity.masks.allotment import ALLOTMENTS, Allotment, Group
 from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
 from essential_sparsity.masks.cuts import Cut, find_cuts
-from essential_sparsity.masks.groups import keep_highest
 from essential_sparsity.masks.header import Header
 from essential_sparsity.masks.histogram import Histogram, count_keys
-from essential_sparsity.masks.keys import Keys, Scores, check_finite
+from essential_sparsity.masks.keepers import Cutting, Grouping, Piece
+from essential_sparsity.masks.keys import Scores, check_finite
 from essential_sparsity.masks.mask import Mask, check_alike
-from essential_sparsity.masks.spec import pattern_counts
 from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
-from essential_sparsity.masks.writer import MaskWriter, Packed, write_masks
+from essential_sparsity.masks.writer import MaskWriter, write_masks
 from essential_sparsity.spec import canonical_json
 
 
@@ -74,7 +70,7 @@ def _rank(
     matrices = checkpoint.matrices
     specs = list(wanted.values())
     scores = specs[0].scores(checkpoint, inputs)
-    makers: list[_Cutting | _Grouping] = []
+    keepers: list[Cutting | Grouping] = []
     allotments = [_allot(spec, matrices, inputs) for spec in specs]
     cut = [allotment for allotment in allotments if allotment is not None]
     if cut and histogram is None:
@@ -84,28 +80,25 @@ def _rank(
         cuts = iter(find_cuts(histogram, cut, scores, matrices, threads, progress))
     for spec, allotment in zip(specs, allotments, strict=True):
         if allotment is None:
-            makers.append(_Grouping.of(spec, matrices))
+            keepers.append(Grouping.of(spec, matrices))
         else:
-            makers.append(_Cutting(next(cuts), checkpoint.folder))
-    digests = {role: sha256_of(path) for role, path in inputs.files.items()}
-    digests |= {
-        f"mask {name}": sha256_of(inputs.masks[name])
-        for name in dict.fromkeys(name for spec in specs for name in spec.references())
-    }
+            keepers.append(Cutting(next(cuts), checkpoint.folder))
+    digest = cache(sha256_of)
     headers = [
         Header.of(
             checkpoint.manifest,
             name=spec.name,
             spec=spec.document(),
-            removed=maker.removed(matrices),
+            removed=keeper.removed(matrices),
             selected_on=scores.selected_on,
-            threshold=_threshold(spec, maker, scores),
-            inputs=digests,
+            threshold=_threshold(spec, keeper, scores),
+            inputs={role: digest(inputs.files[role]) for role in spec.files()}
+            | {f"mask {name}": digest(inputs.masks[name]) for name in spec.references()},
         )
-        for spec, maker in zip(specs, makers, strict=True)
+        for spec, keeper in zip(specs, keepers, strict=True)
     ]
     with write_masks(dict(zip(wanted, headers, strict=True))) as writers:
-        _write(scores, matrices, makers, writers, threads, progress)
+        _write(scores, matrices, keepers, writers, threads, progress)
 
 
 def _allot(spec: Ranking, matrices: tuple[Matrix, ...], inputs: Inputs) -> Allotment | None:
@@ -130,131 +123,32 @@ def _match(spec: Ranking, matrices: tuple[Matrix, ...], inputs: Inputs) -> Allot
     return [Group((index,), removed) for index, removed in enumerate(mask.removed().values())]
 
 
-@dataclass
-class _Piece:
-    """A chunk's packed keep bits, and where its ties are, if the order decides which of them go."""
-
-    packed: Packed
-    ties: npt.NDArray[np.int64] | None = None
-
-
-@dataclass
-class _Cutting:
-    """Keeps what lies above each matrix's cut."""
-
-    cuts: Sequence[Cut]
-    folder: Path
-    _seen: int = 0
-    _kept: int = 0
-
-    def removed(self, matrices: tuple[Matrix, ...]) -> int:
-        return sum(cut.total for cut in self.cuts)
-
-    def keep(self, chunk: Chunk, keys: Keys) -> _Piece:
-        cut = self.cuts[chunk.index]
-        key = keys.dtype.type(cut.key)
-        kept = keys >= key if cut.removed == 0 else keys > key
-        ties = None
-        if 0 < cut.removed < cut.ties:
-            ties = np.flatnonzero(keys.ravel() == key)
-        return _Piece(np.packbits(kept, axis=None, bitorder="little"), ties)
-
-    def settle(self, chunk: Chunk, piece: _Piece) -> Packed:
-        """Return the chunk's bits with its ties in place; chunks come in order."""
-        cut = self.cuts[chunk.index]
-        if piece.ties is not None:
-            stay = piece.ties[max(0, cut.removed - self._seen) :]
-            bits = np.left_shift(np.uint8(1), (stay & 7).astype(np.uint8))
-            np.bitwise_or.at(piece.packed, stay >> 3, bits)
-            self._seen += len(piece.ties)
-        return piece.packed
-
-    def check(self, chunk: Chunk, kept: int) -> None:
-        """Take note of how many weights of the chunk are kept.
-
-        Raises:
-            UserError: the matrix ends, and its weights are not those that were counted.
-        """
-        cut = self.cuts[chunk.index]
-        self._kept += kept
-        if chunk.is_last:
-            if chunk.matrix.size - self._kept != cut.total:
-                raise UserError(
-                    f"{self.folder / chunk.matrix.file}: '{chunk.matrix.name}' is not what it was "
-                    "when its weights were counted; delete its histogram and run the study again"
-                )
-            self._seen = self._kept = 0
-
-
-@dataclass
-class _Grouping:
-    """Keeps the highest of every group of `sizes[i]` weights of matrix i, `kept[i]` of them."""
-
-    sizes: list[int]
-    kept: list[int]
-
-    @classmethod
-    def of(cls, spec: Ranking, matrices: tuple[Matrix, ...]) -> "_Grouping":
-        """Return the grouping by pattern or by row.
-
-        Raises:
-            UserError: a row's length is no multiple of the pattern's groups.
-        """
-        if not spec.pattern:
-            columns = [matrix.shape[1] for matrix in matrices]
-            return cls(columns, [c - removed_count(spec.sparsity or 0.0, c) for c in columns])
-        kept, size = pattern_counts(spec.pattern)
-        for matrix in matrices:
-            if matrix.shape[1] % size:
-                raise UserError(
-                    f"pattern {spec.pattern}: {matrix.name}: its rows have {matrix.shape[1]} "
-                    f"weights, which is no multiple of {size}"
-                )
-        return cls([size] * len(matrices), [kept] * len(matrices))
-
-    def removed(self, matrices: tuple[Matrix, ...]) -> int:
-        return sum(
-            matrix.size // size * (size - kept)
-            for matrix, size, kept in zip(matrices, self.sizes, self.kept, strict=True)
-        )
-
-    def keep(self, chunk: Chunk, keys: Keys) -> _Piece:
-        kept = keep_highest(keys, self.sizes[chunk.index], self.kept[chunk.index])
-        return _Piece(np.packbits(kept, axis=None, bitorder="little"))
-
-    def settle(self, chunk: Chunk, piece: _Piece) -> Packed:
-        return piece.packed
-
-    def check(self, chunk: Chunk, kept: int) -> None:
-        pass  # what a group keeps does not depend on its weights
-
-
-def _threshold(spec: Ranking, maker: _Cutting | _Grouping, scores: Scores) -> float | None:
+def _threshold(spec: Ranking, keeper: Cutting | Grouping, scores: Scores) -> float | None:
     """Return the score at the cut, where there is one cut for all matrices."""
-    if spec.scope != "global" or not isinstance(maker, _Cutting):
+    if spec.scope != "global" or not isinstance(keeper, Cutting):
         return None
-    return scores.value(maker.cuts[0].key) if maker.removed(()) else None
+    return scores.value(keeper.cuts[0].key) if keeper.removed(()) else None
 
 
 def _write(
     scores: Scores,
     matrices: tuple[Matrix, ...],
-    makers: Sequence[_Cutting | _Grouping],
+    keepers: Sequence[Cutting | Grouping],
     writers: Sequence[MaskWriter],
     threads: int | None,
     progress: Progress | None,
 ) -> None:
     # Cuts come from counts, in which a weight that is no number shows; groups are not counted.
-    unchecked = any(isinstance(maker, _Grouping) for maker in makers)
+    unchecked = any(isinstance(keeper, Grouping) for keeper in keepers)
 
-    def keep(chunk: Chunk) -> tuple[Chunk, list[_Piece]]:
+    def keep(chunk: Chunk) -> tuple[Chunk, list[Piece]]:
         keys = chunk.keys()
         if unchecked:
             check_finite(keys, scores.infinity, chunk.matrix, chunk.start)
-        return chunk, [maker.keep(chunk, keys) for maker in makers]
+        return chunk, [keeper.keep(chunk, keys) for keeper in keepers]
 
     for chunk, pieces in ordered_map(keep, chunks(scores, matrices, threads), threads):
-        for maker, writer, piece in zip(makers, writers, pieces, strict=True):
-            maker.check(chunk, writer.write(maker.settle(chunk, piece)))
+        for keeper, writer, piece in zip(keepers, writers, pieces, strict=True):
+            keeper.check(chunk, writer.write(keeper.settle(chunk, piece)))
         if progress:
             progress((chunk.stop - chunk.start) * chunk.matrix.shape[1])

@@ -6,6 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import numpy as np
+
 from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.files import available_cores
 from essential_sparsity.masks.keys import Keys, ReadKeys
@@ -24,7 +26,7 @@ class Rows(Protocol):
         """Return the reader of the matrix's rows."""
 
 
-_CHUNK = 1 << 18  # weights: a chunk's keys and bits stay in a core's cache
+_CHUNK = 1 << 19  # weights: a chunk's keys and bits stay near a core
 _OPENED = 2  # matrices at a time: each may hold scores of all its weights
 
 
@@ -77,6 +79,7 @@ def ordered_map(
     """
     threads = threads or available_cores()
     ahead = 2 * threads if ahead is None else ahead
+    _keep_freed_memory()
     if threads == 1:
         yield from map(function, items)
         return
@@ -92,3 +95,12 @@ def ordered_map(
         finally:
             for future in window:
                 future.cancel()
+
+
+def _keep_freed_memory() -> None:
+    """Make the C library reuse the memory of chunks, where it has the habit of glibc.
+
+    glibc hands freed blocks back to the system, to be zeroed and mapped anew for every chunk, until
+    a block as large as this one has been freed.
+    """
+    np.empty(1 << 24, np.uint8)

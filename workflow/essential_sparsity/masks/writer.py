@@ -102,7 +102,7 @@ def write_masks(headers: Mapping[Path, Header]) -> Iterator[list[MaskWriter]]:
             mask.enter_context(write_mask(path, header))
             for mask, (path, header) in zip(masks, headers.items(), strict=True)
         ]
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(len(masks) or 1) as pool:
             list(pool.map(ExitStack.close, masks))
 
 

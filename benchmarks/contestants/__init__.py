@@ -1,0 +1,1 @@
+"""What competes: functions from files to files, each run in a process of its own."""

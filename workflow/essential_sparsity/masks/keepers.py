@@ -1,0 +1,126 @@
+"""Keepers: which weights of a chunk stay, by a cut through each matrix or group by group.
+
+Chunks are decided on several threads; `settle` and `check` then see them in order.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from essential_sparsity.checkpoints.manifest import Matrix
+from essential_sparsity.errors import UserError
+from essential_sparsity.masks.allotment import removed_count
+from essential_sparsity.masks.criterion import Ranking
+from essential_sparsity.masks.cuts import Cut
+from essential_sparsity.masks.groups import keep_highest
+from essential_sparsity.masks.keys import Keys
+from essential_sparsity.masks.spec import pattern_counts
+from essential_sparsity.masks.streaming import Chunk
+from essential_sparsity.masks.writer import Packed
+
+
+@dataclass
+class Piece:
+    """A chunk's packed keep bits, and where its ties are, if the order decides which of them go."""
+
+    packed: Packed
+    ties: npt.NDArray[np.int64] | None = None
+
+
+@dataclass
+class Cutting:
+    """Keeps what lies above each matrix's cut."""
+
+    cuts: Sequence[Cut]
+    folder: Path
+    _seen: int = 0
+    _kept: int = 0
+
+    def removed(self, matrices: tuple[Matrix, ...]) -> int:
+        """Return how many weights are removed in all."""
+        return sum(cut.total for cut in self.cuts)
+
+    def keep(self, chunk: Chunk, keys: Keys) -> Piece:
+        """Return the chunk's bits; callable from any thread, for chunks in any order."""
+        cut = self.cuts[chunk.index]
+        key = keys.dtype.type(cut.key)
+        kept = keys >= key if cut.removed == 0 else keys > key
+        ties = None
+        if 0 < cut.removed < cut.ties:
+            ties = np.flatnonzero(keys.ravel() == key)
+        return Piece(np.packbits(kept, axis=None, bitorder="little"), ties)
+
+    def settle(self, chunk: Chunk, piece: Piece) -> Packed:
+        """Return the chunk's bits with its ties in place; chunks come in order."""
+        cut = self.cuts[chunk.index]
+        if piece.ties is not None:
+            stay = piece.ties[max(0, cut.removed - self._seen) :]
+            bits = np.left_shift(np.uint8(1), (stay & 7).astype(np.uint8))
+            np.bitwise_or.at(piece.packed, stay >> 3, bits)
+            self._seen += len(piece.ties)
+        return piece.packed
+
+    def check(self, chunk: Chunk, kept: int) -> None:
+        """Take note of how many weights of the chunk are kept.
+
+        Raises:
+            UserError: the matrix ends, and its weights are not those that were counted.
+        """
+        cut = self.cuts[chunk.index]
+        self._kept += kept
+        if chunk.is_last:
+            if chunk.matrix.size - self._kept != cut.total:
+                raise UserError(
+                    f"{self.folder / chunk.matrix.file}: '{chunk.matrix.name}' is not what it was "
+                    "when its weights were counted; delete its histogram and run the study again"
+                )
+            self._seen = self._kept = 0
+
+
+@dataclass
+class Grouping:
+    """Keeps the highest of every group of `sizes[i]` weights of matrix i, `kept[i]` of them."""
+
+    sizes: list[int]
+    kept: list[int]
+
+    @classmethod
+    def of(cls, spec: Ranking, matrices: tuple[Matrix, ...]) -> "Grouping":
+        """Return the grouping by pattern or by row.
+
+        Raises:
+            UserError: a row's length is no multiple of the pattern's groups.
+        """
+        if not spec.pattern:
+            columns = [matrix.shape[1] for matrix in matrices]
+            return cls(columns, [c - removed_count(spec.sparsity or 0.0, c) for c in columns])
+        kept, size = pattern_counts(spec.pattern)
+        for matrix in matrices:
+            if matrix.shape[1] % size:
+                raise UserError(
+                    f"pattern {spec.pattern}: {matrix.name}: its rows have {matrix.shape[1]} "
+                    f"weights, which is no multiple of {size}"
+                )
+        return cls([size] * len(matrices), [kept] * len(matrices))
+
+    def removed(self, matrices: tuple[Matrix, ...]) -> int:
+        """Return how many weights are removed in all."""
+        return sum(
+            matrix.size // size * (size - kept)
+            for matrix, size, kept in zip(matrices, self.sizes, self.kept, strict=True)
+        )
+
+    def keep(self, chunk: Chunk, keys: Keys) -> Piece:
+        """Return the chunk's bits; callable from any thread, for chunks in any order."""
+        kept = keep_highest(keys, self.sizes[chunk.index], self.kept[chunk.index])
+        return Piece(np.packbits(kept, axis=None, bitorder="little"))
+
+    def settle(self, chunk: Chunk, piece: Piece) -> Packed:
+        """Return the chunk's bits: no tie reaches beyond its group."""
+        return piece.packed
+
+    def check(self, chunk: Chunk, kept: int) -> None:
+        """Accept any number: what a group keeps does not depend on its weights."""
