@@ -7,13 +7,17 @@ from benchmarks.contestant import Cost
 
 @dataclass(frozen=True)
 class Claim:
-    """A number that follows from the costs, and the bound that it has to keep, if there is one."""
+    """A number that follows from the costs, and the bound that it has to keep, if there is one.
+
+    What is only aimed at is said, and fails nothing.
+    """
 
     text: str
     value: float
     unit: str = "×"
     at_least: float | None = None
     at_most: float | None = None
+    aim: float | None = None
 
     @property
     def holds(self) -> bool:
@@ -29,6 +33,9 @@ class Claim:
             line += f" (at least {number(self.at_least)}{self.unit} wanted)"
         if self.at_most is not None:
             line += f" (at most {number(self.at_most)}{self.unit} wanted)"
+        if self.aim is not None:
+            reached = "reached" if self.value <= self.aim else "not reached"
+            line += f" (aim: at most {number(self.aim)}{self.unit}, {reached})"
         return line if self.holds else line + " **NOT MET**"
 
 

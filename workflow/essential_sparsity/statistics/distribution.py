@@ -5,7 +5,6 @@ one. Exact zeros do not occur under Adam, so that weights below several threshol
 each model's overall share is held against the first model's.
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ import pyarrow as pa
 
 from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.statistics.spec import DistributionSpec, WeightsSpec
-from essential_sparsity.tables import origin_of, provenance, read_table, write_table
+from essential_sparsity.statistics.stage import run_statistics
+from essential_sparsity.tables import origin_of, read_table
 from essential_sparsity.weights.table import MEASURES, PLACE
 from essential_sparsity.weights.table import SCHEMA as MEASUREMENT
 
@@ -137,15 +137,7 @@ def _compare(rows: list[Row]) -> None:
 
 def main() -> None:
     """Run the stage from the command line."""
-    parser = argparse.ArgumentParser(prog=f"python -m {STAGE}", description=__doc__)
-    parser.add_argument("--spec", required=True, help="a DistributionSpec: JSON, or a file of it")
-    parser.add_argument("--output", required=True, type=Path, help="folder for the tables")
-    arguments = parser.parse_args()
-    spec = DistributionSpec.read(arguments.spec)
-    tables = compute_distribution(Path(), spec)
-    origin = provenance(STAGE, spec.document())
-    for name, table in tables.items():
-        write_table(arguments.output / f"{name}.parquet", table, origin)
+    run_statistics(STAGE, __doc__, DistributionSpec, compute_distribution)
 
 
 if __name__ == "__main__":
