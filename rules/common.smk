@@ -64,7 +64,7 @@ NAMES = "|".join(e.name for e in STUDY.experiments)
 wildcard_constraints:
     model=r"[^/]+",
     task=r"[^/]+",
-    preprocessor=r"[^/]+-\d+",
+    preprocessor=r"[^/]+-[^/]+",
     recipe=r"[^/]+",
     mask=r"[^/]+",
     seed=r"\d+",

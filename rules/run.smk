@@ -22,7 +22,7 @@ rule run:
         spec=lambda wildcards: PLAN.run_spec(
             wildcards.task, wildcards.recipe, int(wildcards.seed)
         ).canonical(),
-        code=fingerprint("essential_sparsity.runs"),
+        code=lambda wildcards: fingerprint(*PLAN.run_modules(wildcards.task)),
         checkpoint=subpath(input.checkpoint, parent=True),
         task=subpath(input.task, parent=True),
         folder=subpath(output.metrics, parent=True),

@@ -1,7 +1,7 @@
-# A task's examples, tokenised once a tokenizer and maximum length.
+# A task's examples, made ready once: tokens of a tokenizer, or pixels of an image processor.
 rule task:
     input:
-        checkpoint=lambda wildcards: PLAN.tokenizer_checkpoint(wildcards.preprocessor),
+        checkpoint=lambda wildcards: PLAN.preprocessor_checkpoint(wildcards.preprocessor),
         examples=lambda wildcards: PLAN.task_files(wildcards.task),
     output:
         paths.TASK_MANIFEST,
@@ -17,11 +17,12 @@ rule task:
         runtime=60,
     params:
         spec=lambda wildcards: PLAN.task_spec(wildcards.task, wildcards.preprocessor).canonical(),
-        code=fingerprint("essential_sparsity.tasks"),
+        code=lambda wildcards: fingerprint(*PLAN.task_modules(wildcards.task)),
         checkpoint=subpath(input.checkpoint, parent=True),
         folder=subpath(output[0], parent=True),
     message:
-        "Task data {wildcards.task}, tokenised as {wildcards.preprocessor}"
+        "Task data {wildcards.task} for {wildcards.preprocessor}"
     shell:
         "python -m essential_sparsity.tasks --spec {params.spec:q}"
-        " --checkpoint {params.checkpoint:q} --output {params.folder:q} 2>&1 | tee {log:q}"
+        " --checkpoint {params.checkpoint:q} --output {params.folder:q}"
+        " 2>&1 | tee {log:q}"

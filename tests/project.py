@@ -108,8 +108,11 @@ class Project:
                 "train": "data/train.csv",
                 "evaluation": "data/evaluation.csv",
             },
-            "fields": ["text"],
-            "labels": ["bad", "good"],
+            "examples": {
+                "kind": "text-classification",
+                "fields": ["text"],
+                "labels": ["bad", "good"],
+            },
             "recipes": {"quick": recipe},
             **more,
         }

@@ -58,11 +58,11 @@ def call(
 
 
 MASK = {"criterion": "magnitude", "sparsity": 0.5}
+TEXTS = {"kind": "text-classification", "fields": ["text"], "labels": ["bad", "good"]}
 TASK = {
     "version": 1,
     "data": {"kind": "files", "train": "data/train.csv", "evaluation": "data/evaluation.csv"},
-    "fields": ["text"],
-    "labels": ["bad", "good"],
+    "examples": TEXTS,
     "max_length": 24,
 }
 RUN = {"recipe": {"epochs": 1, "batch_size": 8, "learning_rate": 1e-3}, "seed": 1}
@@ -141,7 +141,8 @@ CASES: dict[str, tuple[Callable[[Path], None], str, Any, tuple[str, ...], str]] 
         "data set some/data",
     ),
     "missing column": (
-        nothing, "tasks", {**TASK, "fields": ["texts"]}, ("--checkpoint", "c"), "'texts'",
+        nothing, "tasks", {**TASK, "examples": {**TEXTS, "fields": ["texts"]}},
+        ("--checkpoint", "c"), "'texts'",
     ),
     "undeclared label": (
         write("data/train.csv", "text,label\nba be,awful\n"), "tasks", TASK,

@@ -18,7 +18,7 @@ from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.manifest import TaskData, load_task
-from essential_sparsity.tasks.spec import LocalFiles, TaskDataSpec
+from essential_sparsity.tasks.spec import LocalFiles, TaskDataSpec, TextClassification
 from miniatures import save_bert, write_examples
 
 
@@ -37,6 +37,14 @@ class Bench:
             compute_masks(checkpoint, {path: spec})
         return Mask.load(path)
 
+    def model(self, seed: int = 1) -> Any:
+        from essential_sparsity.runs.kind import open_kind
+        from essential_sparsity.runs.model import load_model
+
+        recipe = RecipeSpec(epochs=1, batch_size=8, learning_rate=1e-2)
+        kind = open_kind(self.task, self.checkpoint, recipe)
+        return load_model(self.checkpoint, self.manifest, kind, seed)
+
 
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
@@ -50,9 +58,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
         train=str(folder / "data" / "train.csv"),
         evaluation=str(folder / "data" / "evaluation.csv"),
     )
-    spec = TaskDataSpec(
-        version=1, data=data, fields=("text",), labels=("bad", "good"), max_length=24
+    examples = TextClassification(
+        kind="text-classification", fields=("text",), labels=("bad", "good")
     )
+    spec = TaskDataSpec(version=1, data=data, examples=examples, max_length=24)
     build_task(spec, folder / "checkpoint", folder / "task")
     return Bench(
         folder / "checkpoint", load_manifest(folder / "checkpoint"), load_task(folder / "task")

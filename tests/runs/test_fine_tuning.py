@@ -103,7 +103,7 @@ def test_a_restart_point_of_another_run_is_thrown_away(tmp_path) -> None:
 
 
 def test_samples_are_fixed_and_nested(bench) -> None:
-    from essential_sparsity.runs.examples import take_sample
+    from essential_sparsity.runs.kind import take_sample
 
     table = bench.task.table("train")
     few, more = (set(take_sample(table, n)["id"].to_pylist()) for n in (10, 20))
@@ -113,7 +113,7 @@ def test_samples_are_fixed_and_nested(bench) -> None:
 
 
 def test_padding_is_masked_out() -> None:
-    from essential_sparsity.runs.examples import Padding
+    from essential_sparsity.runs.tokens import Padding
 
     batch = Padding(7)(
         [
@@ -144,10 +144,10 @@ def test_inputs_that_do_not_belong_together(bench, run, tmp_path, monkeypatch) -
 
 
 def test_a_task_of_another_tokenizer(bench, run, monkeypatch) -> None:
-    from essential_sparsity.runs import fine_tuning
+    from essential_sparsity.runs import texts
 
-    monkeypatch.setattr(fine_tuning, "tokenizer_digest", lambda folder: "0" * 64)
-    with pytest.raises(UserError, match="tokenised by another tokenizer"):
+    monkeypatch.setattr(texts, "tokenizer_digest", lambda folder: "0" * 64)
+    with pytest.raises(UserError, match="made ready by another tokenizer"):
         run()
 
 

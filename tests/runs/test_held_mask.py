@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from essential_sparsity.runs.held_mask import HeldMask, MaskBrokenError
-from essential_sparsity.runs.model import load_classifier, match_parameters
+from essential_sparsity.runs.model import match_parameters
 
 
 @pytest.fixture
 def training(bench):
     """A masked model, its held mask and optimiser after three steps with weight decay."""
-    model = load_classifier(bench.checkpoint, bench.manifest, bench.task.labels, seed=1)
+    model = bench.model()
     mask = bench.mask(0.5)
     held = HeldMask(mask, match_parameters(model, bench.manifest))
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.1)
@@ -44,7 +44,7 @@ def test_weights_gradients_and_moments_stay_zero(bench, training) -> None:
 
 def test_everything_else_trains_dense(bench, training) -> None:
     model, _, _, _ = training
-    fresh = load_classifier(bench.checkpoint, bench.manifest, bench.task.labels, seed=1)
+    fresh = bench.model()
     prunable = {id(p) for _, p in match_parameters(model, bench.manifest)}
     before = dict(fresh.named_parameters())
     for name, parameter in model.named_parameters():
@@ -68,15 +68,27 @@ def test_a_broken_mask_is_an_error(bench, training, what: str) -> None:
         held.check_moments(optimizer)
 
 
-def test_a_gradient_that_is_no_number_is_removed_too(bench) -> None:
-    """0 · NaN would be NaN: the gradient is filled, not multiplied."""
-    model = load_classifier(bench.checkpoint, bench.manifest, bench.task.labels, seed=1)
+@pytest.mark.parametrize("factor", [float("nan"), float("inf"), -float("inf")])
+def test_a_gradient_that_is_no_number_is_removed_too(bench, factor: float) -> None:
+    """0 · NaN would be NaN, and so would 0 · ∞: the floats are not multiplied."""
+    model = bench.model()
     mask = bench.mask(0.5)
     HeldMask(mask, match_parameters(model, bench.manifest))
     parameter, removed = next(removed_entries(bench, model, mask))
-    (parameter * float("nan")).sum().backward()
+    (parameter * factor).sum().backward()
     assert torch.all(parameter.grad[removed] == 0)
-    assert torch.all(torch.isnan(parameter.grad[~removed]))
+    assert not torch.any(torch.isfinite(parameter.grad[~removed]))
+
+
+@pytest.mark.parametrize("type_", [torch.float64, torch.float32, torch.bfloat16])
+def test_the_other_entries_keep_their_gradient_to_the_bit(bench, type_: torch.dtype) -> None:
+    model = bench.model().to(type_)
+    mask = bench.mask(0.5)
+    HeldMask(mask, match_parameters(model, bench.manifest))
+    for parameter, removed in removed_entries(bench, model, mask):
+        slopes = torch.randn_like(parameter)
+        (parameter * slopes).sum().backward()
+        assert torch.equal(parameter.grad, slopes.masked_fill(removed, 0.0))
 
 
 def test_loaded_weights_are_proven_to_be_the_files(bench, monkeypatch) -> None:
@@ -95,4 +107,4 @@ def test_loaded_weights_are_proven_to_be_the_files(bench, monkeypatch) -> None:
 
     monkeypatch.setattr(Auto, "from_pretrained", corrupt)
     with pytest.raises(UserError, match=r"layer\.1\.output\.dense\.weight: the weights that"):
-        load_classifier(bench.checkpoint, bench.manifest, bench.task.labels, seed=1)
+        bench.model()

@@ -34,15 +34,17 @@ def with_classes(table: pa.Table, names: list[str]) -> pa.Table:
     return table.replace_schema_metadata(metadata)
 
 
-def spec(**changes: Any) -> TaskDataSpec:
+def spec(labels: tuple[str, ...] = ("no", "yes"), **data: Any) -> TaskDataSpec:
     """Return the spec of the tiny task."""
+    examples = {
+        "kind": "text-classification",
+        "fields": ["first", "second"],
+        "labels": list(labels),
+    }
     return TaskDataSpec.check(
-        {
-            "version": 1, "data": DATA.model_dump(), "fields": ["first", "second"],
-            "labels": ["no", "yes"], "max_length": 16, **changes,
-        },
+        {"version": 1, "data": DATA.model_dump() | data, "examples": examples, "max_length": 16},
         "spec",
-    )  # fmt: skip
+    )
 
 
 def test_only_the_named_configuration_is_fetched(
@@ -103,9 +105,8 @@ def test_hidden_labels_are_refused(
     put: Callable[..., Path], checkpoint: Path, tmp_path: Path
 ) -> None:
     put("rte", train=rows(4), test=rows(3, [-1] * 3))
-    data = {**DATA.model_dump(), "evaluation": "test"}
     with pytest.raises(UserError, match=r"evaluation split: label -1 .* hidden labels"):
-        build_task(spec(data=data), checkpoint, tmp_path / "task")
+        build_task(spec(evaluation="test"), checkpoint, tmp_path / "task")
     assert not (tmp_path / "task").exists()
 
 

@@ -108,5 +108,5 @@ def test_the_order_is_mixed(real: dict[str, Source]) -> None:
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_catalog_declares_these_labels(view: View, real: dict[str, Source]) -> None:
     entry = Catalog(CATALOG).task(view, "test: tasks")
-    assert entry.labels == real[view].classes["label"]
-    assert set(entry.fields) <= set(real[view].splits["train"].column_names)
+    assert entry.examples.labels == real[view].classes["label"]
+    assert set(entry.examples.fields) <= set(real[view].splits["train"].column_names)

@@ -12,6 +12,7 @@ from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.manifest import load_task, tokenizer_digest
 from essential_sparsity.tasks.spec import TaskDataSpec
 from miniatures import write_examples
+from tasks.tiny_tasks import texts
 
 
 @pytest.fixture
@@ -20,8 +21,8 @@ def folder(tmp_path: Path, checkpoint: Path) -> Path:
     write_examples(tmp_path / "data", train=4, evaluation=4)
     files = {s: str(tmp_path / "data" / f"{s}.csv") for s in ("train", "evaluation")}
     document = {
-        "version": 1, "data": {"kind": "files", **files}, "fields": ["text"],
-        "labels": ["bad", "good"], "max_length": 16,
+        "version": 1, "data": {"kind": "files", **files},
+        "examples": texts(["text"], ["bad", "good"]), "max_length": 16,
     }  # fmt: skip
     build_task(TaskDataSpec.check(document, "spec"), checkpoint, tmp_path / "task")
     return tmp_path / "task"
@@ -52,10 +53,10 @@ def test_a_missing_file_is_named(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda d: d.update(format_version=2), "format_version: 2 is not 1"),
+        (lambda d: d.update(format_version=1), "format_version: 1 is not 2"),
         (lambda d: d.pop("labels"), "not a complete task manifest.*labels"),
         (lambda d: d["splits"].pop("train"), "not a complete task manifest.*train"),
-        (lambda d: d.update(majority=None), "not a complete task manifest"),
+        (lambda d: d.update(files=None), "not a complete task manifest"),
     ],
 )
 def test_a_manifest_that_does_not_hold(

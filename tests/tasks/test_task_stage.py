@@ -18,22 +18,27 @@ from essential_sparsity.tables import origin_of
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.manifest import load_task
 from essential_sparsity.tasks.spec import TaskDataSpec
-from tasks.tiny_tasks import rows
+from tasks.tiny_tasks import rows, texts
 
 
 @pytest.fixture
 def make(tmp_path: Path, checkpoint: Path) -> Callable[..., Path]:
     """Return `make(train, evaluation, **changes)`: a task of two tables, with a changed spec."""
 
-    def build(train: pa.Table, evaluation: pa.Table, **changes: Any) -> Path:
+    def build(
+        train: pa.Table,
+        evaluation: pa.Table,
+        examples: dict[str, Any] | None = None,
+        whole: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> Path:
         for split, table in (("train", train), ("evaluation", evaluation)):
             pq.write_table(table, tmp_path / f"{split}.parquet")
         data = {s: str(tmp_path / f"{s}.parquet") for s in ("train", "evaluation")}
         document = {
             "version": 1,
             "data": {"kind": "files", **data},
-            "fields": ["first", "second"],
-            "labels": ["no", "yes"],
+            "examples": whole or {**texts(["first", "second"], ["no", "yes"]), **(examples or {})},
             "max_length": 16,
             **changes,
         }
@@ -49,11 +54,12 @@ def test_what_is_written(make: Callable[..., Path], checkpoint: Path) -> None:
         "evaluation.parquet", "task.json", "train.parquet"
     ]  # fmt: skip
     task = load_task(folder)
-    assert (task.labels, task.fields) == (("no", "yes"), ("first", "second"))
+    assert (task.kind, task.labels) == ("text-classification", ("no", "yes"))
     assert task.examples == {"train": 6, "evaluation": 3}
-    assert task.majority == pytest.approx(200 / 3) and task.majority_label == "no"
-    assert task.tokenizer_sha256 == sha256_of(checkpoint / "tokenizer.json")
-    assert task.pad_token_id == 0
+    assert task.document["majority"] == {"label": "no", "share": pytest.approx(200 / 3)}
+    assert task.preprocessor_sha256 == sha256_of(checkpoint / "tokenizer.json")
+    assert task.document["pad_token_id"] == 0
+    assert task.document["preprocessing"] == {"max_length": 16}
     table = task.table("evaluation")
     assert table.schema.field("input_ids").type == pa.list_(pa.int32())
     assert table.schema.field("token_type_ids").type == pa.list_(pa.int8())
@@ -81,7 +87,7 @@ def test_two_builds_have_equal_bytes(make: Callable[..., Path]) -> None:
 
 def test_names_are_labels_too(make: Callable[..., Path]) -> None:
     table = rows(3).set_column(2, "answer", pa.array(["yes", "no", "yes"]))
-    task = load_task(make(table, table, label="answer"))
+    task = load_task(make(table, table, {"label": "answer"}))
     assert task.table("train")["label"].to_pylist() == [1, 0, 1]
 
 
@@ -139,15 +145,19 @@ BAD_TABLES: dict[str, tuple[pa.Table, dict[str, Any], str]] = {
     ),
     "no such column": (
         rows(2),
-        {"fields": ["first", "secnd"]},
+        {"examples": {"fields": ["first", "secnd"]}},
         "train split: fields: unknown column 'secnd'; did you mean 'second'?",
     ),
     "no such label column": (
         rows(2),
-        {"label": "labels"},
+        {"examples": {"label": "labels"}},
         "train split: label: unknown column 'labels'; did you mean 'label'?",
     ),
-    "not text": (rows(2), {"fields": ["label"]}, "column 'label' holds int64, not text"),
+    "not text": (
+        rows(2),
+        {"examples": {"fields": ["label"]}},
+        "column 'label' holds int64, not text",
+    ),
     "no text": (
         rows(2).set_column(0, "first", pa.array(["ba", None])),
         {},
@@ -202,7 +212,7 @@ def test_a_bad_tokenizer_is_named(files: dict[str, str], expected: str, tmp_path
     spec = TaskDataSpec.check(
         {
             "version": 1, "data": {"kind": "python-docs", "view": "pair"},
-            "fields": ["first", "second"], "labels": ["elsewhere", "next"], "max_length": 16,
+            "examples": texts(["first", "second"], ["elsewhere", "next"]), "max_length": 16,
         },
         "spec",
     )  # fmt: skip
@@ -213,7 +223,7 @@ def test_a_bad_tokenizer_is_named(files: dict[str, str], expected: str, tmp_path
 def test_the_command_line(checkpoint: Path, tmp_path: Path) -> None:
     spec: dict[str, Any] = {
         "version": 1, "data": {"kind": "python-docs", "view": "topic"},
-        "fields": ["passage"], "labels": ["network", "text"], "max_length": 16,
+        "examples": {"kind": "text-classification", "fields": ["passage"]}, "max_length": 16,
     }  # fmt: skip
 
     def run(document: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -228,11 +238,53 @@ def test_the_command_line(checkpoint: Path, tmp_path: Path) -> None:
     wrong = run({**spec, "max_length": 513})
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("error: max_length: 513 is more than the 64 tokens")
-    assert wrong.stderr.count("\n") == 1 and not (tmp_path / "tasks").exists()
-    labels = ["network", "markup", "files", "concurrency", "testing", "numbers", "reference"]
-    right = run({**spec, "labels": labels})
+    assert wrong.stderr.count("\n") == 1
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+    right = run(spec)
     assert right.returncode == 0, right.stderr
     task = load_task(tmp_path / "tasks" / "topic" / "tiny-16")
-    assert task.majority < 25
+    assert len(task.labels) == 7  # the data name them
+    assert task.document["majority"]["share"] < 25
     assert len(task.document["corpus"]["sha256"]) == 64
     assert task.document["corpus"]["python"] == "{}.{}.{}".format(*sys.version_info)
+
+
+NUMBERED = pa.table({"id": [f"{i}" for i in range(100)], "first": ["ba"] * 100,
+                     "second": ["be"] * 100, "label": [0, 1] * 50})  # fmt: skip
+
+
+def test_examples_are_held_out_by_share_or_count(make: Callable[..., Path]) -> None:
+    names = {}
+    for hold_out in (0.1, 10):
+        task = load_task(make(NUMBERED, rows(4), hold_out=hold_out))
+        assert task.examples == {"train": 90, "evaluation": 4}
+        names[hold_out] = task.table("train")["id"].to_pylist()
+    assert names[0.1] == names[10]
+    scored = load_task(make(NUMBERED, rows(4), hold_out=10, score_on="held-out"))
+    aside = scored.table("evaluation")["id"].to_pylist()
+    assert sorted(aside + names[10]) == sorted(
+        f"train/{name}" for name in NUMBERED["id"].to_pylist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"hold_out": 100}, "hold_out: 100 sets aside 100 of 100 training examples"),
+        ({"hold_out": 0.001}, "hold_out: 0.001 sets aside 0 of 100"),
+        ({"score_on": "held-out"}, "score_on: 'held-out' needs hold_out"),
+    ],
+)
+def test_what_cannot_be_held_out(
+    changes: dict[str, Any], expected: str, make: Callable[..., Path]
+) -> None:
+    with pytest.raises(UserError, match=expected):
+        make(NUMBERED, rows(4), **changes)
+
+
+def test_numbers_are_labels_of_a_regression(make: Callable[..., Path]) -> None:
+    table = rows(3).set_column(2, "label", pa.array([0.0, 2.5, 5.0]))
+    examples = {"kind": "text-regression", "fields": ["first", "second"]}
+    task = load_task(make(table, table, whole=examples))
+    assert task.table("train")["label"].to_pylist() == [0.0, 2.5, 5.0]
+    assert (task.labels, task.document["majority"]) == ((), None)

@@ -1,8 +1,15 @@
 """Sources and tables small enough to see through."""
 
+from typing import Any
+
 import pyarrow as pa
 
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+
+
+def texts(fields: list[str], labels: list[str], **more: Any) -> dict[str, Any]:
+    """Return what an example of a text classification task is."""
+    return {"kind": "text-classification", "fields": fields, "labels": labels, **more}
 
 
 def sentence(subject: str, number: int) -> str:

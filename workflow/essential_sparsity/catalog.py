@@ -3,24 +3,44 @@
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from essential_sparsity.checkpoints.spec import CheckpointSpec, RandomSource
 from essential_sparsity.errors import UserError
-from essential_sparsity.runs.spec import RecipeSpec
+from essential_sparsity.metrics import METRICS
+from essential_sparsity.runs.spec import MetricName, RecipeSpec
 from essential_sparsity.spec import NAME_PATTERN, Name, Spec, is_name
-from essential_sparsity.tasks.spec import Data, TaskDataSpec
+from essential_sparsity.tasks.spec import PREPROCESSING, Data, Examples, TaskDataSpec
 from essential_sparsity.validation import unknown
 from essential_sparsity.yaml_files import read_yaml
+
+
+class ModelSize(Spec):
+    """How large a model is."""
+
+    megabytes: float = Field(gt=0, description="of the files to download")
+    parameters: float = Field(gt=0)
+    prunable: float = Field(gt=0, description="the prunable ones of them")
+
+
+class TaskSize(Spec):
+    """How large a task is."""
+
+    train: int = Field(gt=0, description="training examples, after holding out")
+    evaluation: int = Field(gt=0, description="examples to score on")
+    tokens: float | None = Field(default=None, gt=0, description="of a text, on average")
+    megabytes: float | None = Field(default=None, gt=0, description="of the files to download")
 
 
 class ModelEntry(CheckpointSpec):
     """A model of the catalog: a checkpoint, and what people call it."""
 
     label: str = Field(description="the name in figures and tables")
-    tokenizer: Name | None = Field(
-        default=None, description="a model with the same tokenizer, whose tokenised tasks are used"
+    preprocessor: Name | None = Field(
+        default=None,
+        description="a model with the same tokenizer or image processor, whose task data are used",
     )
+    size: ModelSize | None = Field(default=None, description="known facts, for planning alone")
 
     def checkpoint_spec(self) -> CheckpointSpec:
         """Return what the checkpoint stage depends on: the label is none of it."""
@@ -33,26 +53,76 @@ class ModelEntry(CheckpointSpec):
 
 
 class TaskEntry(Spec):
-    """A task of the catalog: its data, its metric and its recipes."""
+    """A task of the catalog: its data, what an example is, its metric and its recipes."""
 
     version: int = Field(ge=1, description="raise it when the task's meaning changes")
     label: str = Field(description="the name in figures and tables")
     data: Data
-    fields: tuple[str, ...] = Field(min_length=1, max_length=2, description="column(s) of text")
-    label_column: str = Field(default="label", description="the column of labels")
-    labels: tuple[str, ...] = Field(min_length=2, description="classes' names, in index order")
-    metric: Literal["accuracy"] = "accuracy"
+    examples: Examples
+    hold_out: int | float | None = Field(
+        default=None,
+        gt=0,
+        description="training examples to set aside: their number, or their share if below 1",
+    )
+    score_on: Literal["evaluation", "held-out"] = Field(
+        default="evaluation", description="held-out: score on the examples that are set aside"
+    )
+    metric: MetricName = "accuracy"
+    also: tuple[MetricName, ...] = Field(
+        default=(), description="further metrics, kept beside `metric` in every run's metrics"
+    )
     recipes: dict[Name, RecipeSpec] = Field(min_length=1, description="named ways to fine-tune")
+    size: TaskSize | None = Field(default=None, description="known facts, for planning alone")
 
-    def data_spec(self, max_length: int) -> TaskDataSpec:
+    @model_validator(mode="after")
+    def _fits_its_examples(self) -> "TaskEntry":
+        for name in (self.metric, *self.also):
+            metric = METRICS[name]
+            if metric.reads != self.examples.reads:
+                fitting = [m.name for m in METRICS.values() if m.reads == self.examples.reads]
+                raise ValueError(
+                    f"metric '{name}' is for {metric.reads}, examples of kind "
+                    f"'{self.examples.kind}' have {self.examples.reads} ({', '.join(fitting)})"
+                )
+            labels = getattr(self.examples, "labels", None)
+            if metric.binary and labels is not None and len(labels) != 2:
+                raise ValueError(f"metric '{name}' is for two classes, there are {len(labels)}")
+        for name, recipe in self.recipes.items():
+            try:
+                self.check_recipe(recipe)
+            except ValueError as error:
+                raise ValueError(f"recipes.{name}: {error}") from None
+        return self
+
+    def check_recipe(self, recipe: RecipeSpec) -> None:
+        """Check that a recipe says nothing that examples of this kind have not.
+
+        Raises:
+            ValueError: it does.
+        """
+        own = self.examples.preprocessing
+        foreign = [key for key in PREPROCESSING if key not in own]
+        foreign += ["group_by_length"] if "max_length" not in own else []
+        for key in foreign:
+            if getattr(recipe, key) != RecipeSpec.model_fields[key].default:
+                raise ValueError(
+                    f"{key}: examples of kind '{self.examples.kind}' have no such thing (they have "
+                    f"{', '.join(own)})"
+                )
+        if "stride" in own and recipe.stride >= recipe.max_length:
+            raise ValueError(
+                f"stride: {recipe.stride} is not below max_length, {recipe.max_length}"
+            )
+
+    def data_spec(self, recipe: RecipeSpec) -> TaskDataSpec:
         """Return what the task-data stage depends on."""
         return TaskDataSpec(
             version=self.version,
             data=self.data,
-            fields=self.fields,
-            label=self.label_column,
-            labels=self.labels,
-            max_length=max_length,
+            examples=self.examples,
+            hold_out=self.hold_out,
+            score_on=self.score_on,
+            **{key: getattr(recipe, key) for key in self.examples.preprocessing},
         )
 
 

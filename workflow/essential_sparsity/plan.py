@@ -18,10 +18,13 @@ from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.masks.criterion import Ranking
 from essential_sparsity.masks.registry import module_of
 from essential_sparsity.masks.spec import DENSE, MaskSpec
+from essential_sparsity.runs import kinds as run_kinds
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
 from essential_sparsity.spec import Spec
 from essential_sparsity.statistics.spec import MaskSetSpec, WeightsSpec
 from essential_sparsity.study import Experiment, Study
+from essential_sparsity.tasks import kinds as task_kinds
+from essential_sparsity.tasks.sources import SOURCES
 from essential_sparsity.tasks.spec import LocalFiles
 from essential_sparsity.validation import unknown
 
@@ -66,6 +69,8 @@ class Plan:
         self._models: dict[str, ModelEntry] = {}
         self._tasks: dict[str, TaskEntry] = {}
         self._recipes: dict[tuple[str, str], RecipeSpec] = {}
+        # By the preprocessor's name in paths: whose tokenizer or image processor, and at what size.
+        self._preprocessors: dict[str, tuple[str, RecipeSpec]] = {}
         self._masks: dict[str, MaskSpec] = {DENSE.name: DENSE}
         self._measured: dict[tuple[str, str], Spec] = {}
         for index, experiment in enumerate(study.experiments):
@@ -97,7 +102,14 @@ class Plan:
                     )
                 )
             recipe = experiment.override(entry.recipes[experiment.recipe])
+            try:
+                entry.check_recipe(recipe)
+            except ValueError as error:
+                raise UserError(f"{self._where}: {key}.overrides: task '{name}': {error}") from None
             self._recipes[name, _recipe_id(experiment, recipe)] = recipe
+            for model in (*experiment.models, *experiment.controls):
+                preprocessor = self._preprocessor(model, entry, recipe)
+                self._preprocessors[preprocessor] = self._prepares(model), recipe
         for position, grid in enumerate(experiment.masks):
             for mask in grid.masks():
                 if self._masks.setdefault(mask.name, mask) != mask:
@@ -128,7 +140,7 @@ class Plan:
         if name in seen:
             raise UserError(f"{where}: '{name}' is built on itself")
         self._models[name] = entry = self._catalog.model(name, where)
-        for other in (entry.base, entry.tokenizer):
+        for other in (entry.base, entry.preprocessor):
             if other is not None:
                 self._resolve_model(other, where, (*seen, name))
 
@@ -144,8 +156,8 @@ class Plan:
         ]
         return [
             Run(model, task, self._recipe_of(experiment, task), mask.name, seed)
-            for seed in experiment.seeds
             for task in experiment.tasks
+            for seed in experiment.seeds_on(task)
             for model, mask in rows
         ]
 
@@ -244,26 +256,44 @@ class Plan:
 
     def task_spec(self, task: str, preprocessor: str) -> Spec:
         """Return the spec of a task's data."""
-        _, _, max_length = preprocessor.rpartition("-")
-        entry = self._lookup(self._tasks, task, "task")
-        return entry.data_spec(int(max_length)).below(self._sources)
+        _, recipe = self._lookup(self._preprocessors, preprocessor, "preprocessor")
+        return self._task(task).data_spec(recipe).below(self._sources)
+
+    def task_modules(self, task: str) -> tuple[str, ...]:
+        """Return the modules that make a task's data: the stage, the source, the kind's own."""
+        entry = self._task(task)
+        kind = task_kinds.module_of(entry.examples.kind)
+        return "essential_sparsity.tasks", SOURCES[entry.data.kind], kind
 
     def task_files(self, task: str) -> list[str]:
         """Return the files of this machine that hold a task's examples, if it has such."""
-        data = self._lookup(self._tasks, task, "task").data_spec(4).below(self._sources).data
+        entry = self._task(task)
+        recipe = next(iter(entry.recipes.values()))
+        data = entry.data_spec(recipe).below(self._sources).data
         return [data.train, data.evaluation] if isinstance(data, LocalFiles) else []
 
     def task_data(self, model: str, task: str, recipe: str) -> str:
-        """Return the manifest of a run's data: tokenised by whom, at what maximum length."""
-        entry = self._lookup(self._models, model, "model")
-        tokenizer = entry.tokenizer or entry.base or model
-        max_length = self._recipe(task, recipe).max_length
-        return paths.TASK_MANIFEST.format(task=task, preprocessor=f"{tokenizer}-{max_length}")
+        """Return the manifest of a run's data: made ready by whose preprocessor, at what size."""
+        preprocessor = self._preprocessor(model, self._task(task), self._recipe(task, recipe))
+        return paths.TASK_MANIFEST.format(task=task, preprocessor=preprocessor)
 
-    def tokenizer_checkpoint(self, preprocessor: str) -> str:
-        """Return the manifest of the checkpoint whose tokenizer a preprocessor names."""
-        model, _, _ = preprocessor.rpartition("-")
+    def preprocessor_checkpoint(self, preprocessor: str) -> str:
+        """Return the manifest of the checkpoint whose tokenizer or image processor is named."""
+        model, _ = self._lookup(self._preprocessors, preprocessor, "preprocessor")
         return paths.CHECKPOINT_MANIFEST.format(model=model)
+
+    def _preprocessor(self, model: str, entry: TaskEntry, recipe: RecipeSpec) -> str:
+        """Return the name in paths: the model whose it is, and the sizes."""
+        sizes = entry.data_spec(recipe).preprocessing.values()
+        return "-".join([self._prepares(model), *(str(size or "own") for size in sizes)])
+
+    def _prepares(self, model: str) -> str:
+        """Return the model whose tokenizer or image processor is used for `model`."""
+        entry = self._lookup(self._models, model, "model")
+        return entry.preprocessor or entry.base or model
+
+    def _task(self, name: str) -> TaskEntry:
+        return self._lookup(self._tasks, name, "task")
 
     def mask_spec(self, mask: str) -> MaskSpec:
         """Return a mask's spec."""
@@ -299,8 +329,14 @@ class Plan:
 
     def run_spec(self, task: str, recipe: str, seed: int) -> Spec:
         """Return a run's spec."""
-        entry = self._lookup(self._tasks, task, "task")
-        return RunSpec(recipe=self._recipe(task, recipe), metric=entry.metric, seed=seed)
+        entry = self._task(task)
+        return RunSpec(
+            recipe=self._recipe(task, recipe), metric=entry.metric, also=entry.also, seed=seed
+        )
+
+    def run_modules(self, task: str) -> tuple[str, ...]:
+        """Return the modules that make a run: the stage, and the kind of examples' own."""
+        return "essential_sparsity.runs", run_kinds.module_of(self._task(task).examples.kind)
 
     def table_spec(self, experiment: Experiment) -> Spec:
         """Return the spec of an experiment's tables."""
@@ -316,6 +352,7 @@ class Plan:
                 "tasks": {task: self._recipe_of(experiment, task) for task in experiment.tasks},
                 "masks": [mask.label() for mask in run_masks(experiment)],
                 "seeds": experiment.seeds,
+                "seeds_of": experiment.seeds_of,
                 "statistics": self.study.statistics,
             }
         return kind.spec.model_validate(filled | experiment.options)

@@ -53,6 +53,9 @@ class Experiment(Spec):
         default=(), description="which masks; all figures but those of weights need some"
     )
     seeds: tuple[Seed, ...] = Field(default=(1,), min_length=1, description="one run each")
+    seeds_of: dict[Name, tuple[Seed, ...]] = Field(
+        default={}, description="other seeds for some of the tasks, such as more for small ones"
+    )
     options: dict[str, Any] = Field(
         default={}, description="the figure's own keys: [options](#options-of-figures)"
     )
@@ -61,10 +64,23 @@ class Experiment(Spec):
         """Return a task's recipe as this experiment changes it."""
         return RecipeSpec.model_validate({**recipe.document(), **self.overrides})
 
+    def seeds_on(self, task: str) -> tuple[int, ...]:
+        """Return the seeds of a task's runs."""
+        return self.seeds_of.get(task, self.seeds)
+
     @model_validator(mode="after")
     def _has_what_its_figure_reads(self) -> "Experiment":
-        for key in ("models", "controls", "tasks", "seeds"):
-            values = getattr(self, key)
+        lists = {key: getattr(self, key) for key in ("models", "controls", "tasks", "seeds")}
+        for task, seeds in self.seeds_of.items():
+            lists[f"seeds_of.{task}"] = seeds
+            if task not in self.tasks:
+                raise ValueError(
+                    f"seeds_of: '{task}' is none of this experiment's tasks "
+                    f"({', '.join(self.tasks)})"
+                )
+            if not seeds:
+                raise ValueError(f"seeds_of.{task}: at least one seed is needed")
+        for key, values in lists.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"{key}: a value occurs twice in {list(values)}")
         kind = FIGURE_KINDS[self.figure]

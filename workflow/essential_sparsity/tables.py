@@ -17,12 +17,15 @@ from essential_sparsity.fingerprint import fingerprint
 _KEY = b"essential_sparsity"
 _LIBRARIES = (
     "essential-sparsity", "snakemake", "torch", "transformers", "accelerate", "datasets",
-    "tokenizers", "safetensors", "numpy", "pyarrow", "matplotlib",
+    "tokenizers", "safetensors", "numpy", "pyarrow", "matplotlib", "pillow", "scikit-learn",
+    "torchmetrics",
 )  # fmt: skip
 
 
-def provenance(stage: str, spec: dict[str, Any]) -> dict[str, Any]:
+def provenance(stage: str, spec: dict[str, Any], *modules: str) -> dict[str, Any]:
     """Return what made an artifact: stage, spec, code fingerprint, Python and library versions.
+
+    `modules` are those that the stage imports by name, beyond what its fingerprint sees by itself.
 
     The versions are those of the installed libraries, whether this stage uses them or not, so that
     equal work leaves equal bytes.
@@ -34,7 +37,7 @@ def provenance(stage: str, spec: dict[str, Any]) -> dict[str, Any]:
     return {
         "stage": stage,
         "spec": spec,
-        "code": fingerprint(stage),
+        "code": fingerprint(stage, *modules),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "libraries": libraries,

@@ -49,7 +49,9 @@ class FigureKind:
 
 
 # Fields of table specs that follow from the rest of the study.
-_FILLED = {"models", "masks", "controls", "tasks", "seeds", "statistics", "measurements"}
+_FILLED = {
+    "models", "masks", "controls", "tasks", "seeds", "seeds_of", "statistics", "measurements",
+}  # fmt: skip
 
 
 FIGURE_KINDS = {

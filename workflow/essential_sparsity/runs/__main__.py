@@ -10,6 +10,7 @@ from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.errors import run_stage
 from essential_sparsity.files import sha256_of
 from essential_sparsity.masks.mask import Mask
+from essential_sparsity.runs.kinds import module_of
 from essential_sparsity.runs.spec import RunSpec
 from essential_sparsity.spec import canonical_json
 from essential_sparsity.tables import provenance, write_table
@@ -44,7 +45,8 @@ def main() -> None:
         "mask": sha256_of(arguments.mask),
         "task": sha256_of(arguments.task / MANIFEST),
     }
-    origin = {**provenance("essential_sparsity.runs", spec.document()), "inputs": inputs}
+    made_by = provenance("essential_sparsity.runs", spec.document(), module_of(task.kind))
+    origin = {**made_by, "inputs": inputs}
     restart = RestartPoint(arguments.output / ".restart", canonical_json(origin))
     title = "/".join(arguments.output.parts[-5:])
     outcome = fine_tune(arguments.checkpoint, manifest, task, mask, spec, restart, title)

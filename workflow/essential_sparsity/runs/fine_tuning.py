@@ -3,28 +3,27 @@
 import math
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import torch
-from numpy.typing import NDArray
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainingArguments
 from transformers.utils import logging
 
 from essential_sparsity.checkpoints.manifest import Manifest
 from essential_sparsity.errors import UserError
 from essential_sparsity.masks.mask import Mask
+from essential_sparsity.metrics import METRICS
 from essential_sparsity.runs.callbacks import MaskCheck, Progress
-from essential_sparsity.runs.examples import Examples, Padding, sort_by_length, take_sample
 from essential_sparsity.runs.held_mask import HeldMask
-from essential_sparsity.runs.metrics import METRICS
-from essential_sparsity.runs.model import load_classifier, match_parameters
+from essential_sparsity.runs.kind import Kind, open_kind
+from essential_sparsity.runs.model import load_model, match_parameters
 from essential_sparsity.runs.resume import MarkWhole, RestartPoint
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
-from essential_sparsity.tasks.manifest import TaskData, tokenizer_digest
+from essential_sparsity.tasks.manifest import TaskData
 
 _EVALUATION_BATCH = 64
 
@@ -53,37 +52,33 @@ def fine_tune(
     holds an epoch checkpoint of this run is continued, with the same numbers as without the break.
 
     Raises:
-        UserError: mask and checkpoint do not belong together, a label has no class, the task's
-            tokens are of another tokenizer, or training diverges.
+        UserError: mask and checkpoint do not belong together, see `Kind`, or training diverges.
     """
-    _check_inputs(checkpoint, manifest, task, mask)
+    _check_inputs(checkpoint, manifest, mask)
     recipe = spec.recipe
-    train = take_sample(task.table("train"), recipe.train_examples)
-    evaluation = sort_by_length(take_sample(task.table("evaluation"), recipe.evaluation_examples))
-    _check_labels(task, train, evaluation)
+    kind = open_kind(task, checkpoint, recipe)
+    train, evaluation = kind.train(), kind.evaluation()
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     # Trainer says at every start that the CPU has no pinned memory.
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
-    model = load_classifier(checkpoint, manifest, task.labels, spec.seed, task.pad_token_id)
+    model = load_model(checkpoint, manifest, kind, spec.seed)
     held = HeldMask(mask, match_parameters(model, manifest))
-    last: dict[str, NDArray[Any]] = {}
-    metric = METRICS[spec.metric]
+    predictions: list[pa.Table] = []
     steps_per_epoch = math.ceil(train.num_rows / recipe.batch_size)
 
     def score(prediction: EvalPrediction) -> dict[str, float]:
-        logits = np.asarray(prediction.predictions, dtype=np.float32)
-        labels = np.asarray(prediction.label_ids, dtype=np.int64)
-        last.update(logits=logits, shares=metric(logits, labels))
-        return {"score": 100 * float(last["shares"].mean())}
+        predictions[:] = [kind.predictions(prediction.predictions, evaluation)]
+        return {name: METRICS[name].score(predictions[0]) for name in (spec.metric, *spec.also)}
 
     trainer = Trainer(
         model=model,
         args=_arguments(recipe, spec.seed, restart.folder, min(10, steps_per_epoch)),
-        train_dataset=Examples(train),
-        eval_dataset=Examples(evaluation),
-        data_collator=Padding(task.pad_token_id),
+        train_dataset=kind.dataset(train, "train"),
+        eval_dataset=kind.dataset(evaluation, "evaluation"),
+        data_collator=kind.collate,
+        compute_loss_func=_mean_loss(kind),
         compute_metrics=score,
         callbacks=[
             MaskCheck(held, steps_per_epoch),
@@ -98,55 +93,56 @@ def fine_tune(
     seconds = time.monotonic() - started
     held.check_weights()
 
-    history = [entry for entry in trainer.state.log_history if "eval_score" in entry]
+    history = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
     losses = [entry for entry in trainer.state.log_history if "loss" in entry]
+    outcome = predictions[0]
     rows = {
         "epoch": pa.array([float(entry["epoch"]) for entry in history]),
         "step": pa.array([int(entry["step"]) for entry in history]),
-        "score": pa.array([float(entry["eval_score"]) for entry in history]),
+        "metric": pa.array([spec.metric] * len(history)),
+        "score": pa.array([float(entry[f"eval_{spec.metric}"]) for entry in history]),
+        **{
+            name: pa.array([float(entry[f"eval_{name}"]) for entry in history])
+            for name in spec.also
+        },
         "loss": pa.array([float(entry["eval_loss"]) for entry in history]),
         "train_loss": pa.array([_loss_before(losses, int(entry["step"])) for entry in history]),
-        "examples": pa.array([evaluation.num_rows] * len(history)),
+        "examples": pa.array([outcome.num_rows] * len(history)),
         "seconds": pa.array([seconds] * len(history)),
         "device": pa.array([_device_name(trainer.args.device)] * len(history)),
         "precision": pa.array(["bf16" if trainer.args.bf16 else "fp32"] * len(history)),
         "last": pa.array([index == len(history) - 1 for index in range(len(history))]),
     }
-    predictions = {
-        "id": evaluation.column("id").combine_chunks(),
-        "label": evaluation.column("label").combine_chunks(),
-        "prediction": pa.array(last["logits"].argmax(axis=1).astype(np.int64)),
-        "score": pa.array(last["shares"]),
-        "logits": pa.array(list(last["logits"]), type=pa.list_(pa.float32())),
-    }
-    return Outcome(pa.table(rows), pa.table(predictions))
+    return Outcome(pa.table(rows), _with_shares(outcome, spec.metric))
 
 
-def _check_inputs(checkpoint: Path, manifest: Manifest, task: TaskData, mask: Mask) -> None:
+def _with_shares(predictions: pa.Table, name: str) -> pa.Table:
+    """Return the predictions with `score`: what each example scores, if the metric is a mean."""
+    metric = METRICS[name]
+    shares = metric.parts(predictions)[:, 0] if metric.is_mean else [None] * predictions.num_rows
+    return predictions.append_column("score", pa.array(shares, pa.float64()))
+
+
+def _mean_loss(kind: Kind) -> Callable[..., torch.Tensor]:
+    """Return the loss as Trainer wants it: the mean over all labels of an optimiser step."""
+
+    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+        count = labels.ne(-100).sum() if num_items_in_batch is None else num_items_in_batch
+        return kind.loss(outputs, labels) / count
+
+    return loss
+
+
+def _check_inputs(checkpoint: Path, manifest: Manifest, mask: Mask) -> None:
     if mask.header.checkpoint != manifest.sha256:
         raise UserError(
             f"{checkpoint}: the mask {mask.header.name} was made for another checkpoint "
             f"({mask.header.checkpoint[:12]}…, this one is {manifest.sha256[:12]}…)"
         )
-    if tokenizer_digest(checkpoint) != task.tokenizer_sha256:
-        raise UserError(
-            f"{task.folder}: tokenised by another tokenizer than the one in {checkpoint}; the "
-            "model's catalog entry names one under 'tokenizer' that is not the same"
-        )
     shapes = {matrix.name: tuple(matrix.shape) for matrix in manifest.matrices}
     if shapes != mask.header.shapes:
         odd = sorted(set(shapes.items()) ^ set(mask.header.shapes.items()))[0][0]
         raise UserError(f"{checkpoint}: {odd}: the mask's matrix differs from the checkpoint's")
-
-
-def _check_labels(task: TaskData, *tables: pa.Table) -> None:
-    for table in tables:
-        for label in sorted(set(table.column("label").to_pylist())):
-            if not 0 <= label < len(task.labels):
-                raise UserError(
-                    f"{task.folder}: label {label}: the head has {len(task.labels)} classes "
-                    f"(0 to {len(task.labels) - 1}: {', '.join(task.labels)})"
-                )
 
 
 def _arguments(

@@ -13,6 +13,9 @@ from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs.divergence import diverged
 
+# Integers as wide as a gradient's floats, by bytes.
+_BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+
 
 class MaskBrokenError(RuntimeError):
     """A removed weight, its gradient or its Adam moment is not exactly zero: a defect."""
@@ -28,47 +31,48 @@ class HeldMask:
             keep = torch.from_numpy(mask.keep(matrix.name)).to(parameter.device)
             if bool(keep.all()):
                 continue
-            removed = ~keep
             with torch.no_grad():
-                parameter.masked_fill_(removed, 0.0)
+                parameter.masked_fill_(~keep, 0.0)
             hook = self._gradient_hook(len(self._held))
             parameter.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
-            self._held.append((matrix.name, parameter, removed))
+            self._held.append((matrix.name, parameter, keep))
 
     def _gradient_hook(self, index: int) -> Callable[[torch.Tensor], None]:
         def zero_removed(parameter: torch.Tensor) -> None:
-            # A fill, not a product: NaN · 0 is NaN.
-            name, held, removed = self._held[index]
-            if removed.device != held.device:
+            name, held, keep = self._held[index]
+            if keep.device != held.device:
                 # Trainer moves the model after the mask was set.
-                removed = removed.to(held.device)
-                self._held[index] = (name, held, removed)
-            if parameter.grad is not None:
-                parameter.grad.masked_fill_(removed, 0.0)
+                keep = keep.to(held.device)
+                self._held[index] = (name, held, keep)
+            gradient = parameter.grad
+            if gradient is not None:
+                # A product of the bits as integers, times 0 or 1: the floats' own would leave
+                # NaN · 0 = NaN, and a fill takes ten times as long on a CPU.
+                gradient.view(_BITS[gradient.element_size()]).mul_(keep)
 
         return zero_removed
 
     def check_weights(self) -> None:
         """Raise `MaskBrokenError` unless every removed weight is exactly zero."""
-        for name, parameter, removed in self._held:
-            _check(f"weight of {name}", parameter.detach(), removed)
+        for name, parameter, keep in self._held:
+            _check(f"weight of {name}", parameter.detach(), keep)
 
     def check_gradients(self) -> None:
         """Raise `MaskBrokenError` unless every removed weight's gradient is exactly zero."""
-        for name, parameter, removed in self._held:
+        for name, parameter, keep in self._held:
             if parameter.grad is not None:
-                _check(f"gradient of {name}", parameter.grad, removed)
+                _check(f"gradient of {name}", parameter.grad, keep)
 
     def check_moments(self, optimizer: torch.optim.Optimizer) -> None:
         """Raise `MaskBrokenError` unless every removed weight's Adam moments are exactly zero."""
-        for name, parameter, removed in self._held:
+        for name, parameter, keep in self._held:
             for key, value in optimizer.state.get(parameter, {}).items():
-                if isinstance(value, torch.Tensor) and value.shape == removed.shape:
-                    _check(f"{key} of {name}", value, removed)
+                if isinstance(value, torch.Tensor) and value.shape == keep.shape:
+                    _check(f"{key} of {name}", value, keep)
 
 
-def _check(what: str, values: torch.Tensor, removed: torch.Tensor) -> None:
-    entries = values[removed.to(values.device)]
+def _check(what: str, values: torch.Tensor, keep: torch.Tensor) -> None:
+    entries = values[~keep.to(values.device)]
     broken = int(torch.count_nonzero(entries))
     if broken:
         # Clipping multiplies every gradient by the norm's factor, and 0 · NaN is NaN.

@@ -3,18 +3,17 @@
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForSequenceClassification, PreTrainedModel, set_seed
+from transformers import PreTrainedModel, set_seed
 
 from essential_sparsity.checkpoints.manifest import Manifest, Matrix
 from essential_sparsity.checkpoints.scopes import find_scope
 from essential_sparsity.checkpoints.tensors import read_tensor
 from essential_sparsity.errors import UserError
+from essential_sparsity.runs.kind import Kind
 
 
-def load_classifier(
-    folder: Path, manifest: Manifest, labels: tuple[str, ...], seed: int, pad_token_id: int = 0
-) -> PreTrainedModel:
-    """Return the checkpoint with a classification head drawn from `seed`, in fp32.
+def load_model(folder: Path, manifest: Manifest, kind: Kind, seed: int) -> PreTrainedModel:
+    """Return the checkpoint with the head that `kind` asks for, drawn from `seed`, in fp32.
 
     The head depends on the seed alone, not on the mask, which is applied later: that pairs runs
     across sparsities.
@@ -23,18 +22,15 @@ def load_classifier(
         UserError: the loaded weights are not those of the checkpoint's files.
     """
     set_seed(seed)
-    model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+    model: PreTrainedModel = kind.auto_class.from_pretrained(
         folder,
-        num_labels=len(labels),
-        id2label=dict(enumerate(labels)),
-        label2id={label: index for index, label in enumerate(labels)},
         dtype=torch.float32,
         local_files_only=True,
         trust_remote_code=False,
         ignore_mismatched_sizes=True,
+        **kind.head(),
     )
-    # Heads that read the last token find it by this; LLaMA's configuration names none.
-    model.config.pad_token_id = pad_token_id
+    kind.configure(model)
     for matrix, parameter in match_parameters(model, manifest):
         stored = torch.tensor(read_tensor(folder, matrix).values())
         if not torch.equal(stored, parameter.detach()):

@@ -1,10 +1,16 @@
 """How a model is fine-tuned: the recipe, and the run that a recipe and a seed make."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from essential_sparsity.metrics import METRICS
 from essential_sparsity.spec import Spec
+
+if TYPE_CHECKING:
+    MetricName = str
+else:
+    MetricName = Literal[tuple(METRICS)]
 
 
 class RecipeSpec(Spec):
@@ -16,7 +22,15 @@ class RecipeSpec(Spec):
     adam_epsilon: float = Field(default=1e-8, gt=0, description="the paper's 'decay α'")
     weight_decay: float = Field(default=0.0, ge=0)
     max_gradient_norm: float = Field(default=1.0, gt=0)
-    max_length: int = Field(default=128, ge=4, description="tokens kept of an example")
+    max_length: int = Field(default=128, ge=4, description="texts: tokens kept of an example")
+    stride: int = Field(
+        default=128, ge=0, description="questions: tokens that windows of a context share"
+    )
+    image_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="images: height and width in pixels, None for the processor's own",
+    )
     train_examples: int | None = Field(
         default=None, ge=1, description="use only this many training examples (a fixed sample)"
     )
@@ -35,5 +49,6 @@ class RunSpec(Spec):
     """One run; model, task and mask come as files."""
 
     recipe: RecipeSpec
-    metric: Literal["accuracy"] = "accuracy"
+    metric: MetricName = "accuracy"
+    also: tuple[MetricName, ...] = Field(default=(), description="metrics kept beside `metric`")
     seed: int = Field(ge=0, description="fixes head initialisation, data order and dropout")

@@ -130,7 +130,7 @@ def load_groups(root: Path, spec: DropSpec) -> Iterator[Group]:
             runs = [
                 [
                     load_run(root, model=name, task=task, recipe=recipe, mask=mask.name, seed=seed)
-                    for seed in spec.seeds
+                    for seed in spec.seeds_on(task)
                 ]
                 for name, mask in entries
             ]

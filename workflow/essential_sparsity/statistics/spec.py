@@ -30,7 +30,14 @@ class DropSpec(Spec):
     )
     masks: tuple[MaskLabel, ...] = Field(description="the dense one, and at least one sparse one")
     seeds: tuple[int, ...] = Field(min_length=1)
+    seeds_of: dict[Name, tuple[int, ...]] = Field(
+        default={}, description="other seeds for some of the tasks"
+    )
     statistics: StatisticsSpec = StatisticsSpec()
+
+    def seeds_on(self, task: str) -> tuple[int, ...]:
+        """Return the seeds of a task's runs."""
+        return self.seeds_of.get(task, self.seeds)
 
     @model_validator(mode="after")
     def _drops_have_a_base(self) -> "DropSpec":

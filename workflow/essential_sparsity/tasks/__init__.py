@@ -1,1 +1,1 @@
-"""Brings a downstream task's examples, tokenised once, into one checked folder."""
+"""Brings a downstream task's examples, made ready once, into one checked folder."""

@@ -9,15 +9,16 @@ from essential_sparsity.tasks.spec import TaskDataSpec
 
 
 def main() -> None:
-    """Tokenise one task's examples with a checkpoint's tokenizer."""
+    """Make one task's examples ready, with a checkpoint's tokenizer or image processor."""
     parser = argparse.ArgumentParser(
         prog="python -m essential_sparsity.tasks", description=main.__doc__
     )
     parser.add_argument("--spec", required=True, help="a TaskDataSpec as JSON, or a file of it")
-    parser.add_argument("--checkpoint", required=True, type=Path, help="folder with the tokenizer")
+    parser.add_argument("--checkpoint", required=True, type=Path, help="whose tokenizer")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     arguments = parser.parse_args()
-    build_task(TaskDataSpec.read(arguments.spec), arguments.checkpoint, arguments.output)
+    spec = TaskDataSpec.read(arguments.spec)
+    build_task(spec, arguments.checkpoint, arguments.output)
 
 
 if __name__ == "__main__":

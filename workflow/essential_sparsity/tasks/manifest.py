@@ -12,9 +12,9 @@ from essential_sparsity.files import read_json, sha256_of
 from essential_sparsity.tables import read_table
 from essential_sparsity.tasks.source import SPLITS
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "task.json"
-COLUMNS = frozenset({"id", "input_ids", "label"})
+COLUMNS = frozenset({"id", "label"})
 
 # The files that decide how text becomes tokens, for the tokenizers of all families.
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model")
@@ -22,26 +22,23 @@ _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "
 
 @dataclass(frozen=True)
 class TaskData:
-    """One task's examples for one tokenizer, as they lie in `folder`.
+    """One task's examples, made ready for one tokenizer or image processor, in `folder`.
 
     Attributes:
-        labels: the classes' names; a label is an index into them.
-        tokenizer_sha256: `tokenizer_digest` of the checkpoint whose tokenizer was used.
-        pad_token_id: what batches are padded with.
-        majority: score, in %, of always answering the most frequent evaluation label.
-        majority_label: that label's name.
-        examples: number of examples of each split.
-        document: all of `task.json`.
+        kind: the kind of examples, such as `text-classification`.
+        labels: the classes' names; a label is an index into them. Empty where there are none.
+        preprocessor_sha256: digest of the tokenizer or image processor that was used.
+        examples: number of rows of each split.
+        files: SHA-256 by file name.
+        document: all of `task.json`; `kinds` modules add keys of their own.
     """
 
     folder: Path
+    kind: str
     labels: tuple[str, ...]
-    fields: tuple[str, ...]
-    tokenizer_sha256: str
-    pad_token_id: int
-    majority: float
-    majority_label: str
+    preprocessor_sha256: str
     examples: dict[str, int]
+    files: dict[str, str]
     document: dict[str, Any]
 
     def path(self, split: str) -> Path:
@@ -49,7 +46,7 @@ class TaskData:
         return self.folder / str(self.document["splits"][split]["file"])
 
     def table(self, split: str) -> pa.Table:
-        """Read a split: columns id, input_ids, label, and token_type_ids if the tokenizer has them.
+        """Read a split: columns id, label, and those of the kind of examples.
 
         Raises:
             UserError: the file is missing or damaged, or has another number of rows.
@@ -84,19 +81,18 @@ def load_task(folder: Path, verify: bool = True) -> TaskData:
     try:
         task = TaskData(
             folder=folder,
+            kind=str(document["kind"]),
             labels=tuple(document["labels"]),
-            fields=tuple(document["fields"]),
-            tokenizer_sha256=document["tokenizer_sha256"],
-            pad_token_id=int(document["pad_token_id"]),
-            majority=float(document["majority"]["share"]),
-            majority_label=document["majority"]["label"],
+            preprocessor_sha256=str(document["preprocessor_sha256"]),
             examples={split: int(document["splits"][split]["examples"]) for split in SPLITS},
+            files={str(name): str(digest) for name, digest in document["files"].items()},
             document=document,
         )
-        expected = {task.path(split): document["splits"][split]["sha256"] for split in SPLITS}
-    except (KeyError, TypeError, ValueError) as error:
+        expected = {task.path(split).name: "" for split in SPLITS} | task.files
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: not a complete task manifest ({error!r}); {again}") from None
-    for file, digest in expected.items():
+    for name, digest in expected.items():
+        file = folder / Path(name).name
         if not file.is_file():
             raise UserError(f"{file}: no such file, though {MANIFEST} lists it; {again}")
         if verify and sha256_of(file) != digest:

@@ -1,35 +1,19 @@
-"""The registry of data sources: the `kind` of a task's data, and the function that loads it."""
+"""The registry of data sources: the `kind` of a task's data, and the module that loads it.
 
-from collections.abc import Callable
-from typing import Any
+A module is named here and imported only where its kind is loaded: a task without a hub need not
+wait for the hub's clients, and its data owe nothing to the other sources' code.
+"""
+
+from importlib import import_module
 
 from essential_sparsity.tasks.source import Source
-from essential_sparsity.tasks.spec import Data, HubData, LocalFiles, PythonDocs
+from essential_sparsity.tasks.spec import Data
 
-
-def _hub(data: HubData) -> Source:
-    # Imported here, because a task without a hub need not wait for the hub's clients.
-    from essential_sparsity.tasks import hub
-
-    return hub.load(data)
-
-
-def _python_docs(data: PythonDocs) -> Source:
-    from essential_sparsity.tasks import python_docs
-
-    return python_docs.load(data)
-
-
-def _files(data: LocalFiles) -> Source:
-    from essential_sparsity.tasks import local_files
-
-    return local_files.load(data)
-
-
-SOURCES: dict[str, Callable[[Any], Source]] = {
-    "hub": _hub,
-    "python-docs": _python_docs,
-    "files": _files,
+SOURCES: dict[str, str] = {
+    "hub": "essential_sparsity.tasks.hub",
+    "python-docs": "essential_sparsity.tasks.python_docs",
+    "digits": "essential_sparsity.tasks.digits",
+    "files": "essential_sparsity.tasks.local_files",
 }
 
 
@@ -39,4 +23,6 @@ def load_source(data: Data) -> Source:
     Raises:
         UserError: the data cannot be had; see the source's own `load`.
     """
-    return SOURCES[data.kind](data)
+    module = import_module(SOURCES[data.kind])
+    source: Source = module.load(data)
+    return source

@@ -1,6 +1,5 @@
-"""A task's examples as torch wants them: a fixed sample, ordered, padded batch by batch."""
+"""Rows of tokens as torch wants them: ordered, padded batch by batch."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,34 +11,20 @@ from torch.utils.data import Dataset
 _FEATURES = ("input_ids", "token_type_ids")
 
 
-def take_sample(table: pa.Table, count: int | None) -> pa.Table:
-    """Return `count` rows (all if None), the same ones on every machine and for every seed.
-
-    The rows with the smallest hashes of their ids: adding examples to a task moves few of them.
-    """
-    if count is None or count >= table.num_rows:
-        return table
-    ids = table.column("id").to_pylist()
-    rank = sorted(
-        range(len(ids)), key=lambda row: hashlib.blake2b(ids[row].encode(), digest_size=8).digest()
-    )
-    return table.take(sorted(rank[:count]))
-
-
 def sort_by_length(table: pa.Table) -> pa.Table:
     """Return the rows by ascending number of tokens, so that evaluation pads little."""
     lengths = [len(tokens) for tokens in table.column("input_ids").to_pylist()]
     return table.take(np.argsort(lengths, kind="stable"))
 
 
-class Examples(Dataset[dict[str, Any]]):
+class TokenRows(Dataset[dict[str, Any]]):
     """The rows of a task's table as dictionaries of plain lists."""
 
-    def __init__(self, table: pa.Table) -> None:
-        """Take `input_ids`, `token_type_ids` where there are any, and `label`."""
+    def __init__(self, table: pa.Table, labels: list[Any]) -> None:
+        """Take a table with `input_ids`, `token_type_ids` where there are any, and the labels."""
         names = [name for name in _FEATURES if name in table.column_names]
         self._columns = {name: table.column(name).to_pylist() for name in names}
-        self._labels = table.column("label").to_pylist()
+        self._labels = labels
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -56,7 +41,7 @@ class Padding:
     pad_token_id: int
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Return int64 tensors (batch, length), `attention_mask` and `labels` (batch,)."""
+        """Return int64 tensors (batch, length), `attention_mask`, and `labels` (batch, ...)."""
         length = max(len(example["input_ids"]) for example in examples)
         batch = {
             name: torch.full(

@@ -1,0 +1,32 @@
+"""Texts and numbers."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from essential_sparsity.runs.texts import Texts
+
+
+class TextRegression(Texts):
+    """A linear head with one output, trained by squared error on the labels as they are."""
+
+    def head(self) -> dict[str, Any]:
+        """Return one output."""
+        return {"num_labels": 1}
+
+    def loss(self, outputs: Any, labels: torch.Tensor) -> torch.Tensor:
+        """Return the squared error."""
+        found: torch.Tensor = outputs.logits.float().squeeze(-1)
+        return (found - labels.float()).square().sum()
+
+    def predictions(self, logits: Any, table: pa.Table) -> pa.Table:
+        """Return `id`, `label` and `prediction`, both numbers."""
+        return pa.table(
+            {
+                "id": table.column("id").combine_chunks(),
+                "label": table.column("label").combine_chunks(),
+                "prediction": pa.array(np.asarray(logits)[:, 0].astype(np.float64)),
+            }
+        )
