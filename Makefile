@@ -33,6 +33,10 @@ study: setup ## run the study and print its table
 	@$(BIN)/python -m essential_sparsity.study $(STUDY)
 	$(SNAKEMAKE) study --configfile $(STUDY) $(ARGS)
 
+.PHONY: plan
+plan: setup ## tell what the study asks for, what is there, what the rest costs; ARGS="--gpus 4"
+	@$(BIN)/python -m essential_sparsity.planning $(STUDY) $(ARGS)
+
 .PHONY: figures
 figures: setup ## redraw the study's figures from cached tables: no network, no training
 	@$(BIN)/python -m essential_sparsity.study $(STUDY)

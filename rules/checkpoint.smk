@@ -23,4 +23,4 @@ rule checkpoint:
         "Checkpoint {wildcards.model}"
     shell:
         "python -m essential_sparsity.checkpoints --spec {params.spec:q} {params.base:q}"
-        " --output {params.folder:q} 2>&1 | tee {log:q}"
+        " --pins {PINS:q} --output {params.folder:q} 2>&1 | tee {log:q}"

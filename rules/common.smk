@@ -39,6 +39,9 @@ config.pop("results", None)
 workdir: RESULTS
 
 
+# What hubs served first, a file beside the study, as jobs in the results folder see it.
+PINS = os.path.relpath(Path(workflow.configfiles[0]).resolve().parent / "models.lock", RESULTS)
+
 STUDY_FILE = " + ".join(os.path.relpath(f, ROOT) for f in workflow.configfiles)
 
 try:

@@ -24,5 +24,5 @@ rule task:
         "Task data {wildcards.task} for {wildcards.preprocessor}"
     shell:
         "python -m essential_sparsity.tasks --spec {params.spec:q}"
-        " --checkpoint {params.checkpoint:q} --output {params.folder:q}"
+        " --checkpoint {params.checkpoint:q} --pins {PINS:q} --output {params.folder:q}"
         " 2>&1 | tee {log:q}"

@@ -34,6 +34,9 @@ class Faults:
 
     corrupt: set[str] = field(default_factory=set)  # one byte is flipped, the length is right
     cut: set[str] = field(default_factory=set)  # the connection drops half-way, each time
+    cut_once: set[str] = field(default_factory=set)  # … the first time only
+    stalled: set[str] = field(default_factory=set)  # half comes, then nothing more
+    busy: dict[str, int] = field(default_factory=dict)  # repository id -> how often to answer 503
     missing: set[str] = field(default_factory=set)  # listed, but not there
     status: dict[str, int] = field(default_factory=dict)  # repository id -> 401, 403, 500 …
     gated: set[str] = field(default_factory=set)  # repository ids
@@ -46,8 +49,10 @@ class LoopbackHub:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.faults = Faults()
+        self.main = REVISION  # the commit that the branch `main` is at
         self.requests: list[str] = []
         self.connections: set[socket.socket] = set()
+        self.stopping = threading.Event()
         hub = self
 
         class Handler(_Handler):
@@ -73,6 +78,7 @@ class LoopbackHub:
 
     def stop(self) -> None:
         """Stop answering, for good; the port is free again."""
+        self.stopping.set()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -158,6 +164,9 @@ class _Handler(BaseHTTPRequestHandler):
         repository = self.hub.root / kind / name
         if name in faults.gated:
             self._fail(403, "GatedRepo")
+        elif faults.busy.get(name, 0) > 0:
+            faults.busy[name] -= 1
+            self._fail(503, None)
         elif name in faults.status:
             self._fail(faults.status[name], None)
         elif not repository.is_dir():
@@ -193,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
         if what == "tree":
             recursive = query.get("recursive", ["false"])[0].lower() == "true"
             return self._send_json(_tree(files, (inside or "").strip("/"), recursive))
-        commit = REVISION if revision in (None, "main") else revision
+        commit = self.hub.main if revision in (None, "main") else revision
         return self._send_json(
             {
                 "_id": "0", "id": name, "sha": commit, "private": False, "disabled": False,
@@ -205,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_file(self, repository: Path, name: str, revision: str) -> None:
         faults, path = self.hub.faults, repository / name
-        commit = REVISION if revision == "main" else revision
+        commit = self.hub.main if revision == "main" else revision
         if name in faults.missing or not path.is_file():
             return self._fail(404, "EntryNotFound", {"X-Repo-Commit": commit})
         content, entry = path.read_bytes(), _entry(path, name)
@@ -233,9 +242,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return None
-        if name in faults.cut:
+        if name in faults.cut | faults.cut_once | faults.stalled:
+            faults.cut_once.discard(name)
             self.wfile.write(content[start : start + (end - start) // 2])
+            self.wfile.flush()
             self.close_connection = True
+            if name in faults.stalled:
+                self.hub.stopping.wait(60)
             return None
         self.wfile.write(content[start:end])
         return None

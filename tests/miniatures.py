@@ -76,3 +76,43 @@ def write_examples(folder: Path, train: int = 64, evaluation: int = 32, seed: in
             words += draw.choices(WORDS[20:], k=draw.randint(0, 8))
             rows.append(f"{' '.join(words)},{'good' if index % 2 else 'bad'}")
         (folder / f"{name}.csv").write_text("\n".join(rows) + "\n")
+
+
+def save_vit(
+    folder: Path,
+    seed: int = 0,
+    layers: int = 2,
+    hidden: int = 16,
+    classes: int | None = None,
+    processor: dict[str, Any] | None = None,
+    **changes: Any,
+) -> None:
+    """Save a randomly initialised ViT for 16 × 16 images, and its image processor.
+
+    With `classes` it has a head, as supervised checkpoints do. `processor` changes the processor's
+    file, which is spelt as the oldest checkpoints spell theirs.
+    """
+    import torch
+    from transformers import ViTConfig, ViTForImageClassification, ViTModel
+
+    torch.manual_seed(seed)
+    config = ViTConfig(
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        intermediate_size=2 * hidden,
+        image_size=16,
+        patch_size=4,
+        **({} if classes is None else {"num_labels": classes}),
+        **changes,
+    )
+    if classes is None:
+        ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
+    else:
+        ViTForImageClassification(config).save_pretrained(folder)
+    half = [0.5, 0.5, 0.5]
+    settings = {
+        "do_normalize": True, "do_resize": True, "size": 16, "image_mean": half, "image_std": half,
+        **(processor or {}),
+    }  # fmt: skip
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings))

@@ -67,6 +67,23 @@ def test_views_of_one_storage_are_kept_apart(tmp_path: Path) -> None:
     assert torch.equal(stored["row"], block[0])
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pickles_of_either_format_keep_their_bits(zipped: bool, tmp_path: Path) -> None:
+    """PyTorch before 1.6 wrote another format, which cannot be mapped."""
+    import torch
+    from safetensors.torch import load_file
+
+    state = {"w": torch.randn(5, 3).half(), "part": torch.randn(4, 4)[:2], "n": torch.arange(3)}
+    path = tmp_path / "pytorch_model.bin"
+    torch.save(state, path, _use_new_zipfile_serialization=zipped)
+    convert_pickles(tmp_path)
+    stored = load_file(tmp_path / "model.safetensors")
+    assert stored.keys() == state.keys()
+    for name, tensor in state.items():
+        assert stored[name].dtype == tensor.dtype
+        assert torch.equal(stored[name], tensor)
+
+
 class _Bomb:
     def __init__(self, path: Path) -> None:
         self.path = path

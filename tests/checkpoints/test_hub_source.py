@@ -44,7 +44,7 @@ def test_the_chosen_files_come_and_no_others(
     for name in ("modeling.py", "pytorch_model.bin", "onnx.onnx"):
         (repository / name).write_bytes(b"no")
     learned = fetch_from_hub(SOURCE, target, None)
-    assert learned == {"endpoint": hub.endpoint, "from_cache": False}
+    assert learned == {"endpoint": hub.endpoint, "from_cache": False, "commit": REVISION}
     for path in target.iterdir():
         assert path.read_bytes() == (repository / path.name).read_bytes()
         assert not path.is_symlink()
@@ -111,28 +111,28 @@ def test_half_a_cache_does_not_serve(
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda hub: hub.faults.gated.add("org/tiny"), "gated: ask for access .*HF_TOKEN"),
+        (lambda hub: hub.faults.gated.add("org/tiny"), "http://.* gated: ask for access .*HF_TOKEN"),
         (lambda hub: hub.faults.status.update({"org/tiny": 401}), "has no such rep|refuses access"),
         (lambda hub: hub.faults.status.update({"org/tiny": 403}), r"refuses access \(403\)"),
         (
             lambda hub: hub.faults.status.update({"org/tiny": 503}),
             "does not answer as a hub does: status 503",
         ),
-        (lambda hub: hub.faults.no_revision.add("org/tiny"), "has no such revision"),
+        (lambda hub: hub.faults.no_revision.add("org/tiny"), "http://.* has no such revision: cor"),
         (lambda hub: shutil.rmtree(hub.root / "models"), "has no such repository"),
         (lambda hub: (hub.root / "models/org/tiny/config.json").unlink(), "no config.json"),
         (lambda hub: (hub.root / "models/org/tiny/model.safetensors").unlink(), "no weights"),
         (
             lambda hub: hub.faults.missing.add("model.safetensors"),
-            "^model.safetensors: the hub lists a file that it does not have",
+            "^model.safetensors: http://.* lists a file that it does not have: try again later",
         ),
         (
             lambda hub: hub.faults.corrupt.add("model.safetensors"),
-            "^model.safetensors: its digest is [0-9a-f]{64}, the hub announced [0-9a-f]{64}",
+            "^model.safetensors: its digest is [0-9a-f]{64}, http://.* announced [0-9a-f]{64}",
         ),
         (
             lambda hub: hub.faults.corrupt.add("config.json"),
-            "^config.json: its digest is [0-9a-f]{40}, the hub announced [0-9a-f]{40}",
+            "^config.json: its digest is [0-9a-f]{40}, http://.* announced [0-9a-f]{40}",
         ),
     ],
 )

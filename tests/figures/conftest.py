@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from essential_sparsity.metrics import METRICS
+
 Tables = Mapping[str, pa.Table]
 
 
@@ -32,18 +34,21 @@ def make_drop_tables(
     spread: bool = True,
     epsilon: float = 1.0,
     censored: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
+    metrics: tuple[str, ...] = ("accuracy",),
 ) -> dict[str, pa.Table]:
     """Return `runs`, `drop` and `essential`.
 
     `curves` are criteria and scopes over the `grid`, `patterns` the N:M masks besides; `censored`
-    replaces values of (model, task).
+    replaces values of (model, task); the tasks' `metrics` come round again.
     """
     generator = np.random.default_rng(7)
     runs: list[dict[str, Any]] = []
     drops: list[dict[str, Any]] = []
     essentials: list[dict[str, Any]] = []
     for t, task in enumerate(TASKS[:tasks]):
-        majority = (21.0, 50.0, 35.4, 52.7, 50.9, 63.2, 8.0)[t]
+        constant = (21.0, 50.0, 35.4, 52.7, 50.9, 63.2, 8.0)[t]
+        metric = metrics[t % len(metrics)]
+        floor = constant if METRICS[metric].constant else None
         for m, model in enumerate(models):
             dense = (72.3, 75.1, 84.6, 66.4, 92.1, 90.8, 88.4)[t] - 2.3 * m
             turn = 0.62 - 0.05 * m - 0.04 * (t % 3)
@@ -51,7 +56,7 @@ def make_drop_tables(
             for c, (curve, points) in enumerate(_families(curves, grid, patterns)):
                 curve_drops = []
                 for s, pattern in points:
-                    size = max(dense - majority, 5.0)
+                    size = max(dense - constant, 5.0)
                     drop = size / (1 + np.exp(-(s - turn - 0.18 + 0.05 * c) / 0.055)) * (s > 0)
                     curve_drops.append(drop)
                     noise = generator.normal(0, 0.7, seeds) * (s > 0)
@@ -64,7 +69,7 @@ def make_drop_tables(
                                "control_of": None}  # fmt: skip
                     drops.append(
                         {**names, **of_mask, "score": dense - drop, "drop": drop, **interval,
-                         "majority": majority}
+                         "metric": metric, "constant": floor}
                     )  # fmt: skip
                     if s == 0 and c > 0:
                         continue
@@ -86,13 +91,13 @@ def make_drop_tables(
                     **names, "model": f"{model}-random", "control_of": model, "mask": "dense",
                     **_DENSE, "pattern": None, "sparsity": 0.0,
                 }  # fmt: skip
-                drop = dense - majority - 1.5
+                drop = dense - constant - 1.5
                 drops.append(
-                    {**control, "score": majority + 1.5, "drop": drop, "drop_low": drop - 2,
-                     "drop_high": drop + 2, "majority": majority}
+                    {**control, "score": constant + 1.5, "drop": drop, "drop_low": drop - 2,
+                     "drop_high": drop + 2, "metric": metric, "constant": floor}
                 )  # fmt: skip
                 runs += [
-                    {**control, "seed": seed + 1, "score": majority + 1.5} for seed in range(seeds)
+                    {**control, "seed": seed + 1, "score": constant + 1.5} for seed in range(seeds)
                 ]
     return {
         "runs": table_of(runs),

@@ -21,6 +21,7 @@ SPEC = FigureSpec(
     tasks={"topic": "Topic", "rte": "Recognising Textual Entailment"},
 )
 MODELS = ("bert", "opt", "opt2", "vit")
+TRIO = ("accuracy", "f1", "matthews")
 ABOVE = {"estimate": 0.9, "estimate_censored": "above", "high": 0.9, "high_censored": "above"}
 BELOW = {"estimate": 0.2, "estimate_censored": "below", "low": 0.2, "low_censored": "below"}
 
@@ -103,7 +104,7 @@ def test_drops_fall_and_epsilon_and_floors_lie_where_they_should(drop_tables: Ma
     (control,) = (r for r in tables["drop"].to_pylist() if r["control_of"])
     for label, drop in {
         "epsilon": 2.0,
-        "majority": 72.3 - 21.0,
+        "constant": 72.3 - 21.0,
         "control": control["drop"],
     }.items():
         (line,) = lines(axes, label)
@@ -112,7 +113,7 @@ def test_drops_fall_and_epsilon_and_floors_lie_where_they_should(drop_tables: Ma
     inverse = axes.transData.inverted()
     (span,) = (inverse.transform_bbox(box) for box in spans)
     assert sorted((span.y0, span.y1)) == pytest.approx([control["drop_low"], control["drop_high"]])
-    assert {"ε = 2 points", "random start, dense", "majority answer", "ε"} <= set(words(figure))
+    assert {"ε = 2 points", "random start, dense", "constant answer", "ε"} <= set(words(figure))
 
 
 def test_without_controls_none_is_promised(drop_tables: MakeTables) -> None:
@@ -183,10 +184,53 @@ def test_an_essential_sparsity_of_another_epsilon_is_refused(drop_tables: MakeTa
 
 def test_axes_titles_and_legend_say_what_is_seen(drop_tables: MakeTables) -> None:
     found = words(draw_drop(drop_tables(models=("bert",), tasks=2), SPEC))
-    assert found.count("Performance drop (points)") == 1
+    assert found.count("Drop in accuracy (points)") == 1
     assert found.count("Sparsity (% of prunable weights)") == 2
     expected = {"Topic (dense 72.3 %)", "pair (dense 75.1 %)", "BERT-base", "single seeds"}
     assert expected | {"95 % interval", "essential sparsity, 95 % interval"} <= set(found)
+
+
+def test_panels_of_several_metrics_name_their_own(drop_tables: MakeTables) -> None:
+    found = words(draw_drop(drop_tables(models=("bert",), metrics=TRIO), SPEC))
+    assert "Performance drop (points)" in found
+    assert {"Topic (dense 72.3 %)", "pair (dense 75.1 % F1)", "mnli (dense 84.6 MCC)"} <= set(found)
+    assert {"%", "% F1", "MCC"} <= set(words(draw_drop(drop_tables(metrics=TRIO), SPEC)))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "title"),
+    [
+        (("f1",), "Drop in F1 (points)"),
+        (("f1", "span-f1"), "Drop in F1 (points)"),
+        (("matthews",), "Drop in MCC (× 100)"),
+        (("spearman",), "Drop in Spearman's ρ (× 100)"),
+        (("pearson", "spearman"), "Performance drop (points)"),
+    ],
+)
+def test_the_axis_names_the_metric(
+    drop_tables: MakeTables, metrics: tuple[str, ...], title: str
+) -> None:
+    figure = draw_drop(drop_tables(metrics=metrics), SPEC)
+    assert title in words(figure)
+    assert overlaps(figure) == []
+
+
+def test_where_no_constant_answer_is_known_none_is_drawn(drop_tables: MakeTables) -> None:
+    figure = draw_drop(drop_tables(metrics=("span-f1",)), SPEC)
+    assert not any(lines(axes, "constant") for axes in panels(figure, "curves"))
+    assert "constant answer" not in words(figure)
+    mixed = draw_drop(drop_tables(tasks=2, metrics=("span-f1", "f1")), SPEC)
+    assert [bool(lines(axes, "constant")) for axes in panels(mixed, "curves")] == [False, True]
+    assert "constant answer" in words(mixed)
+
+
+def test_an_unknown_metric_is_named(drop_tables: MakeTables) -> None:
+    tables = drop_tables()
+    names = pa.array(["acuracy"] * len(tables["drop"]))
+    index = tables["drop"].column_names.index("metric")
+    tables["drop"] = tables["drop"].set_column(index, "metric", names)
+    with pytest.raises(UserError, match=r"drop\.parquet: metric: unknown metric 'acuracy'; did"):
+        draw_drop(tables, SPEC)
 
 
 def test_several_models_have_their_dense_scores_in_their_colours(drop_tables: MakeTables) -> None:

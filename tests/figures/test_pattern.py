@@ -165,12 +165,12 @@ def test_drops_fall_and_epsilon_and_floors_lie_where_they_should(drop_tables: Ma
     (control,) = (r for r in tables["drop"].to_pylist() if r["control_of"])
     for label, drop in {
         "epsilon": 2.0,
-        "majority": 72.3 - 21.0,
+        "constant": 72.3 - 21.0,
         "control": control["drop"],
     }.items():
         (line,) = lines(axes, label)
         assert list(line.get_ydata()) == pytest.approx([drop, drop])
-    expected = {"ε = 2 points", "random start, dense", "majority answer", "ε", "single seeds"}
+    expected = {"ε = 2 points", "random start, dense", "constant answer", "ε", "single seeds"}
     assert expected | {"95 % interval"} <= set(words(figure))
 
 
@@ -191,7 +191,7 @@ def test_masks_without_a_pattern_are_refused(drop_tables: MakeTables) -> None:
 
 def test_axes_and_titles_say_what_is_seen(drop_tables: MakeTables) -> None:
     found = words(draw_pattern(drop_tables(("bert",), 2, patterns=("2:4",)), SPEC))
-    assert found.count("Performance drop (points)") == 1
+    assert found.count("Drop in accuracy (points)") == 1
     assert found.count("Pattern N:M, sparsity (%)") == 2
     assert {"Topic (dense 72.3 %)", "pair (dense 75.1 %)", "magnitude, N:M"} <= set(found)
 

@@ -100,10 +100,10 @@ def test_loaded_weights_are_proven_to_be_the_files(bench, monkeypatch) -> None:
     load = Auto.from_pretrained
 
     def corrupt(*args, **kwargs):
-        model = load(*args, **kwargs)
+        model, report = load(*args, **kwargs)
         with torch.no_grad():
             model.bert.encoder.layer[1].output.dense.weight[0, 0] += 1
-        return model
+        return model, report
 
     monkeypatch.setattr(Auto, "from_pretrained", corrupt)
     with pytest.raises(UserError, match=r"layer\.1\.output\.dense\.weight: the weights that"):

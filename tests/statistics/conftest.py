@@ -29,7 +29,8 @@ Matrices = Mapping[str, tuple[tuple[int, int], int, str, str]]
 def write_run(tmp_path: Path) -> WriteRun:
     """Return a function that writes a run's two files below `tmp_path` and returns its folder.
 
-    `metrics` and `predictions` change or add columns; a value of None drops one.
+    The run is scored by accuracy, and `scores` say which answers are right. `metrics` and
+    `predictions` change or add columns; a value of None drops one.
     """
 
     def write(
@@ -46,19 +47,24 @@ def write_run(tmp_path: Path) -> WriteRun:
         row: dict[str, Any] = {
             **identity,
             "epoch": 2.0,
+            "metric": "accuracy",
             "score": 100 * sum(scores) / len(scores),
             "loss": 0.5,
             "examples": len(scores),
             "seconds": 3.0,
             "last": True,
         }
+        given = predictions or {}
+        labels = given.get("label") or [index % 2 for index in range(len(scores))]
         columns: dict[str, Any] = {
             "id": [f"e{index}" for index in range(len(scores))],
-            "label": [index % 2 for index in range(len(scores))],
-            "score": [float(score) for score in scores],
+            "label": labels,
+            "prediction": [
+                label if score else label + 1 for label, score in zip(labels, scores, strict=True)
+            ],
         }
         row.update(metrics or {})
-        columns.update(predictions or {})
+        columns.update(given)
         # An earlier evaluation, which nothing may read.
         rows = [{**row, "last": False, "epoch": 1.0, "score": 0.0}, row]
         folder = tmp_path / paths.RUN.format(**identity)

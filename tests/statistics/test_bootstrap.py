@@ -6,8 +6,18 @@ from essential_sparsity.statistics.bootstrap import (
     Floats,
     named_generator,
     percentile_interval,
-    resampled_means,
+    resampled_scores,
 )
+
+
+def _first(means: Floats) -> Floats:
+    first: Floats = means[..., 0]
+    return first
+
+
+def _resampled_means(scores: Floats, resamples: int, generator: np.random.Generator) -> Floats:
+    """The scores of a metric that is the mean of what each example scores."""
+    return resampled_scores(scores[..., None], _first, resamples, generator)
 
 
 def test_generator_depends_on_the_names_alone() -> None:
@@ -20,7 +30,7 @@ def test_generator_depends_on_the_names_alone() -> None:
 
 def test_constant_scores_stay() -> None:
     scores = np.broadcast_to(np.array([70.0, 30.0])[:, None, None], (2, 3, 17))
-    means = resampled_means(scores, 50, named_generator("x"))
+    means = _resampled_means(scores, 50, named_generator("x"))
     assert means.shape == (2, 50)
     np.testing.assert_allclose(means, np.array([[70.0], [30.0]]).repeat(50, axis=1))
 
@@ -28,7 +38,7 @@ def test_constant_scores_stay() -> None:
 def test_examples_spread_as_sampling_theory_says() -> None:
     scores = np.zeros((1, 1, 400))
     scores[:, :, :100] = 100
-    means = resampled_means(scores, 20_000, named_generator("x"))
+    means = _resampled_means(scores, 20_000, named_generator("x"))
     assert means.mean() == pytest.approx(25, abs=0.1)
     assert means.std() == pytest.approx(100 * np.sqrt(0.25 * 0.75 / 400), rel=0.03)
 
@@ -36,25 +46,45 @@ def test_examples_spread_as_sampling_theory_says() -> None:
 def test_seeds_are_resampled_too() -> None:
     by_seed = np.array([60.0, 66.0, 72.0])
     scores = np.broadcast_to(by_seed[None, :, None], (1, 3, 5))
-    means = resampled_means(scores, 20_000, named_generator("x"))
+    means = _resampled_means(scores, 20_000, named_generator("x"))
     assert means.std() == pytest.approx(by_seed.std() / np.sqrt(3), rel=0.03)
 
 
 def test_masks_share_the_draw_and_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = np.random.default_rng(0).random((4, 3, 29))
-    means = resampled_means(scores, 100, named_generator("x"))
-    np.testing.assert_allclose(resampled_means(scores[:2], 100, named_generator("x")), means[:2])
+    means = _resampled_means(scores, 100, named_generator("x"))
+    np.testing.assert_allclose(_resampled_means(scores[:2], 100, named_generator("x")), means[:2])
     monkeypatch.setattr(bootstrap, "_CHUNK", 29 * 7)
-    np.testing.assert_allclose(resampled_means(scores, 100, named_generator("x")), means)
+    np.testing.assert_allclose(_resampled_means(scores, 100, named_generator("x")), means)
+
+
+def _shares(generator: np.random.Generator, resamples: int, size: int) -> Floats:
+    """How often each of `size` is drawn in each resample, as a share."""
+    drawn = generator.integers(size, size=(resamples, size))
+    return np.array([np.bincount(row, minlength=size) for row in drawn]) / size
+
+
+def test_a_seeds_score_is_that_of_its_examples_together() -> None:
+    """A ratio of means, worked resample by resample: not the mean of ratios, nor of all seeds."""
+    parts = 0.1 + np.random.default_rng(0).random((2, 3, 7, 2))
+    found = resampled_scores(parts, lambda means: means[..., 0] / means[..., 1], 20,
+                             named_generator("x"))  # fmt: skip
+    generator = named_generator("x")
+    seed_shares, shares = _shares(generator, 20, 3), _shares(generator, 20, 7)
+    for resample in range(20):
+        for mask in range(2):
+            means = np.einsum("sep,e->sp", parts[mask], shares[resample])
+            expected = seed_shares[resample] @ (means[:, 0] / means[:, 1])
+            assert found[mask, resample] == pytest.approx(expected, rel=1e-12)
 
 
 def test_pairing_narrows_the_interval_of_a_difference() -> None:
     rng = np.random.default_rng(3)
     dense = 100.0 * (rng.random((1, 2, 300)) < 0.7)
     sparse = np.where(rng.random(dense.shape) < 0.05, 100 - dense, dense)  # the same errors, mostly
-    paired = resampled_means(np.concatenate([dense, sparse]), 2000, named_generator("x"))
+    paired = _resampled_means(np.concatenate([dense, sparse]), 2000, named_generator("x"))
     apart = [
-        resampled_means(s, 2000, named_generator(str(i))) for i, s in enumerate((dense, sparse))
+        _resampled_means(s, 2000, named_generator(str(i))) for i, s in enumerate((dense, sparse))
     ]
     low, high = percentile_interval(paired[0] - paired[1], 0.95)
     loose_low, loose_high = percentile_interval(apart[0][0] - apart[1][0], 0.95)
@@ -89,7 +119,7 @@ def test_coverage_is_what_the_docstring_says(seeds: int, spread: float, expected
     rng = np.random.default_rng(11)
     drop, sets, hits = 3.0, 200, 0
     for _ in range(sets):
-        means = resampled_means(_scores(rng, seeds, 400, drop, spread), 300, rng)
+        means = _resampled_means(_scores(rng, seeds, 400, drop, spread), 300, rng)
         low, high = percentile_interval(means[0] - means[1], 0.95)
         hits += bool(low <= drop <= high)
     assert hits / sets == pytest.approx(expected, abs=0.06)

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from essential_sparsity.errors import UserError
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE, MaskLabel
+from essential_sparsity.metrics import METRICS
 from essential_sparsity.statistics.drop import SCHEMAS, compute_tables, essential_sparsity
 from essential_sparsity.statistics.spec import DropSpec, StatisticsSpec
 from essential_sparsity.tables import origin_of
@@ -65,7 +67,8 @@ def test_runs_table(tmp_path: Path, small_study: DropSpec) -> None:
         "model": "bert", "task": "rte", "recipe": RECIPE, "mask": "magnitude-global-s0.50",
         "family": "magnitude-global", "label": "magnitude, global", "criterion": "magnitude",
         "scope": "global", "pattern": None, "sparsity": 0.5, "seed": 1,
-        "control_of": None, "score": 80.0, "loss": 0.5, "examples": 10, "seconds": 3.0,
+        "control_of": None, "metric": "accuracy", "score": 80.0, "loss": 0.5, "examples": 10,
+        "seconds": 3.0,
     }  # fmt: skip
 
 
@@ -83,10 +86,79 @@ def test_drop_table_by_hand(tmp_path: Path, small_study: DropSpec) -> None:
         ("random", "dense", "dense", "bert", 55, 30, 30, 30),
     ]
     for row in rows:
-        assert (row["seeds"], row["examples"], row["majority"]) == (2, 10, pytest.approx(60))
+        assert (row["seeds"], row["examples"], row["constant"]) == (2, 10, pytest.approx(60))
         assert row["score_low"] < row["score"] < row["score_high"]
         assert row["drop_low"] <= row["drop"] <= row["drop_high"]
     assert (rows[0]["drop_low"], rows[0]["drop_high"]) == (0, 0)
+
+
+def test_accuracys_intervals_are_golden(tmp_path: Path, small_study: DropSpec) -> None:
+    """As computed when accuracy was the only metric: a bootstrap of single answers."""
+    rows = compute_tables(tmp_path, small_study)["drop"].to_pylist()
+    found = [[r[k] for k in ("score_low", "score_high", "drop_low", "drop_high")] for r in rows]
+    np.testing.assert_allclose(
+        found, [[60, 100, 0, 0], [50, 100, 0, 40], [10, 65, 20, 80], [25, 85, 5, 60]], rtol=1e-12
+    )
+
+
+def _write_metric(write_run: Any, metric: str, label: list[Any], **predictions: list[Any]) -> None:
+    """Write dense runs of two seeds, and one sparse run for both, scored by `metric`."""
+    sparse = predictions.pop("sparse")
+    for seed, dense in enumerate(predictions.values(), start=1):
+        for mask, prediction in (("dense", dense), ("magnitude-global-s0.50", sparse)):
+            columns = {"label": label, "prediction": prediction}
+            score = METRICS[metric].score(pa.table(columns))
+            write_run([0] * len(label), mask=mask, seed=seed, predictions=columns,
+                      metrics={"metric": metric, "score": score})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metric", "dense", "sparse", "constant"),
+    [
+        ("accuracy", (75 + 100) / 2, 50, 50),
+        ("f1", (200 * 2 / 5 + 100) / 2, 100 * 2 * 1 / 4, 100 * 2 / 3),
+        ("matthews", (100 * 4 / 48**0.5 + 100) / 2, 0, 0),
+    ],
+)
+def test_drops_of_metrics_of_classes_by_hand(
+    tmp_path: Path, write_run: Any, metric: str, dense: float, sparse: float, constant: float
+) -> None:
+    """Two of four are positive: three and two are found so, then two of whom one is right."""
+    _write_metric(
+        write_run, metric, [1, 1, 0, 0], first=[1, 1, 1, 0], second=[1, 1, 0, 0],
+        sparse=[1, 0, 1, 0],
+    )  # fmt: skip
+    tables = compute_tables(tmp_path, _spec(0.5))
+    rows = tables["drop"].to_pylist()
+    assert [row["score"] for row in rows] == pytest.approx([dense, sparse])
+    assert rows[1]["drop"] == pytest.approx(dense - sparse)
+    assert rows[1]["drop_max"] == pytest.approx(100 - sparse)
+    for table in tables.values():
+        assert set(table["metric"].to_pylist()) == {metric}
+    assert tables["essential"]["constant"].to_pylist() == pytest.approx([constant])
+
+
+@pytest.mark.parametrize("metric", ["pearson", "spearman"])
+def test_drops_of_correlations_by_hand(tmp_path: Path, write_run: Any, metric: str) -> None:
+    """Perfect in every resample whatever the scale, then the reverse of that."""
+    label = [float(number) for number in range(12)]
+    _write_metric(
+        write_run, metric, label, first=[2 * y - 7 for y in label],
+        second=[y / 1000 for y in label], sparse=[-y for y in label],
+    )  # fmt: skip
+    dense, sparse = compute_tables(tmp_path, _spec(0.5))["drop"].to_pylist()
+    for row, score in ((dense, 100), (sparse, -100)):
+        assert [row[k] for k in ("score", "score_low", "score_high")] == pytest.approx([score] * 3)
+    assert [sparse[k] for k in ("drop", "drop_low", "drop_high")] == pytest.approx([200] * 3)
+    assert sparse["constant"] == 0
+
+
+def test_questions_have_no_constant_answer(tmp_path: Path, write_run: Any) -> None:
+    for mask, share in (("dense", 1.0), ("magnitude-global-s0.50", 0.5)):
+        write_run([1, 1], mask=mask, predictions={"f1": [share, 0.5]},
+                  metrics={"metric": "span-f1", "score": 50 * (share + 0.5)})  # fmt: skip
+    rows = compute_tables(tmp_path, _spec(0.5, seeds=(1,)))["drop"].to_pylist()
+    assert [(row["score"], row["constant"]) for row in rows] == [(75, None), (50, None)]
 
 
 def test_pairing_is_by_seed_and_example(tmp_path: Path, write_run: Any) -> None:

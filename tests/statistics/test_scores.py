@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from essential_sparsity.errors import UserError
+from essential_sparsity.metrics import METRICS
 from essential_sparsity.statistics.scores import check_paired, load_run
 
 IDENTITY: dict[str, str | int] = {
@@ -17,7 +18,26 @@ def test_loads_the_last_row_and_sorts_by_id(tmp_path: Path, write_run: Any) -> N
     run = load_run(tmp_path, **IDENTITY)
     assert run.metrics["score"] == pytest.approx(100 / 3)
     assert run.examples.to_pydict() == {"id": ["a", "b", "c"], "label": [0, 1, 2]}
-    np.testing.assert_array_equal(run.scores, [0, 100, 0])
+    np.testing.assert_array_equal(run.parts, [[0], [100], [0]])
+    assert run.metric is METRICS["accuracy"]
+
+
+def test_a_run_is_read_by_its_own_metric(tmp_path: Path, write_run: Any) -> None:
+    """Two of four positives found, one of three answers wrong: F1 = 4 / 7."""
+    predictions = {"label": [1, 1, 1, 1, 0, 0], "prediction": [1, 1, 0, 0, 1, 0]}
+    write_run([0] * 6, metrics={"metric": "f1", "score": 400 / 7}, predictions=predictions)
+    run = load_run(tmp_path, **IDENTITY)
+    assert run.parts.shape == (6, 3)
+    assert run.metric.combine(run.parts.mean(axis=0)) == pytest.approx(400 / 7)
+
+
+def test_shares_of_questions_need_no_classes(tmp_path: Path, write_run: Any) -> None:
+    predictions = {
+        "label": [["a"], ["b", "c"]], "prediction": ["a", "x b"], "f1": [1.0, 0.5],
+    }  # fmt: skip
+    write_run([1, 1], metrics={"metric": "span-f1", "score": 75.0}, predictions=predictions)
+    run = load_run(tmp_path, **IDENTITY)
+    np.testing.assert_array_equal(run.parts, [[100], [50]])
 
 
 @pytest.mark.parametrize(
@@ -30,14 +50,25 @@ def test_loads_the_last_row_and_sorts_by_id(tmp_path: Path, write_run: Any) -> N
         ({"metrics": {"seed": 2}}, "metrics", "seed: 2 is not what its path says"),
         ({"metrics": {"last": False}}, "metrics", "last: 0 rows are the last evaluation, not one"),
         (
-            {"predictions": {"score": [1.0, float("nan"), 1.0, 0.0]}},
+            {"predictions": {"prediction": [1.0, float("nan"), 1.0, 0.0]}},
             "predictions",
-            "score: nan for 'e1', not a finite number",
+            "prediction: nan for 'e1', not a finite number",
         ),
         (
-            {"predictions": {"score": [1.0, None, 1.0, 0.0]}},
+            {"predictions": {"prediction": [1.0, None, 1.0, 0.0]}},
             "predictions",
-            "score: nan for 'e1', not a finite number",
+            "prediction: nan for 'e1', not a finite number",
+        ),
+        (
+            {"predictions": {"prediction": list("1010")}},
+            "predictions",
+            "prediction: holds string, not numbers",
+        ),
+        ({"metrics": {"metric": None}}, "metrics", "lacks the column(s) metric"),
+        (
+            {"metrics": {"metric": "acuracy"}},
+            "metrics",
+            "metric: unknown metric 'acuracy'; did you mean 'accuracy'?",
         ),
         (
             {"predictions": {"id": list("abca")}},
@@ -48,7 +79,7 @@ def test_loads_the_last_row_and_sorts_by_id(tmp_path: Path, write_run: Any) -> N
         (
             {"metrics": {"score": 62.5}},
             "predictions",
-            "score: the examples' mean is 75.0000 %, but",
+            "the predictions' score is 75.0000 %, but",
         ),
         ({"predictions": {"label": None}}, "predictions", "lacks the column(s) label"),
     ],
@@ -86,3 +117,11 @@ def test_runs_on_other_examples_cannot_be_paired(
     with pytest.raises(UserError) as caught:
         check_paired(runs)
     assert all(f"{folder}/predictions.parquet" in str(caught.value) for folder in folders)
+
+
+def test_runs_of_other_metrics_cannot_be_paired(tmp_path: Path, write_run: Any) -> None:
+    write_run([1, 1])
+    write_run([1, 1], seed=2, metrics={"metric": "f1"})
+    runs = [load_run(tmp_path, **{**IDENTITY, "seed": seed}) for seed in (1, 2)]
+    with pytest.raises(UserError, match=r"scored by 'f1', but .* by 'accuracy'; only runs of one"):
+        check_paired(runs)

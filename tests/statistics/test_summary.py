@@ -17,7 +17,7 @@ def _curve(estimate: str, low: str, high: str, **fields: Any) -> dict[str, Any]:
         "model": "minilm", "task": "topic", "family": "magnitude-global",
         "label": "magnitude, global", "criterion": "magnitude", "scope": "global",
         "epsilon": 1.0, "confidence": 0.95, "dense_score": 72.14, "dense_low": 70.0,
-        "dense_high": 74.6, "majority": 50.0, "seeds": 3, "examples": 400,
+        "dense_high": 74.6, "metric": "accuracy", "constant": 50.0, "seeds": 3, "examples": 400,
         "resolution": 0.8, "resolved": True,
     }  # fmt: skip
     for name, text in (("estimate", estimate), ("low", low), ("high", high)):
@@ -121,5 +121,27 @@ def test_a_task_that_was_not_learnt_is_marked(tmp_path: Path) -> None:
     marked, plain = text.splitlines()[2:4]
     assert "   > 90 % *†   " in marked
     assert "†" not in plain
-    assert "† the dense model is no better than always answering the most frequent label" in text
+    assert "† the dense model is no better than one and the same answer to everything" in text
     assert all(len(line) <= WIDTH for line in text.splitlines())
+
+
+def test_scores_bear_the_unit_of_their_metric(tmp_path: Path) -> None:
+    curve = ("52", "44", "61")
+    text = summarize(
+        [
+            _write(
+                tmp_path / "drop",
+                _curve(*curve, metric="f1"),
+                _curve(*curve, metric="matthews", constant=0.0),
+                _curve(*curve, metric="span-f1", constant=None),
+            )
+        ],
+        [],
+    )
+    assert [line[17:34].strip() for line in text.splitlines()[2:5]] == [
+        "72.1 ± 2.3 % F1", "72.1 ± 2.3 MCC", "72.1 ± 2.3 % F1",
+    ]  # fmt: skip
+    assert "†" not in text
+    assert text.splitlines()[5] == (
+        "scores that are correlations are × 100, and their points hundredths"
+    )

@@ -240,7 +240,7 @@ def test_a_mistake_in_a_catalog_entry_names_its_file(project: Project) -> None:
     project.write_task("mood", {"epochs": 1, "batch_size": 8, "learning_rat": 1e-3})
     output = project.run("-n", fails=True)
     assert "tiny/tasks/mood.yaml: recipes.quick.learning_rat: unknown key" in last_line(output)
-    project.write_model("tiny-bert", {"kind": "hub", "repository": "a/b", "revision": "main"})
+    project.write_model("tiny-bert", {"kind": "hub", "repository": "a/b", "revision": "../main"})
     output = project.run("-n", fails=True)
     assert "tiny/models/tiny-bert.yaml: sources[0].revision: string should" in last_line(output)
     (project.folder / "tiny/models/tiny-bert.yaml").write_text("version: 1\nversion: 2\n")

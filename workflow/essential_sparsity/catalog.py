@@ -21,6 +21,10 @@ class ModelSize(Spec):
     megabytes: float = Field(gt=0, description="of the files to download")
     parameters: float = Field(gt=0)
     prunable: float = Field(gt=0, description="the prunable ones of them")
+    image_size: int = Field(
+        default=224, gt=0, description="models of images: height and width of their images"
+    )
+    patch: int = Field(default=16, gt=0, description="models of images: those of a patch")
 
 
 class TaskSize(Spec):
@@ -30,6 +34,7 @@ class TaskSize(Spec):
     evaluation: int = Field(gt=0, description="examples to score on")
     tokens: float | None = Field(default=None, gt=0, description="of a text, on average")
     megabytes: float | None = Field(default=None, gt=0, description="of the files to download")
+    classes: int | None = Field(default=None, gt=1, description="where `examples` names none")
 
 
 class ModelEntry(CheckpointSpec):

@@ -14,6 +14,7 @@ _PACKAGE = "essential_sparsity"
 _ROOT = Path(__file__).parent
 
 
+@cache
 def fingerprint(*modules: str) -> str:
     """Return twelve hexadecimal digits for `modules` (`essential_sparsity.masks`, say) together."""
     digest = hashlib.sha256()
@@ -59,9 +60,10 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _imports(path: Path | None) -> list[str]:
+@cache
+def _imports(path: Path | None) -> tuple[str, ...]:
     if path is None:
-        return []
+        return ()
     found: list[str] = []
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
@@ -69,7 +71,7 @@ def _imports(path: Path | None) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             # `from package import name`: the name may be a module or something inside one.
             found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in found if name.split(".")[0] == _PACKAGE]
+    return tuple(name for name in found if name.split(".")[0] == _PACKAGE)
 
 
 @cache

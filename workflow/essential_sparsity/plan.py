@@ -3,7 +3,7 @@
 The workflow asks this module for targets and, job by job, for the spec; it decides nothing itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -144,6 +144,16 @@ class Plan:
             if other is not None:
                 self._resolve_model(other, where, (*seen, name))
 
+    @property
+    def models(self) -> Mapping[str, ModelEntry]:
+        """The study's models, controls too, and those whose files or preprocessor they need."""
+        return self._models
+
+    @property
+    def tasks(self) -> Mapping[str, TaskEntry]:
+        """The study's tasks."""
+        return self._tasks
+
     # What there is to make.
 
     def runs(self, experiment: Experiment) -> list[Run]:
@@ -172,10 +182,14 @@ class Plan:
             return _unique((run.model, self._masks[run.mask]) for run in self.runs(experiment))
         return [(model, mask) for model in experiment.models for mask in figure_masks(experiment)]
 
+    @cached_property
+    def all_masks(self) -> list[tuple[str, MaskSpec]]:
+        """Every (model, mask) pair of the study, once."""
+        return _unique(pair for e in self.study.experiments for pair in self.masks(e))
+
     def mask_targets(self) -> list[str]:
         """Return the paths of every mask of the study."""
-        pairs = _unique(pair for e in self.study.experiments for pair in self.masks(e))
-        return [paths.MASK.format(model=model, mask=mask.name) for model, mask in pairs]
+        return [paths.MASK.format(model=model, mask=mask.name) for model, mask in self.all_masks]
 
     def table_inputs(self, experiment: Experiment) -> list[str]:
         """Return the artifacts that an experiment's tables are computed from."""
@@ -274,7 +288,7 @@ class Plan:
 
     def task_data(self, model: str, task: str, recipe: str) -> str:
         """Return the manifest of a run's data: made ready by whose preprocessor, at what size."""
-        preprocessor = self._preprocessor(model, self._task(task), self._recipe(task, recipe))
+        preprocessor = self._preprocessor(model, self._task(task), self.recipe(task, recipe))
         return paths.TASK_MANIFEST.format(task=task, preprocessor=preprocessor)
 
     def preprocessor_checkpoint(self, preprocessor: str) -> str:
@@ -327,11 +341,16 @@ class Plan:
         ]
         return (histogram if _uses_histogram(spec) else []) + references + files
 
+    def recipe(self, task: str, recipe: str) -> RecipeSpec:
+        """Return a recipe by its identity in paths."""
+        known = {name: spec for (of, name), spec in self._recipes.items() if of == task}
+        return self._lookup(known, recipe, f"recipe of task '{task}'")
+
     def run_spec(self, task: str, recipe: str, seed: int) -> Spec:
         """Return a run's spec."""
         entry = self._task(task)
         return RunSpec(
-            recipe=self._recipe(task, recipe), metric=entry.metric, also=entry.also, seed=seed
+            recipe=self.recipe(task, recipe), metric=entry.metric, also=entry.also, seed=seed
         )
 
     def run_modules(self, task: str) -> tuple[str, ...]:
@@ -377,10 +396,6 @@ class Plan:
     def _recipe_of(self, experiment: Experiment, task: str) -> str:
         entry = self._tasks[task].recipes[str(experiment.recipe)]
         return _recipe_id(experiment, experiment.override(entry))
-
-    def _recipe(self, task: str, recipe: str) -> RecipeSpec:
-        known = {name: spec for (of, name), spec in self._recipes.items() if of == task}
-        return self._lookup(known, recipe, f"recipe of task '{task}'")
 
     def _lookup(self, known: dict[str, _T], name: str, what: str) -> _T:
         if name not in known:

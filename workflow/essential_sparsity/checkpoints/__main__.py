@@ -6,6 +6,7 @@ from pathlib import Path
 from essential_sparsity.checkpoints.spec import CheckpointSpec
 from essential_sparsity.checkpoints.stage import fetch_checkpoint
 from essential_sparsity.errors import run_stage
+from essential_sparsity.pins import Pins
 
 
 def main() -> None:
@@ -21,8 +22,11 @@ def main() -> None:
     )
     parser.add_argument("--output", required=True, type=Path, help="the checkpoint's folder")
     parser.add_argument("--base", type=Path, help="the checkpoint that a random start is of")
+    parser.add_argument("--pins", type=Path, help="lock file of what hubs served first")
     arguments = parser.parse_args()
-    fetch_checkpoint(CheckpointSpec.read(arguments.spec), arguments.output, arguments.base)
+    pins = arguments.pins and Pins(arguments.pins)
+    spec = CheckpointSpec.read(arguments.spec)
+    fetch_checkpoint(spec, arguments.output, arguments.base, pins)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,8 @@ def convert_pickles(folder: Path) -> None:
     """Replace every `pytorch_model*.bin` in `folder` by safetensors; do nothing if there is none.
 
     Tensors that share their storage in full (a tied head) are kept once, under the first name: the
-    embedding's, as a state dict lists a model's modules in order.
+    embedding's, as a state dict lists a model's modules in order. Files are mapped, not read, where
+    their format allows that (PyTorch 1.6 and later), one after the other.
 
     Raises:
         UserError: a file is damaged, holds anything but tensors, or something that only runs.
@@ -44,7 +47,9 @@ def _load(path: Path) -> "dict[str, torch.Tensor]":
     import torch
 
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise UserError(f"{path}: not loadable as plain weights: {one_line(error)[:160]}") from None
     if not isinstance(state, dict) or not all(
@@ -56,6 +61,7 @@ def _load(path: Path) -> "dict[str, torch.Tensor]":
 
 def _without_aliases(state: "dict[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
     """Return the tensors with storage of their own, each stretch of memory under one name."""
+    users = Counter(tensor.untyped_storage().data_ptr() for tensor in state.values())
     seen: set[tuple[object, ...]] = set()
     kept: dict[str, torch.Tensor] = {}
     for name, tensor in state.items():
@@ -63,5 +69,7 @@ def _without_aliases(state: "dict[str, torch.Tensor]") -> "dict[str, torch.Tenso
         if tensor.numel() and memory in seen:
             continue
         seen.add(memory)
-        kept[name] = tensor.detach().clone().contiguous()
+        # A copy only of what shares its storage: a large model's weights barely fit once.
+        shared = users[tensor.untyped_storage().data_ptr()] > 1
+        kept[name] = (tensor.detach().clone() if shared else tensor.detach()).contiguous()
     return kept

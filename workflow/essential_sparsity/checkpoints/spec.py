@@ -8,13 +8,15 @@ from pydantic import Field, StringConstraints
 from essential_sparsity.spec import Name, Spec
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+# A commit, or a branch or tag: nothing that could leave a folder.
+Revision = Annotated[str, StringConstraints(pattern=r"^\w[\w-]*([./][\w-]+)*$")]
 Part = Literal["attention", "feed_forward"]
 Repository = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
 
 
 class HubSource(Spec):
-    """A model repository of a hub, at a pinned commit."""
+    """A model repository of a hub, at a commit, or at a branch or tag that the lock file pins."""
 
     kind: Literal["hub"]
     repository: Repository

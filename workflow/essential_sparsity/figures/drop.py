@@ -2,7 +2,7 @@
 
 Drops are positive and their axis points down, so that a curve falls where the model collapses, as a
 score would, while its numbers stay those of the definition: the turning point is where the curve
-falls through the line at ε. Random start and majority answer thus lie at the bottom, as floors.
+falls through the line at ε. Random start and constant answer thus lie at the bottom, as floors.
 
 Each panel, a task, has a strip of one row a curve above it, with the essential sparsity and its
 interval; a thin line leads down to where it sits on the line at ε. In a strip, the intervals of
@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 
 from essential_sparsity.errors import run_stage
 from essential_sparsity.figures import drop_legend, layout, style
-from essential_sparsity.figures.drop_data import COLUMNS, names_of, select_drop
+from essential_sparsity.figures.drop_data import COLUMNS, drop_words, names_of, select_drop
 from essential_sparsity.figures.drop_panel import SIDEWAYS, CurvesPanel, Look, look_of
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
@@ -53,7 +53,7 @@ def _draw(rows: list[Row], spec: FigureSpec) -> Figure:
         panel.draw_strip(page.axes(place.left, top, place.width, panel.strip_height))
         panel.draw_curves(axes)
         if place.leftmost:
-            axes.set_ylabel("Performance drop (points)")
+            axes.set_ylabel(drop_words(rows))
         if place.lowest:
             axes.set_xlabel("Sparsity (% of prunable weights)")
     bottom = grid.bottom + 0.17

@@ -10,6 +10,8 @@ import pyarrow as pa
 from essential_sparsity.errors import UserError
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables
+from essential_sparsity.metrics import METRICS
+from essential_sparsity.validation import unknown
 
 # What tells one point of one curve from the others.
 POINT = ("task", "model", "family", "label", "scope", "pattern", "sparsity")
@@ -17,7 +19,7 @@ POINT = ("task", "model", "family", "label", "scope", "pattern", "sparsity")
 COLUMNS = {
     "runs": frozenset([*POINT, "recipe", "seed", "control_of", "score"]),
     "drop": frozenset(
-        [*POINT, "control_of", "score", "drop", "drop_low", "drop_high", "majority"],
+        [*POINT, "control_of", "metric", "score", "drop", "drop_low", "drop_high", "constant"],
     ),
     "essential": frozenset(
         [
@@ -43,7 +45,7 @@ _NUMBER, _TEXT = pa.float64(), pa.string()
 # What is drawn: an element a row. Sparsities are shares of the prunable weights, drops are points.
 DRAWN = pa.schema(
     [
-        ("element", _TEXT),  # mean, seed, essential, dense, majority, control or epsilon
+        ("element", _TEXT),  # mean, seed, essential, dense, constant, control or epsilon
         ("task", _TEXT),
         ("model", _TEXT),
         ("control_of", _TEXT),
@@ -62,6 +64,7 @@ DRAWN = pa.schema(
         ("drop", _NUMBER),
         ("drop_low", _NUMBER),
         ("drop_high", _NUMBER),
+        ("metric", _TEXT),
         ("score", _NUMBER),
         ("confidence", _NUMBER),
     ]
@@ -94,6 +97,19 @@ def names_of(rows: Iterable[Row], key: str) -> list[str]:
 def pick(row: Row, *keys: str) -> Row:
     """Return the row with just these keys."""
     return {key: row[key] for key in keys}
+
+
+def drop_words(rows: Iterable[Row]) -> str:
+    """Return what the axis of drops is called: of one metric, or of several."""
+    metrics = [
+        METRICS[name]
+        for name in names_of((row for row in rows if row["element"] == "dense"), "metric")
+    ]
+    titles = dict.fromkeys((metric.title, metric.in_percent) for metric in metrics)
+    if len(titles) > 1:
+        return "Performance drop (points)"
+    ((title, in_percent),) = titles
+    return f"Drop in {title} ({'points' if in_percent else '× 100'})"
 
 
 def mean_rows(drops: list[Row]) -> Iterable[Row]:
@@ -150,17 +166,24 @@ def _essential_rows(essentials: list[Row], epsilon: float) -> Iterable[Row]:
 
 
 def dense_rows(drops: list[Row]) -> Iterable[Row]:
-    """Yield each model's dense score, and the drop that always answering one label would be."""
+    """Yield each model's dense score, and the drop that one answer to everything would be.
+
+    Raises:
+        UserError: the metric is not known.
+    """
     dense = {
         (row["task"], row["model"]): row
         for row in drops
         if row["control_of"] is None and row["sparsity"] == 0
     }
     for row in dense.values():
-        names = pick(row, "task", "model")
+        names = pick(row, "task", "model", "metric")
+        if row["metric"] not in METRICS:
+            raise UserError(unknown("drop.parquet", "metric", row["metric"], METRICS, "metric"))
         yield {"element": "dense", **names, "sparsity": 0.0, "score": row["score"]}
-        drop = row["score"] - row["majority"]
-        yield {"element": "majority", **names, "drop": drop, "score": row["majority"]}
+        if row["constant"] is not None:
+            drop = row["score"] - row["constant"]
+            yield {"element": "constant", **names, "drop": drop, "score": row["constant"]}
 
 
 def control_rows(drops: list[Row]) -> Iterable[Row]:

@@ -52,14 +52,15 @@ def epsilon_handle(epsilon: float) -> Artist:
 
 
 def floor_handles(rows: list[Row], models: Models, spec: FigureSpec, colour: str) -> list[Artist]:
-    """Return the entries of controls and of the majority answer."""
+    """Return the entries of controls and of the constant answer, as far as they are there."""
     controls = [row for row in rows if row["element"] == "control"]
     handles: list[Artist] = [
         line(label, own, ls=style.CONTROL_LINE)
         for label, own in _control_labels(controls, models, spec).items()
     ]
-    majority = line("majority answer", colour, ls=style.FLOOR_LINE, lw=style.THIN_WIDTH)
-    return [*handles, majority]
+    if any(row["element"] == "constant" for row in rows):
+        handles.append(line("constant answer", colour, ls=style.FLOOR_LINE, lw=style.THIN_WIDTH))
+    return handles
 
 
 def _control_labels(controls: list[Row], models: Models, spec: FigureSpec) -> dict[str, str]:

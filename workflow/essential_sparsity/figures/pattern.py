@@ -19,6 +19,7 @@ from essential_sparsity.figures.drop_data import (
     DRAWN,
     control_rows,
     dense_rows,
+    drop_words,
     epsilon_rows,
     mean_rows,
     names_of,
@@ -96,7 +97,7 @@ def _draw(rows: list[Row], spec: FigureSpec) -> Figure:
         axes = page.axes(place.left, place.top, place.width, place.height)
         panel.draw(axes)
         if place.leftmost:
-            axes.set_ylabel("Performance drop (points)")
+            axes.set_ylabel(drop_words(rows))
         if place.lowest:
             axes.set_xlabel("Pattern N:M, sparsity (%)", labelpad=12)
     bottom = grid.bottom + 0.12

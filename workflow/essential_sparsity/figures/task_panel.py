@@ -10,6 +10,7 @@ from essential_sparsity.figures import layout, style
 from essential_sparsity.figures.drop_data import names_of
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row
+from essential_sparsity.metrics import METRICS
 
 PANEL_HEIGHT = {1: 1.95, 2: 1.75, 3: 1.5}  # inches, by how many stand side by side
 
@@ -38,10 +39,11 @@ class TaskPanel:
         self._models = models
         self._width = width
         self._dense = {row["model"]: row["score"] for row in self.of("dense")}
+        self._unit = METRICS[self.of("dense")[0]["metric"]].unit
         self._title = spec.task_label(task)
         if len(models) == 1:
-            score = f"{next(iter(self._dense.values())):.1f}"
-            self._title += f" (dense\N{NO-BREAK SPACE}{score}\N{NO-BREAK SPACE}%)"
+            score = f"(dense {next(iter(self._dense.values())):.1f} {self._unit})"
+            self._title += " " + score.replace(" ", "\N{NO-BREAK SPACE}")
         self._title = layout.wrap_text(self._title, width, style.TITLE_SIZE, "bold")
         lines = -(-len(self._dense) // _SCORES_A_LINE) if len(models) > 1 else 0
         self._scores_height = lines * style.TEXT_SIZE * layout.LINE_HEIGHT
@@ -71,7 +73,7 @@ class TaskPanel:
         ]
         lines = [words[i : i + _SCORES_A_LINE] for i in range(0, len(words), _SCORES_A_LINE)]
         lines[0].insert(0, word("dense", style.INK))
-        lines[-1].append(word("%", style.INK))
+        lines[-1].append(word(self._unit, style.INK))
         packed: list[Artist] = [HPacker(children=line, pad=0, sep=4) for line in lines]
         return AnchoredOffsetbox(
             loc="lower left",
@@ -88,10 +90,10 @@ class TaskPanel:
         # Floors of several models lie close together: there they stand back behind the curves.
         alone = len(self._models) == 1
         weight, alpha = (style.LINE_WIDTH, 0.10) if alone else (style.THIN_WIDTH, 0.04)
-        for row in self.of("majority"):
+        for row in self.of("constant"):
             colour = self._models[row["model"]].colour
             axes.axhline(row["drop"], color=colour, ls=style.FLOOR_LINE, lw=style.THIN_WIDTH,
-                         label="majority")  # fmt: skip
+                         label="constant")  # fmt: skip
         for row in self.of("control"):
             colour = self._models[row["control_of"]].colour
             if known(row["drop_low"], row["drop_high"]):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import torch
+from torch.utils.data import Dataset, Sampler, SequentialSampler
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainingArguments
 from transformers.utils import logging
 
@@ -72,7 +73,7 @@ def fine_tune(
         predictions[:] = [kind.predictions(prediction.predictions, evaluation)]
         return {name: METRICS[name].score(predictions[0]) for name in (spec.metric, *spec.also)}
 
-    trainer = Trainer(
+    trainer = _InOrder(
         model=model,
         args=_arguments(recipe, spec.seed, restart.folder, min(10, steps_per_epoch)),
         train_dataset=kind.dataset(train, "train"),
@@ -116,10 +117,20 @@ def fine_tune(
     return Outcome(pa.table(rows), _with_shares(outcome, spec.metric))
 
 
+class _InOrder(Trainer):
+    """A Trainer that evaluates in the order of the rows, so that predictions are theirs."""
+
+    # Trainer's own groups evaluation by length, in random order, where training is grouped.
+    def _get_eval_sampler(self, eval_dataset: Dataset[Any]) -> Sampler[int]:
+        return SequentialSampler(eval_dataset)  # type: ignore[arg-type]
+
+
 def _with_shares(predictions: pa.Table, name: str) -> pa.Table:
     """Return the predictions with `score`: what each example scores, if the metric is a mean."""
     metric = METRICS[name]
-    shares = metric.parts(predictions)[:, 0] if metric.is_mean else [None] * predictions.num_rows
+    shares = (
+        metric.parts(predictions)[:, 0] / 100 if metric.is_mean else [None] * predictions.num_rows
+    )
     return predictions.append_column("score", pa.array(shares, pa.float64()))
 
 

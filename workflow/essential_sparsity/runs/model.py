@@ -1,10 +1,12 @@
 """The model of a run: the checkpoint's weights, proven to be there, under a freshly drawn head."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, set_seed
 
+from essential_sparsity.checkpoints.contents import CONFIG
 from essential_sparsity.checkpoints.manifest import Manifest, Matrix
 from essential_sparsity.checkpoints.scopes import find_scope
 from essential_sparsity.checkpoints.tensors import read_tensor
@@ -19,17 +21,24 @@ def load_model(folder: Path, manifest: Manifest, kind: Kind, seed: int) -> PreTr
     across sparsities.
 
     Raises:
-        UserError: the loaded weights are not those of the checkpoint's files.
+        UserError: the loaded weights are not those of the checkpoint's files, or see
+            `kind.configure`.
     """
     set_seed(seed)
-    model: PreTrainedModel = kind.auto_class.from_pretrained(
+    model: PreTrainedModel
+    model, report = kind.auto_class.from_pretrained(
         folder,
+        output_loading_info=True,
         dtype=torch.float32,
         local_files_only=True,
         trust_remote_code=False,
         ignore_mismatched_sizes=True,
         **kind.head(),
     )
+    drawn = _check_drawn(model, report, folder)
+    head = [name for name in model.state_dict() if not _is_pre_trained(model, name)]
+    if not drawn.issuperset(head):
+        _draw_head(model, head, kind, seed)
     kind.configure(model)
     for matrix, parameter in match_parameters(model, manifest):
         stored = torch.tensor(read_tensor(folder, matrix).values())
@@ -39,6 +48,35 @@ def load_model(folder: Path, manifest: Manifest, kind: Kind, seed: int) -> PreTr
                 f"{matrix.file}; the architecture's names in the scope registry need a look"
             )
     return model
+
+
+def _check_drawn(model: PreTrainedModel, report: dict[str, Any], folder: Path) -> set[str]:
+    """Return what was drawn at random: nothing but the head, and a pooler that feeds it.
+
+    Raises:
+        UserError: the weights lack a parameter that pre-training left, or have it in another shape.
+    """
+    drawn = set(report["missing_keys"]) | {name for name, *_ in report["mismatched_keys"]}
+    for name in sorted(drawn):
+        if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name:
+            raise UserError(
+                f"{folder}: {name}: missing from the weights, or of another shape than "
+                f"{CONFIG} says; it would start from random numbers"
+            )
+    return drawn
+
+
+def _is_pre_trained(model: PreTrainedModel, name: str) -> bool:
+    """Tell whether a tensor is the base model's, or the head of a language model."""
+    language_model = model.get_output_embeddings() is not None  # type: ignore[no-untyped-call]
+    return language_model or name.startswith(f"{model.base_model_prefix}.")
+
+
+def _draw_head(model: PreTrainedModel, names: list[str], kind: Kind, seed: int) -> None:
+    """Draw a head that the checkpoint brought along: it is of another task, if of equal shape."""
+    set_seed(seed)
+    fresh = kind.auto_class.from_config(model.config, dtype=torch.float32).state_dict()
+    model.load_state_dict({name: fresh[name] for name in names}, strict=False)
 
 
 def match_parameters(

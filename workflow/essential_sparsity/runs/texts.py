@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from essential_sparsity.errors import UserError
 from essential_sparsity.runs.kind import Kind
 from essential_sparsity.runs.spec import RecipeSpec
 from essential_sparsity.runs.tokens import Padding, TokenRows, sort_by_length
@@ -34,8 +35,24 @@ class Texts(Kind):
         return sort_by_length(super().evaluation())
 
     def configure(self, model: PreTrainedModel) -> None:
-        """Name the padding: heads that read the last token find it by that."""
-        model.config.pad_token_id = self.pad_token_id
+        """Name the padding: heads that read the last token find it by that.
+
+        Raises:
+            UserError: the model has no embedding of the padding, or fewer positions than the texts
+                may have tokens.
+        """
+        config, max_length = model.config, int(self.task.document["preprocessing"]["max_length"])
+        if self.pad_token_id >= config.vocab_size:
+            raise UserError(
+                f"{self.checkpoint}: its tokenizer pads with token {self.pad_token_id}, its model "
+                f"knows {config.vocab_size} (0 to {config.vocab_size - 1})"
+            )
+        if max_length > config.max_position_embeddings:
+            raise UserError(
+                f"max_length: {max_length} is more than the {config.max_position_embeddings} "
+                f"positions of the model in {self.checkpoint}"
+            )
+        config.pad_token_id = self.pad_token_id
 
     def dataset(self, table: pa.Table, split: str) -> Dataset[dict[str, Any]]:
         """Return the rows as lists of tokens."""

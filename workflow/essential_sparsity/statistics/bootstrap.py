@@ -1,6 +1,7 @@
 """Bootstrap over seeds and examples at once, with every mask's scores resampled together."""
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,17 @@ def named_generator(*names: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
-def resampled_means(scores: Floats, resamples: int, generator: np.random.Generator) -> Floats:
-    """Return the mean score of every mask in every resample.
+def resampled_scores(
+    parts: Floats,
+    combine: Callable[[Floats], Floats],
+    resamples: int,
+    generator: np.random.Generator,
+) -> Floats:
+    """Return the score of every mask, its seeds' mean, in every resample.
 
     In a resample, seeds and examples are each drawn with replacement, and the draw is the same for
-    all masks: what a seed or an example does to all masks alike cancels in their differences.
+    all masks: what a seed or an example does to all masks alike cancels in their differences. A
+    seed's score is that of its resampled examples together: of the means of their parts.
 
     Drawing both factors is Owen's pigeonhole bootstrap (2007), which errs on the wide side, as it
     counts the noise of single answers up to three times. Against that, S seeds show a spread
@@ -34,24 +41,26 @@ def resampled_means(scores: Floats, resamples: int, generator: np.random.Generat
         twice         44    77    84    90    92 %
 
     Args:
-        scores: (masks, seeds, examples), each example's share of the metric.
+        parts: (masks, seeds, examples, parts), each example's parts of the metric.
+        combine: means of parts (..., parts) → scores (...); see `Metric`.
         resamples: how many resamples to draw.
         generator: advanced by the same amount whatever the number of masks.
 
     Returns:
-        (masks, resamples), in the unit of `scores`.
+        (masks, resamples), in the unit of `combine`.
     """
-    masks, seeds, examples = scores.shape
+    masks, seeds, examples, size = parts.shape
     seed_shares = _drawn_shares(generator, resamples, seeds)
-    flat = scores.reshape(masks * seeds, examples)
-    means = np.empty((masks, resamples))
+    flat = np.moveaxis(parts, -1, 2).reshape(-1, examples)
+    scores = np.empty((masks, resamples))
     rows = max(1, _CHUNK // examples)
     for start in range(0, resamples, rows):
         chunk = slice(start, min(start + rows, resamples))
         shares = _drawn_shares(generator, chunk.stop - chunk.start, examples)
-        by_seed = (flat @ shares.T).reshape(masks, seeds, -1)
-        means[:, chunk] = np.einsum("msr,rs->mr", by_seed, seed_shares[chunk])
-    return means
+        means = (flat @ shares.T).reshape(masks, seeds, size, -1)
+        by_seed = combine(np.moveaxis(means, 2, -1))
+        scores[:, chunk] = np.einsum("msr,rs->mr", by_seed, seed_shares[chunk])
+    return scores
 
 
 def _drawn_shares(generator: np.random.Generator, rows: int, size: int) -> Floats:

@@ -1,9 +1,10 @@
 """Performance drops and essential sparsities: from runs to the tables behind Figure 2's kind.
 
-A drop is the dense score minus the sparse one in percentage points, between runs of equal seed on
-equal examples. The essential sparsity of a curve (model, task, family of masks) is the largest
-sparsity at which the drop, made monotone by an isotonic fit and joined by straight lines, is at
-most ε (the paper's definition, whose second condition the fitted curve meets at any ρ).
+A drop is the dense score minus the sparse one in points (percentage points, hundredths of a
+correlation), between runs of equal seed on equal examples. The essential sparsity of a curve
+(model, task, family of masks) is the largest sparsity at which the drop, made monotone by an
+isotonic fit and joined by straight lines, is at most ε (the paper's definition, whose second
+condition the fitted curve meets at any ρ).
 """
 
 from collections.abc import Iterator
@@ -16,11 +17,12 @@ import pyarrow as pa
 
 from essential_sparsity.errors import run_stage
 from essential_sparsity.masks.spec import DENSE, MaskLabel
+from essential_sparsity.metrics import Metric
 from essential_sparsity.statistics.bootstrap import (
     Floats,
     named_generator,
     percentile_interval,
-    resampled_means,
+    resampled_scores,
 )
 from essential_sparsity.statistics.crossing import (
     first_crossing,
@@ -50,6 +52,7 @@ SCHEMAS = {
             *MASK_COLUMNS,
             ("seed", pa.int64()),
             ("control_of", pa.string()),
+            ("metric", pa.string()),
             ("score", _NUMBER),
             ("loss", _NUMBER),
             ("examples", pa.int64()),
@@ -63,9 +66,10 @@ SCHEMAS = {
             ("control_of", pa.string()),
             ("seeds", pa.int64()),
             ("examples", pa.int64()),
+            ("metric", pa.string()),
             *((name, _NUMBER) for name in ("score", "score_low", "score_high")),
             *((name, _NUMBER) for name in ("drop", "drop_low", "drop_high")),
-            *((name, _NUMBER) for name in ("drop_min", "drop_max", "majority")),
+            *((name, _NUMBER) for name in ("drop_min", "drop_max", "constant")),
         ]
     ),
     "essential": pa.schema(
@@ -79,10 +83,11 @@ SCHEMAS = {
                 for name in ("estimate", "low", "high", "first_crossing", "last_crossing")
                 for suffix, kind in (("", _NUMBER), ("_censored", pa.string()))
             ),
+            ("metric", pa.string()),
             ("dense_score", _NUMBER),
             ("dense_low", _NUMBER),
             ("dense_high", _NUMBER),
-            ("majority", _NUMBER),
+            ("constant", _NUMBER),
             ("seeds", pa.int64()),
             ("examples", pa.int64()),
             ("grid", pa.list_(_NUMBER)),
@@ -109,9 +114,14 @@ class Group:
     runs: list[list[Run]]
 
     @property
-    def scores(self) -> Floats:
-        """(entries, seeds, examples), in points."""
-        return np.array([[run.scores for run in runs] for runs in self.runs])
+    def parts(self) -> Floats:
+        """(entries, seeds, examples, parts) of the metric."""
+        return np.array([[run.parts for run in runs] for runs in self.runs])
+
+    @property
+    def metric(self) -> Metric:
+        """The metric of all runs."""
+        return self.runs[0][0].metric
 
 
 def load_groups(root: Path, spec: DropSpec) -> Iterator[Group]:
@@ -141,7 +151,7 @@ def load_groups(root: Path, spec: DropSpec) -> Iterator[Group]:
 def compute_tables(root: Path, spec: DropSpec) -> dict[str, pa.Table]:
     """Compute the tables `runs`, `drop` and `essential` from the runs below `root`.
 
-    Scores and drops are in percent and percentage points, sparsities in [0, 1]. Every curve of
+    Scores and drops are in points, sparsities in [0, 1]. Every curve of
     `drop` starts with its dense row. A control is one dense row, and its drop is that of the base
     model's dense score. In `essential`, a value whose `_censored` is "above" or "below" stands for
     one beyond that end of the sparse points. `resolution` is half the width of the drop's interval
@@ -161,7 +171,7 @@ def compute_tables(root: Path, spec: DropSpec) -> dict[str, pa.Table]:
 
 
 def _run_rows(group: Group) -> list[Row]:
-    measured = ("recipe", "seed", "score", "loss", "examples", "seconds")
+    measured = ("recipe", "seed", "metric", "score", "loss", "examples", "seconds")
     return [
         {
             **_names(group, model, mask),
@@ -183,12 +193,12 @@ def _names(group: Group, model: str, mask: MaskLabel) -> Row:
 
 def _statistics_rows(group: Group, settings: StatisticsSpec) -> tuple[list[Row], list[Row]]:
     """Return the rows of `drop` and those of `essential` for one group."""
-    scores = group.scores
-    by_seed = scores.mean(axis=2)
+    parts, metric = group.parts, group.metric
+    by_seed = metric.combine(parts.mean(axis=2))
     drops_by_seed = by_seed[0] - by_seed
     drops = drops_by_seed.mean(axis=1)
     generator = named_generator(group.model, group.task)
-    score_samples = resampled_means(scores, settings.resamples, generator)
+    score_samples = resampled_scores(parts, metric.combine, settings.resamples, generator)
     drop_samples = score_samples[0] - score_samples
     score_low, score_high = percentile_interval(score_samples, settings.confidence)
     drop_low, drop_high = percentile_interval(drop_samples, settings.confidence)
@@ -196,11 +206,11 @@ def _statistics_rows(group: Group, settings: StatisticsSpec) -> tuple[list[Row],
     sample = group.runs[0][0]
     common = {
         "recipe": sample.metrics["recipe"],
-        "seeds": scores.shape[1],
-        "examples": scores.shape[2],
+        "seeds": parts.shape[1],
+        "examples": parts.shape[2],
+        "metric": metric.name,
+        "constant": metric.constant(sample.examples) if metric.constant else None,
     }
-    labels = np.unique(sample.examples["label"].to_numpy(), return_counts=True)
-    majority = 100 * labels[1].max() / scores.shape[2]
 
     def drop_row(index: int) -> Row:
         return {
@@ -214,7 +224,6 @@ def _statistics_rows(group: Group, settings: StatisticsSpec) -> tuple[list[Row],
             "drop_high": drop_high[index],
             "drop_min": drops_by_seed[index].min(),
             "drop_max": drops_by_seed[index].max(),
-            "majority": majority,
         }
 
     drop_rows, essential_rows = [], []
@@ -232,13 +241,12 @@ def _statistics_rows(group: Group, settings: StatisticsSpec) -> tuple[list[Row],
                     np.array([group.entries[index][1].sparsity for index in sparse]),
                     drops[sparse],
                     drop_samples[sparse],
-                    examples=scores.shape[2],
+                    examples=parts.shape[2],
                     settings=settings,
                 ),
                 "dense_score": by_seed[0].mean(),
                 "dense_low": score_low[0],
                 "dense_high": score_high[0],
-                "majority": majority,
             }
         )
     controls = [i for i, (model, _) in enumerate(group.entries) if model != group.model]

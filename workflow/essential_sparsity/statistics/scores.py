@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.types as pat
 
 from essential_sparsity import paths
 from essential_sparsity.errors import UserError
+from essential_sparsity.metrics import METRICS, Metric
 from essential_sparsity.statistics.bootstrap import Floats
 from essential_sparsity.tables import read_table
+from essential_sparsity.validation import unknown
 
 _IDENTITY = ("model", "task", "recipe", "mask", "seed")
-_METRICS = {*_IDENTITY, "score", "loss", "examples", "seconds", "last"}
-_PREDICTIONS = {"id", "label", "score"}
+_METRICS = {*_IDENTITY, "metric", "score", "loss", "examples", "seconds", "last"}
+_EXAMPLES = ["id", "label"]
 
 # In points: far below one example of any evaluation set, far above the error of a float64 mean.
 _AGREEMENT = 1e-3
@@ -26,46 +29,64 @@ class Run:
     """One run's last evaluation.
 
     `path` is that of its predictions; `metrics` is the row of `metrics.parquet`; `examples` are
-    their ids and labels, sorted by id; `scores` (examples,) are their shares of the metric, in
-    points.
+    their ids and labels, sorted by id; `parts` (examples, parts) are those of `metric`.
     """
 
     path: Path
     metrics: dict[str, Any]
     examples: pa.Table
-    scores: Floats
+    parts: Floats
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that the run was scored by."""
+        return METRICS[self.metrics["metric"]]
 
 
 def load_run(root: Path, **identity: str | int) -> Run:
     """Load the run of a model, task, recipe, mask and seed below `root`.
 
     Raises:
-        UserError: a file is missing or damaged, belongs to another run, holds a score or loss that
-            is not a finite number or an example twice, or the two files disagree.
+        UserError: a file is missing or damaged, belongs to another run, holds a score, a loss or
+            predictions that are not finite numbers or an example twice, names a metric that is not
+            known, or the two files disagree.
     """
     metrics_path = root / paths.METRICS.format(**identity)
     metrics = _last_row(metrics_path, identity)
     path = root / paths.PREDICTIONS.format(**identity)
-    table = read_table(path, _PREDICTIONS).select(sorted(_PREDICTIONS)).sort_by("id")
-    scores = pc.cast(table["score"], pa.float64()).to_numpy()
-    if not np.isfinite(scores).all():
-        bad = int(np.flatnonzero(~np.isfinite(scores))[0])
-        raise UserError(
-            f"{path}: score: {scores[bad]} for '{table['id'][bad]}', not a finite number; {_REMEDY}"
-        )
+    metric = METRICS[metrics["metric"]]
+    columns = {*_EXAMPLES, *metric.columns}
+    table = read_table(path, columns).select(sorted(columns)).sort_by("id")
+    for column in metric.columns:
+        _check_numbers(path, table, column)
     if pc.count_distinct(table["id"]).as_py() < len(table):
         raise UserError(f"{path}: id: an example is there more than once; {_REMEDY}")
-    if len(scores) != metrics["examples"] or len(scores) == 0:
+    if len(table) != metrics["examples"] or len(table) == 0:
         raise UserError(
-            f"{path}: {len(scores)} examples, but {metrics_path} counts {metrics['examples']}; "
+            f"{path}: {len(table)} examples, but {metrics_path} counts {metrics['examples']}; "
             f"{_REMEDY}"
         )
-    if abs(100 * scores.mean() - metrics["score"]) > _AGREEMENT:
+    parts = metric.parts(table)
+    score = float(metric.combine(parts.mean(axis=0)))
+    if abs(score - metrics["score"]) > _AGREEMENT:
         raise UserError(
-            f"{path}: score: the examples' mean is {100 * scores.mean():.4f} %, but "
-            f"{metrics_path} says {metrics['score']:.4f} %; {_REMEDY}"
+            f"{path}: the predictions' score is {score:.4f} {metric.unit}, but {metrics_path} "
+            f"says {metrics['score']:.4f} {metric.unit}; {_REMEDY}"
         )
-    return Run(path, metrics, table.select(["id", "label"]), 100 * scores)
+    return Run(path, metrics, table.select(_EXAMPLES), parts)
+
+
+def _check_numbers(path: Path, table: pa.Table, column: str) -> None:
+    kind = table.schema.field(column).type
+    if not (pat.is_integer(kind) or pat.is_floating(kind)):
+        raise UserError(f"{path}: {column}: holds {kind}, not numbers; {_REMEDY}")
+    values = pc.cast(table[column], pa.float64()).to_numpy()
+    if not np.isfinite(values).all():
+        bad = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise UserError(
+            f"{path}: {column}: {values[bad]} for '{table['id'][bad]}', not a finite number; "
+            f"{_REMEDY}"
+        )
 
 
 def _last_row(path: Path, identity: dict[str, str | int]) -> dict[str, Any]:
@@ -77,6 +98,8 @@ def _last_row(path: Path, identity: dict[str, str | int]) -> dict[str, Any]:
     for key in _IDENTITY:
         if row[key] != identity[key]:
             raise UserError(f"{path}: {key}: {row[key]!r} is not what its path says; {_REMEDY}")
+    if row["metric"] not in METRICS:
+        raise UserError(unknown(str(path), "metric", row["metric"], METRICS, "metric"))
     for key in ("score", "loss"):
         if row[key] is None or not np.isfinite(row[key]):
             raise UserError(
@@ -87,13 +110,19 @@ def _last_row(path: Path, identity: dict[str, str | int]) -> dict[str, Any]:
 
 
 def check_paired(runs: list[Run]) -> None:
-    """Check that all runs answered the same examples, with the same labels.
+    """Check that all runs answered the same examples, with the same labels, by the same metric.
 
     Raises:
         UserError: names the two files that differ.
     """
     first = runs[0]
     for other in runs[1:]:
+        if other.metric != first.metric:
+            raise UserError(
+                f"{other.path}: scored by '{other.metric.name}', but {first.path} by "
+                f"'{first.metric.name}'; only runs of one metric can be paired; delete the older "
+                "one and run again"
+            )
         if not other.examples.equals(first.examples):
             raise UserError(
                 f"{other.path}: its examples or their labels are not those of {first.path}; only "

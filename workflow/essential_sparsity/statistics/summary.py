@@ -7,6 +7,7 @@ from typing import Any
 
 from essential_sparsity.errors import run_stage
 from essential_sparsity.files import write_text
+from essential_sparsity.metrics import METRICS
 from essential_sparsity.tables import read_table
 
 WIDTH = 100
@@ -15,8 +16,8 @@ _SIGNS = {"": "", "above": "> ", "below": "< "}
 _UNRESOLVED = "*"
 _UNLEARNT = "†"
 _COLUMNS = {
-    *("model", "task", "label", "epsilon", "confidence", "seeds", "resolution"),
-    *("dense_score", "dense_low", "dense_high", "majority", "resolved"),
+    *("model", "task", "label", "metric", "epsilon", "confidence", "seeds", "resolution"),
+    *("dense_score", "dense_low", "dense_high", "constant", "resolved"),
     *("estimate", "low", "high"),
     *("estimate_censored", "low_censored", "high_censored"),
 }
@@ -66,6 +67,8 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
         for row in (head, *rows):
             del row[2]
     lines += _align([head, *rows])
+    if not all(METRICS[curve["metric"]].in_percent for curve in curves):
+        lines.append("scores that are correlations are × 100, and their points hundredths")
     if wide := [curve["resolution"] for curve in curves if not curve["resolved"]]:
         lines.append(
             f"{_UNRESOLVED} noise of up to ± {max(wide):.1f} points hides a drop of {epsilon:g}: "
@@ -73,14 +76,14 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
         )
     if not all(map(_is_learnt, curves)):
         lines.append(
-            f"{_UNLEARNT} the dense model is no better than always answering the most frequent "
-            "label:\n  the recipe does not learn this task, and its drops mean nothing"
+            f"{_UNLEARNT} the dense model is no better than one and the same answer to "
+            "everything:\n  the recipe does not learn this task, and its drops mean nothing"
         )
     return "\n".join(lines)
 
 
 def _is_learnt(curve: dict[str, Any]) -> bool:
-    return bool(curve["dense_low"] > curve["majority"])
+    return curve["constant"] is None or bool(curve["dense_low"] > curve["constant"])
 
 
 def _marks(curve: dict[str, Any]) -> str:
@@ -90,7 +93,7 @@ def _marks(curve: dict[str, Any]) -> str:
 
 def _format_dense(curve: dict[str, Any]) -> str:
     half = (curve["dense_high"] - curve["dense_low"]) / 2
-    return f"{curve['dense_score']:.1f} ± {half:.1f} %"
+    return f"{curve['dense_score']:.1f} ± {half:.1f} {METRICS[curve['metric']].unit}"
 
 
 def format_essential(curve: dict[str, Any]) -> str:

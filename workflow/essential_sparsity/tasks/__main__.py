@@ -16,9 +16,10 @@ def main() -> None:
     parser.add_argument("--spec", required=True, help="a TaskDataSpec as JSON, or a file of it")
     parser.add_argument("--checkpoint", required=True, type=Path, help="whose tokenizer")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
+    parser.add_argument("--pins", type=Path, help="lock file of what hubs served first")
     arguments = parser.parse_args()
     spec = TaskDataSpec.read(arguments.spec)
-    build_task(spec, arguments.checkpoint, arguments.output)
+    build_task(spec, arguments.checkpoint, arguments.output, arguments.pins)
 
 
 if __name__ == "__main__":

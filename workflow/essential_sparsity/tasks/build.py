@@ -18,18 +18,21 @@ from essential_sparsity.tasks.sources import SOURCES, load_source
 from essential_sparsity.tasks.spec import TaskDataSpec
 
 
-def build_task(spec: TaskDataSpec, checkpoint: Path, output: Path) -> None:
+def build_task(
+    spec: TaskDataSpec, checkpoint: Path, output: Path, pins: Path | None = None
+) -> None:
     """Write `train.parquet`, `evaluation.parquet` and `task.json` into the folder `output`.
 
     Args:
         spec: the data, what an example is, and how it is made ready.
         checkpoint: a folder with a tokenizer or an image processor.
         output: replaced as a whole; untouched if anything fails.
+        pins: the lock file of what hubs served first, see `essential_sparsity.pins`.
 
     Raises:
         UserError: see `load_source`, `hold_out` and the `build` of the kind of examples.
     """
-    source = hold_out(load_source(spec.data), spec)
+    source = hold_out(load_source(spec.data, pins), spec)
     with atomic_folder(output) as folder:
         built = builder(spec.examples.kind)(source, spec, checkpoint, folder)
         _check_ids(built.tables)

@@ -1,6 +1,7 @@
 """Data sets of a hub, at a pinned revision, as Parquet files whose checksums are verified."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,44 +13,64 @@ from huggingface_hub.hf_api import RepoFile
 
 from essential_sparsity.errors import UserError, one_line
 from essential_sparsity.files import sha256_of
-from essential_sparsity.hub import Unreachable, ask, refusal
+from essential_sparsity.hub import Unreachable, ask, download, refusal
+from essential_sparsity.pins import Pins
 from essential_sparsity.tasks.source import SPLITS, Source
 from essential_sparsity.tasks.spec import HubData
 from essential_sparsity.validation import unknown
 
 
-def load(data: HubData) -> Source:
+def load(data: HubData, pins: Path | None = None) -> Source:
     """Return the two splits of a data set, all columns.
 
-    Which files a split consists of is 🤗 datasets' to say. Obeys `HF_ENDPOINT`, `HF_HOME` and
-    `HF_TOKEN`; files that the client's cache already has are not fetched again.
+    Which files a split consists of is 🤗 datasets' to say, or the lock file's, if they were fetched
+    before: then nobody is asked, and what the client's cache has is not fetched again. Obeys
+    `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN`.
+
+    Args:
+        data: repository, revision, configuration and splits.
+        pins: the lock file of what hubs served first.
 
     Raises:
         UserError: the hub cannot be reached; it has no such data set, revision, configuration or
-            split; the split is not Parquet; a file is not the one that the hub lists.
+            split; the split is not Parquet; a file is not the one that the hub lists, or that was
+            served first.
     """
     where = f"data set {data.repository} at {data.revision[:8]}"
     if data.train == data.evaluation:
         raise UserError(
             f"{where}: evaluation: '{data.evaluation}' is the training split as well; name another"
         )
-    _check_reachable(data, where)
-    files = _files_of(data, where)
-    checksums = _checksums(data, [name for names in files.values() for name in names], where)
+    lock = Pins(pins) if pins is not None else None
+    pin = lock.find("datasets", data.repository, data.revision) if lock else None
+    at = data.model_copy(update={"revision": pin.revision}) if pin else data
+    keys = {split: f"{data.config or 'default'}/{getattr(data, split)}" for split in SPLITS}
+    if pin and all(key in pin.splits for key in keys.values()):
+        files = {split: pin.splits[key] for split, key in keys.items()}
+        listed = pin.files
+    else:
+        at = at.model_copy(update={"revision": _reach(at, where)})
+        files = _files_of(at, where)
+        listed = _checksums(at, [name for names in files.values() for name in names], where)
+    served: dict[str, str] = {}
     tables = {
-        split: pa.concat_tables(_read(data, name, checksums.get(name), where) for name in names)
+        split: pa.concat_tables(_read(at, name, listed.get(name), served, where) for name in names)
         for split, names in files.items()
     }
-    # Row numbers are stable names, because the revision is pinned.
-    splits = {split: _with_ids(table, getattr(data, split)) for split, table in tables.items()}
-    origin = {**data.model_dump(mode="json"), "files": checksums}
-    return Source(splits, _classes(tables["train"]), origin)
+    if lock:
+        splits = {key: files[split] for split, key in keys.items()}
+        repository = data.repository, data.revision
+        lock.hold("datasets", *repository, at.revision, served, splits)
+    # Row numbers are stable names, because the commit is.
+    splits_with_ids = {split: _with_ids(t, getattr(data, split)) for split, t in tables.items()}
+    origin = {**data.model_dump(mode="json"), "commit": at.revision, "files": served}
+    return Source(splits_with_ids, _classes(tables["train"]), origin)
 
 
-def _check_reachable(data: HubData, where: str) -> None:
-    """Ask for the data set with a short deadline, because what follows is retried for long."""
+def _reach(data: HubData, where: str) -> str:
+    """Return the commit; ask with a short deadline, because what follows is retried for long."""
     try:
-        ask(
+        info = ask(
             lambda api, timeout: api.dataset_info(
                 data.repository, revision=data.revision, timeout=timeout
             )
@@ -61,6 +82,7 @@ def _check_reachable(data: HubData, where: str) -> None:
         ) from None
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
+    return str(info.sha)
 
 
 def _files_of(data: HubData, where: str) -> dict[str, list[str]]:
@@ -117,29 +139,34 @@ def _checksums(data: HubData, names: list[str], where: str) -> dict[str, str]:
     }
 
 
-def _read(data: HubData, name: str, sha256: str | None, where: str) -> pa.Table:
-    """Fetch a file (or find it in the client's cache), verify it, read it."""
+def _read(
+    data: HubData, name: str, sha256: str | None, served: dict[str, str], where: str
+) -> pa.Table:
+    """Fetch a file (or find it in the client's cache), verify it, note its digest, read it."""
     print(f"{data.repository}: {name}", file=sys.stderr, flush=True)
+    fetch = partial(
+        hf_hub_download,
+        data.repository,
+        name,
+        repo_type="dataset",
+        revision=data.revision,
+        cache_dir=constants.HF_HUB_CACHE,
+        endpoint=constants.ENDPOINT,
+    )
     try:
-        path = hf_hub_download(
-            data.repository,
-            name,
-            repo_type="dataset",
-            revision=data.revision,
-            cache_dir=constants.HF_HUB_CACHE,
-            endpoint=constants.ENDPOINT,
-        )
-    except Exception as error:
-        raise UserError(f"{where}: {name}: {refusal(error)}") from None
-    file = Path(path)
+        file = download(fetch)
+    except UserError as error:
+        raise UserError(f"{where}: {name}: {error}") from None
+    served[name] = sha256_of(file)
     # The client checks sizes only, so that a flipped byte would go unnoticed.
-    if sha256 is not None and sha256_of(file) != sha256:
+    if sha256 is not None and served[name] != sha256:
         blob = file.resolve()
         file.unlink()
         blob.unlink(missing_ok=True)
         raise UserError(
-            f"{where}: {name}: its sha256 is not the one that the hub lists; it was"
-            " damaged on the way or in the cache and is taken out of the cache; try again"
+            f"{where}: {name}: its sha256 is {served[name]}, but {constants.ENDPOINT} lists, or"
+            f" served first, {sha256}; it was damaged on the way or in the cache and is taken out of the"
+            " cache; try again"
         )
     try:
         return pq.read_table(file)

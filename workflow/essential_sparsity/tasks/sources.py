@@ -5,6 +5,7 @@ wait for the hub's clients, and its data owe nothing to the other sources' code.
 """
 
 from importlib import import_module
+from pathlib import Path
 
 from essential_sparsity.tasks.source import Source
 from essential_sparsity.tasks.spec import Data
@@ -17,12 +18,16 @@ SOURCES: dict[str, str] = {
 }
 
 
-def load_source(data: Data) -> Source:
+def load_source(data: Data, pins: Path | None = None) -> Source:
     """Return the raw examples of a task.
+
+    Args:
+        data: where they come from.
+        pins: the lock file of what hubs served first, see `essential_sparsity.pins`.
 
     Raises:
         UserError: the data cannot be had; see the source's own `load`.
     """
     module = import_module(SOURCES[data.kind])
-    source: Source = module.load(data)
+    source: Source = module.load(data, pins) if data.kind == "hub" else module.load(data)
     return source

@@ -10,7 +10,7 @@ from essential_sparsity.spec import Spec
 
 
 class HubData(Spec):
-    """A data set of a hub, at a pinned commit."""
+    """A data set of a hub, at a commit, or at a branch or tag that the lock file pins."""
 
     kind: Literal["hub"]
     repository: Repository

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from essential_sparsity.checkpoints.contents import CONFIG, choose
 from essential_sparsity.checkpoints.spec import HubSource
 from essential_sparsity.errors import UserError
 from essential_sparsity.files import sha256_of
-from essential_sparsity.hub import Unreachable, ask, refusal
+from essential_sparsity.hub import Unreachable, ask, download
 
 
 def fetch_from_hub(source: HubSource, target: Path, base: Path | None) -> dict[str, Any]:
-    """Bring the files of the pinned revision, from the cache where it has them.
+    """Bring the files of the revision, from the cache where it has them; record the commit.
 
     Obeys `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN`.
 
@@ -28,43 +29,48 @@ def fetch_from_hub(source: HubSource, target: Path, base: Path | None) -> dict[s
             is not the one that the hub announced.
     """
     try:
-        names, offline = _list_repository(source), False
+        names, commit = _list_repository(source)
+        offline = False
     except Unreachable as error:
-        names, offline = _list_cache(source), True
+        names, commit = _list_cache(source)
+        offline = True
         if not names:
             raise
         print(f"{error}; using the cache", file=sys.stderr, flush=True)
     for name in choose(names):
+        fetch = partial(
+            hf_hub_download,
+            source.repository,
+            name,
+            revision=commit,
+            cache_dir=constants.HF_HUB_CACHE,
+            endpoint=constants.ENDPOINT,
+            local_files_only=offline,
+            tqdm_class=_Lines,
+        )
         try:
-            cached = Path(
-                hf_hub_download(
-                    source.repository,
-                    name,
-                    revision=source.revision,
-                    cache_dir=constants.HF_HUB_CACHE,
-                    endpoint=constants.ENDPOINT,
-                    local_files_only=offline,
-                    tqdm_class=_Lines,
-                )
-            )
-        except Exception as error:
-            raise UserError(f"{name}: {refusal(error)}") from None
+            cached = download(fetch)
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from None
         _check_transfer(cached, name)
         _place(cached.resolve(), target / name)
-    return {"endpoint": constants.ENDPOINT, "from_cache": offline}
+    return {"endpoint": constants.ENDPOINT, "from_cache": offline, "commit": commit}
 
 
-def _list_repository(source: HubSource) -> list[str]:
+def _list_repository(source: HubSource) -> tuple[list[str], str]:
+    """Return the repository's files, and the commit that the revision is."""
     info = ask(
         lambda api, timeout: api.model_info(
             source.repository, revision=source.revision, timeout=timeout
         )
     )
-    return [sibling.rfilename for sibling in info.siblings or []]
+    return [sibling.rfilename for sibling in info.siblings or []], str(info.sha)
 
 
-def _list_cache(source: HubSource) -> list[str]:
-    """Return the files that the client's cache has of this revision, none if they do not suffice.
+def _list_cache(source: HubSource) -> tuple[list[str], str]:
+    """Return the files that the client's cache has of this revision, and its commit.
+
+    There are none if they do not suffice.
 
     Weights are fetched last (see `choose`), so that where they are cached, the rest is too.
     """
@@ -77,12 +83,13 @@ def _list_cache(source: HubSource) -> list[str]:
             local_files_only=True,
         )
     except Exception:  # whatever is wrong with the cache, it does not have the file
-        return []
-    names = [path.name for path in Path(config).parent.iterdir() if path.is_file()]
+        return [], ""
+    snapshot = Path(config).parent
+    names = [path.name for path in snapshot.iterdir() if path.is_file()]
     try:
-        return choose(names)
+        return choose(names), snapshot.name
     except UserError:
-        return []
+        return [], ""
 
 
 def _check_transfer(cached: Path, name: str) -> None:
@@ -105,8 +112,8 @@ def _check_transfer(cached: Path, name: str) -> None:
         cached.unlink(missing_ok=True)
         blob.unlink(missing_ok=True)
         raise UserError(
-            f"{name}: its digest is {actual}, the hub announced {announced}; it was damaged on the "
-            "way or in the cache and is taken out of the cache; try again"
+            f"{name}: its digest is {actual}, {constants.ENDPOINT} announced {announced}; it was "
+            "damaged on the way or in the cache and is taken out of the cache; try again"
         )
 
 

@@ -1,0 +1,284 @@
+"""What `make plan` says a study costs, beside numbers worked out by hand."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from essential_sparsity import paths
+from essential_sparsity.errors import UserError
+from essential_sparsity.plan import Plan
+from essential_sparsity.planning.cost import Machine
+from essential_sparsity.planning.report import describe_plan
+from essential_sparsity.study import Study
+from essential_sparsity.tables import write_table
+from project import ROOT, environment
+
+REVISION = "0" * 40
+TEXT = {"kind": "text-classification", "fields": ["text"], "labels": ["bad", "good"]}
+IMAGE = {"kind": "image-classification"}
+
+# A run on `mood`: (6 · 1000 examples · 40 tokens with padding + 2 · 100 · 20) · 9 M weights
+#   · 2 epochs = 4.392e12 operations, 4,392 s at 0.001 TFLOP/s; with 48 s to start 74 minutes.
+# A run on `shapes`: (6 · 50 + 2 · 100) · (32 / 8)² + 1 = 17 tokens · 9 M · 4 = 3.06e11, 306 s;
+#   with 48 s to start 5.9 minutes.
+MACHINE = Machine(device="cpu", tflops=0.001, start_up=48.0, at_once=2)
+MODEL = {"megabytes": 40, "parameters": 10e6, "prunable": 9e6, "image_size": 64, "patch": 8}
+MOOD = {"train": 1000, "evaluation": 100, "tokens": 20, "megabytes": 5}
+SHAPES = {"train": 500, "evaluation": 100, "megabytes": 3, "classes": 5}
+
+
+class Desk:
+    """A folder with a catalog, and results, to plan from."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results = folder / "results"
+        for name, sources, more in (
+            ("first", [hub("org/first")], {"size": MODEL}),
+            ("second", [hub("org/second")], {}),
+            ("first-random", [{"kind": "random", "of": "first"}], {}),
+        ):
+            self._write(f"models/{name}", label=name, sources=sources, **more)
+        recipe = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "max_length": 64}
+        pictures = {"epochs": 4, "batch_size": 8, "learning_rate": 1e-3}
+        for name, examples, size, recipes in (
+            ("mood", TEXT, MOOD, recipe),
+            ("shapes", IMAGE, SHAPES, {**pictures, "image_size": 32, "train_examples": 50}),
+            ("unsized", TEXT, None, recipe),
+        ):
+            self._write(
+                f"tasks/{name}",
+                label=name,
+                data=hub("org/data"),
+                examples=examples,
+                recipes={"quick": recipes},
+                **({"size": size} if size else {}),
+            )
+
+    def _write(self, name: str, **entry: Any) -> None:
+        file = self.folder / "catalog" / f"{name}.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(yaml.safe_dump({"version": 1, **entry}))
+
+    def plan(self, *experiments: dict[str, Any]) -> Plan:
+        study = {"study": "small", "experiments": list(experiments)}
+        return Plan(Study.check(study, "small.yaml"), self.folder, "small.yaml", Path(".."))
+
+    def describe(self, *experiments: dict[str, Any], machine: Machine = MACHINE) -> str:
+        return describe_plan(self.plan(*experiments), "small.yaml", self.results, machine)
+
+    def make(self, path: str) -> None:
+        file = self.results / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("there")
+
+    def make_run(self, plan: Plan, index: int, seconds: float, device: str) -> None:
+        run = plan.all_runs[index]
+        self.make(run.path(paths.PREDICTIONS))
+        table = pa.table({"seconds": [seconds, seconds], "device": [device, device]})
+        write_table(self.results / run.path(paths.METRICS), table, {})
+
+
+def hub(repository: str) -> dict[str, str]:
+    return {"kind": "hub", "repository": repository, "revision": REVISION}
+
+
+def experiment(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "drop",
+        "figure": "drop",
+        "models": ["first"],
+        "tasks": ["mood"],
+        "recipe": "quick",
+        "masks": [{"criterion": "magnitude", "sparsities": [0.3, 0.5]}],
+        "seeds": [1, 2],
+        **changes,
+    }
+
+
+def row(report: str, *start: str) -> list[str]:
+    """Return the cells, but for the first ones, of the one line that begins with `start`."""
+    lines = [line.split() for line in report.splitlines()]
+    words = [word for text in start for word in text.split()]
+    (found,) = (line for line in lines if line[: len(words)] == words)
+    return found[len(words) :]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_a_run_on_texts_costs_what_the_formula_says(desk: Desk) -> None:
+    report = desk.describe(experiment())
+    assert row(report, "first", "mood")[1:] == ["6", "0", "74.0", "estimated", "7.4"]
+    assert "Left: 6 runs, 7.4 CPU-hours; with 2 run(s) at once 3.7 hours (0.2 days)" in report
+
+
+def test_a_run_on_images_has_a_token_a_patch_and_the_sample_that_its_recipe_takes(
+    desk: Desk,
+) -> None:
+    report = desk.describe(experiment(tasks=["shapes"]))
+    assert row(report, "first", "shapes")[1:] == ["6", "0", "5.9", "estimated", "0.6"]
+
+
+def test_an_image_without_a_size_in_its_recipe_has_the_models(desk: Desk) -> None:
+    report = desk.describe(experiment(tasks=["shapes"], overrides={"image_size": None}))
+    # (64 / 8)² + 1 = 65 tokens in place of 17: 1,170 s.
+    assert row(report, "first", "shapes")[3] == "20.3"
+
+
+def test_texts_are_cut_at_the_recipes_length(desk: Desk) -> None:
+    report = desk.describe(experiment(overrides={"max_length": 10}))
+    assert row(report, "first", "mood")[3] == "19.4"
+
+
+def test_no_number_of_devices_makes_a_run_shorter(desk: Desk) -> None:
+    machine = Machine(device="gpu", tflops=0.001, start_up=48.0, at_once=100)
+    assert "with 100 GPU(s) 1.2 hours" in desk.describe(experiment(), machine=machine)
+
+
+def test_batches_of_similar_lengths_have_no_padding(desk: Desk) -> None:
+    report = desk.describe(experiment(overrides={"group_by_length": True}))
+    assert row(report, "first", "mood")[3] == "38.0"
+
+
+def test_downloads_and_disk(desk: Desk) -> None:
+    report = desk.describe(experiment(controls=["first-random"], tasks=["mood", "shapes"]))
+    assert row(report, "checkpoints", "1") == ["0", "1", "0.04"]
+    assert row(report, "data sets") == ["2", "0", "2", "0.01"]
+    # A random start is written, not fetched. Its masks and data: dense, and the model's.
+    disk = report[report.index("Disk") :]
+    assert row(disk, "checkpoints") == ["2", "0.08", "0.08"]
+    assert row(disk, "masks") == ["4", "0.00", "0.00"]
+    # 24 bytes a parameter, of the two runs at work.
+    assert row(disk, "restart points of runs at work") == ["2", "0.48"]
+
+
+def test_large_artifacts(desk: Desk) -> None:
+    size = {"megabytes": 1, "parameters": 1e9, "prunable": 8e9}
+    desk._write("models/first", label="first", sources=[hub("org/first")], size=size)
+    size = {"train": 90_000, "evaluation": 10_000, "megabytes": 1, "classes": 1_000}
+    examples = {"label": "shapes", "data": hub("org/data"), "examples": IMAGE}
+    recipe = {"epochs": 1, "batch_size": 8, "learning_rate": 1e-3, "image_size": 100}
+    desk._write("tasks/shapes", **examples, recipes={"quick": recipe}, size=size)
+    report = desk.describe(experiment(tasks=["shapes"]))
+    assert row(report, "masks") == ["3", "3.00", "3.00"]  # a bit a weight
+    assert row(report, "task data") == ["1", "3.00", "3.00"]  # 3 bytes a pixel
+    assert row(report, "predictions") == ["6", "0.24", "0.24"]  # 4 bytes a logit, and a bit more
+    assert row(report, "restart points of runs at work") == ["2", "0.00"]  # a single epoch
+
+
+def test_runs_that_are_there_are_counted_and_tell_what_the_others_take(desk: Desk) -> None:
+    plan = desk.plan(experiment())
+    for index, seconds in enumerate((552.0, 9552.0, 312.0)):
+        desk.make_run(plan, index, seconds, "cpu")
+    desk.make(plan.mask_targets()[0])
+    desk.make(paths.CHECKPOINT_MANIFEST.format(model="first"))
+    desk.make(plan.task_data("first", "mood", plan.all_runs[0].recipe))
+    report = desk.describe(experiment())
+    # The median of the three, and 48 s to start: 10 minutes.
+    assert row(report, "first", "mood")[1:] == ["6", "3", "10.0", "measured", "on", "3", "0.5"]
+    assert row(report, "drop") == ["3", "1", "6", "3", "0.5"]
+    assert row(report, "checkpoints", "1", "1") == ["0", "0.00"]
+    assert row(report, "data sets") == ["1", "1", "0", "0.00"]
+
+
+def test_a_run_of_another_device_tells_nothing(desk: Desk) -> None:
+    desk.make_run(desk.plan(experiment()), 0, 552.0, "NVIDIA A100")
+    assert "estimated" in row(desk.describe(experiment()), "first", "mood")
+    gpu = Machine(device="gpu", tflops=1.0, start_up=48.0, at_once=1)
+    assert "measured" in row(desk.describe(experiment(), machine=gpu), "first", "mood")
+
+
+def test_a_run_of_another_study_tells_as_much(desk: Desk) -> None:
+    other = experiment(masks=[{"criterion": "magnitude", "sparsities": [0.9]}])
+    desk.make_run(desk.plan(other), 1, 552.0, "cpu")
+    report = desk.describe(experiment())
+    assert row(report, "first", "mood")[1:4] == ["6", "0", "10.0"]
+
+
+def test_half_a_run_is_none(desk: Desk) -> None:
+    plan = desk.plan(experiment())
+    desk.make(plan.all_runs[0].path(paths.PREDICTIONS))
+    assert row(desk.describe(experiment()), "first", "mood")[1:3] == ["6", "0"]
+
+
+def test_what_two_experiments_share_counts_once(desk: Desk) -> None:
+    wider = [{"criterion": "magnitude", "sparsities": [0.5, 0.7]}]
+    report = desk.describe(experiment(), experiment(name="more", masks=wider))
+    assert row(report, "more") == ["3", "0", "6", "0", "7.4"]
+    assert row(report, "shared ones once") == ["4", "0", "8", "0", "9.9"]
+
+
+def test_what_the_catalog_does_not_say_is_named(desk: Desk) -> None:
+    report = desk.describe(experiment(models=["first", "second"], tasks=["mood", "unsized"]))
+    assert row(report, "second", "mood")[1:] == ["6", "0", "unknown", "unknown"]
+    assert row(report, "first", "unsized")[1:] == ["6", "0", "unknown", "unknown"]
+    assert row(report, "drop") == ["6", "0", "24", "0", ">", "7.4"]
+    assert report.endswith(
+        "Unknown, and in no sum, since the catalog does not say it: model second: size; task "
+        "unsized: size.\n"
+    )
+
+
+def test_all_is_known_of_what_the_catalog_says(desk: Desk) -> None:
+    assert "nknown" not in desk.describe(experiment(tasks=["mood", "shapes"]))
+
+
+def test_a_study_of_masks_has_no_runs(desk: Desk) -> None:
+    masks = [{"criterion": "magnitude", "sparsities": [0.5]}]
+    report = desk.describe(
+        {"name": "where", "figure": "placement", "models": ["first"], "masks": masks}
+    )
+    assert row(report, "where") == ["1", "0", "0", "0", "0.0"]
+    assert "Estimated" not in report
+    assert "restart" not in report
+
+
+def test_damaged_metrics_are_named(desk: Desk) -> None:
+    plan = desk.plan(experiment())
+    desk.make(plan.all_runs[0].path(paths.METRICS))
+    with pytest.raises(UserError, match=r"metrics\.parquet: not a readable Parquet file"):
+        desk.describe(experiment())
+
+
+def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "essential_sparsity.planning", *arguments],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_needs_neither_results_nor_heavy_libraries(tmp_path: Path) -> None:
+    done = call("config.yaml", "--results", str(tmp_path / "none"), "--gpus", "3")
+    assert done.returncode == 0, done.stderr
+    assert f"results in {tmp_path}/none (not there yet)" in done.stdout
+    assert "with 3 GPU(s)" in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "pydantic" in imported
+    assert not imported & {"torch", "transformers", "datasets", "huggingface_hub", "pandas"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["nowhere.yaml"], "error: nowhere.yaml: cannot be read: No such file or directory"),
+        (["config.yaml", "--tflops", "0"], "error: --tflops: 0; it must be above 0"),
+        (["config.yaml", "--gpus", "0"], "error: --gpus: 0; at least one is needed"),
+        (["config.yaml", "--start-up", "-1"], "error: --start-up: -1; it must be 0 or more"),
+    ],
+)
+def test_a_mistake_gets_one_line(arguments: list[str], line: str) -> None:
+    done = call(*arguments)
+    lines = [text for text in done.stderr.splitlines() if not text.startswith("import time:")]
+    assert (done.returncode, done.stdout, lines) == (1, "", [line])

@@ -1,0 +1,69 @@
+"""Tell what a study costs before anything starts: downloads, runs, hours, disk. No network."""
+
+import argparse
+import math
+import os
+from pathlib import Path
+
+from essential_sparsity.errors import UserError, run_stage
+from essential_sparsity.plan import Plan
+from essential_sparsity.planning.cost import START_UP, TFLOPS, Machine
+from essential_sparsity.planning.report import describe_plan
+from essential_sparsity.study import Study
+from essential_sparsity.yaml_files import read_yaml
+
+_ROOT = Path(__file__).parents[3]
+
+
+def main() -> None:
+    """Print the plan of a study file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m essential_sparsity.planning", description=__doc__
+    )
+    parser.add_argument("study", type=Path, help="a study file")
+    parser.add_argument(
+        "--results", type=Path, metavar="FOLDER", help="where results lie: results/ if not given"
+    )
+    parser.add_argument(
+        "--device", choices=sorted(TFLOPS), default="gpu", help="what runs are made on (gpu)"
+    )
+    parser.add_argument(
+        "--tflops",
+        type=float,
+        metavar="N",
+        help="10¹² floating-point operations a second that a run sustains; assumed if not given: "
+        + ", ".join(f"{tflops:g} on a {device.upper()}" for device, tflops in TFLOPS.items()),
+    )
+    parser.add_argument(
+        "--gpus", type=int, default=1, metavar="N", help="GPUs, or runs at once on CPUs (1)"
+    )
+    parser.add_argument(
+        "--start-up",
+        type=float,
+        default=START_UP,
+        metavar="SECONDS",
+        help=f"of a run, beside its training ({START_UP:g})",
+    )
+    arguments = parser.parse_args()
+    tflops = arguments.tflops
+    if tflops is not None and not 0 < tflops < math.inf:
+        raise UserError(f"--tflops: {tflops:g}; it must be above 0")
+    if arguments.gpus < 1:
+        raise UserError(f"--gpus: {arguments.gpus}; at least one is needed")
+    if not 0 <= arguments.start_up < math.inf:
+        raise UserError(f"--start-up: {arguments.start_up:g}; it must be 0 or more")
+    machine = Machine(
+        device=arguments.device,
+        tflops=TFLOPS[arguments.device] if tflops is None else tflops,
+        start_up=arguments.start_up,
+        at_once=arguments.gpus,
+    )
+    file = arguments.study
+    results = arguments.results or _ROOT / "results"
+    sources = Path(os.path.relpath(_ROOT, results))
+    plan = Plan(Study.check(read_yaml(file), str(file)), _ROOT, str(file), sources)
+    print(describe_plan(plan, str(file), results, machine), end="")
+
+
+if __name__ == "__main__":
+    run_stage(main)

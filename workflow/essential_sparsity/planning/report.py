@@ -1,0 +1,184 @@
+"""The plan of a study as plain text."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from textwrap import wrap
+
+from essential_sparsity.command.output import format_table
+from essential_sparsity.plan import Plan
+from essential_sparsity.planning.amount import Amount, total
+from essential_sparsity.planning.cost import Machine
+from essential_sparsity.planning.inventory import Inventory, Item, left
+from essential_sparsity.planning.runs import RunGroup, group_runs
+
+WIDTH = 100
+
+_GB = 1e9
+_HOUR = 3600.0
+_DAY = 24 * _HOUR
+
+
+def describe_plan(plan: Plan, where: str, results: Path, machine: Machine) -> str:
+    """Return what a study asks for, what is there, and what the rest costs.
+
+    Args:
+        plan: the study's plan.
+        where: the study's file, as the user named it.
+        results: the folder of the results, which need not exist.
+        machine: what the runs are made on.
+
+    Raises:
+        UserError: the metrics of a cached run are damaged.
+    """
+    return "\n\n".join(_Report(plan, where, results, machine).sections()) + "\n"
+
+
+class _Report:
+    def __init__(self, plan: Plan, where: str, results: Path, machine: Machine) -> None:
+        self._plan = plan
+        self._where = where
+        self._results = results
+        self._machine = machine
+        self._inventory = Inventory(plan, results)
+        self._groups = group_runs(plan, results, machine)
+        self._unit = "GPU-hours" if machine.device == "gpu" else "CPU-hours"
+
+    def sections(self) -> Iterable[str]:
+        there = "" if self._results.exists() else " (not there yet)"
+        yield f"Study {self._plan.study.study}: {self._where}, results in {self._results}{there}"
+        yield _table(self._downloads())
+        yield _table(self._experiments())
+        if self._groups:
+            yield _table(self._runs(), "<<<")
+            yield self._time()
+        yield _table(self._disk())
+        if self._groups:
+            yield self._model()
+        yield _paragraph(
+            "In results: the file is there. Whether it is up to date, "
+            f"`make study STUDY={self._where} ARGS=-n` tells."
+        )
+        if unknown := self._unknown():
+            yield _paragraph(
+                "Unknown, and in no sum, since the catalog does not say it: "
+                f"{'; '.join(sorted(unknown))}."
+            )
+
+    def _downloads(self) -> Iterable[list[str]]:
+        yield ["To download", "all", "in results", "left", "GB left"]
+        for name, items in (
+            ("checkpoints", self._inventory.models_to_download()),
+            ("data sets", self._inventory.data_to_download()),
+        ):
+            cached = sum(item.cached for item in items)
+            yield [
+                name,
+                str(len(items)),
+                str(cached),
+                str(len(items) - cached),
+                left(items).text(2, _GB),
+            ]
+
+    def _experiments(self) -> Iterable[list[str]]:
+        yield ["Experiments", "masks", "in results", "runs", "in results", f"{self._unit} left"]
+        seconds = {(g.model, g.task, g.recipe): g.seconds for g in self._groups}
+        rows = [
+            (experiment.name, self._plan.masks(experiment), self._plan.runs(experiment))
+            for experiment in self._plan.study.experiments
+        ]
+        rows.append(("shared ones once", self._plan.all_masks, self._plan.all_runs))
+        for name, masks, runs in rows:
+            to_make = [run for run in runs if not self._inventory.has_run(run)]
+            yield [
+                name,
+                str(len(masks)),
+                str(sum(self._inventory.has_mask(model, mask.name) for model, mask in masks)),
+                f"{len(runs):,}",
+                f"{len(runs) - len(to_make):,}",
+                total(seconds[run.model, run.task, run.recipe] for run in to_make).text(1, _HOUR),
+            ]
+
+    def _runs(self) -> Iterable[list[str]]:
+        yield [
+            *("Runs", "task", "recipe"),
+            *("all", "in results", "minutes each", "", f"{self._unit} left"),
+        ]
+        for group in self._groups:
+            yield [
+                *(group.model, group.task, group.recipe),
+                *(f"{group.runs:,}", f"{group.cached:,}"),
+                group.seconds.text(1, 60),
+                _origin(group),
+                group.seconds_left.text(1, _HOUR),
+            ]
+
+    def _time(self) -> str:
+        ahead = [group for group in self._groups if group.cached < group.runs]
+        runs = sum(group.runs - group.cached for group in ahead)
+        seconds = total(group.seconds_left for group in ahead)
+        at_once = self._machine.at_once
+        longest = max((group.seconds.value for group in ahead), default=0.0)
+        wall = Amount(max(seconds.value / at_once, longest), seconds.unknown)
+        noun = {"gpu": "GPU(s)", "cpu": "run(s) at once"}[self._machine.device]
+        return (
+            f"Left: {runs:,} runs, {seconds.text(1, _HOUR)} {self._unit}; with {at_once} {noun} "
+            f"{wall.text(1, _HOUR)} hours ({wall.text(1, _DAY)} days)"
+        )
+
+    def _disk(self) -> Iterable[list[str]]:
+        yield ["Disk", "files", "GB", "GB left"]
+        kinds: dict[str, list[Item]] = {
+            "checkpoints": self._inventory.checkpoints(),
+            "task data": self._inventory.task_data(),
+            "masks": self._inventory.masks(),
+            "predictions": self._inventory.predictions(),
+        }
+        for name, items in kinds.items():
+            yield [name, f"{len(items):,}", *_gigabytes(items)]
+        every = [item for items in kinds.values() for item in items]
+        yield ["together", f"{len(every):,}", *_gigabytes(every)]
+        if not self._groups:
+            return
+        at_once = self._machine.at_once
+        restart = self._inventory.restart_point() * at_once
+        yield ["restart points of runs at work", str(at_once), restart.text(2, _GB), ""]
+
+    def _model(self) -> str:
+        machine = self._machine
+        return _paragraph(
+            f"Estimated: (6 · training + 2 · evaluation tokens) · prunable weights · epochs at an "
+            f"assumed {machine.tflops:g} TFLOP/s (--tflops), and {machine.start_up:g} s to start "
+            f"(--start-up). Measured: the median of such runs in results that were made "
+            f"on a {machine.device.upper()}, in place of the former. Masks, tables and figures are "
+            "not counted. docs/planning.md says how far off this is."
+        )
+
+    def _unknown(self) -> frozenset[str]:
+        items = (
+            *self._inventory.models_to_download(),
+            *self._inventory.data_to_download(),
+            *self._inventory.checkpoints(),
+            *self._inventory.task_data(),
+            *self._inventory.masks(),
+            *self._inventory.predictions(),
+        )
+        amounts = [*(item.bytes for item in items), *(group.seconds for group in self._groups)]
+        return total(amounts).unknown
+
+
+def _origin(group: RunGroup) -> str:
+    if group.measured:
+        return f"measured on {group.measured}"
+    return "" if group.seconds.unknown else "estimated"
+
+
+def _gigabytes(items: list[Item]) -> list[str]:
+    return [total(item.bytes for item in items).text(2, _GB), left(items).text(2, _GB)]
+
+
+def _table(rows: Iterable[list[str]], align: str = "<") -> str:
+    return "\n".join(format_table(list(rows), align))
+
+
+def _paragraph(text: str) -> str:
+    return "\n".join(wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False))

@@ -1,0 +1,82 @@
+"""A study's runs, those of a model, task and recipe together: how many, and what one takes."""
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from essential_sparsity import paths
+from essential_sparsity.plan import Plan, Run
+from essential_sparsity.planning.amount import Amount
+from essential_sparsity.planning.cost import Machine, estimated_seconds, run_operations
+from essential_sparsity.planning.inventory import Inventory
+from essential_sparsity.planning.sizes import Sizes
+from essential_sparsity.tables import read_table
+
+
+@dataclass(frozen=True)
+class RunGroup:
+    """Runs of one model, task and recipe: they differ in mask and seed, not in cost.
+
+    Attributes:
+        model: the model's name.
+        task: the task's name.
+        recipe: the recipe's identity in paths.
+        runs: how many there are.
+        cached: how many of them lie in the results folder.
+        seconds: what one takes, its start-up included.
+        measured: how many runs tell it, 0 where it is estimated.
+    """
+
+    model: str
+    task: str
+    recipe: str
+    runs: int
+    cached: int
+    seconds: Amount
+    measured: int
+
+    @property
+    def seconds_left(self) -> Amount:
+        """What those take that are not there yet, one after the other."""
+        return self.seconds * (self.runs - self.cached)
+
+
+def group_runs(plan: Plan, results: Path, machine: Machine) -> list[RunGroup]:
+    """Return the groups of the study's runs.
+
+    Where the results folder has runs of a group's model, task and recipe that were made on the
+    machine's kind of device, under whatever mask, the median of their `seconds` takes the place of
+    the estimate.
+
+    Raises:
+        UserError: the metrics of such a run are damaged.
+    """
+    inventory, sizes = Inventory(plan, results), Sizes(plan)
+    groups: dict[tuple[str, str, str], list[Run]] = {}
+    for run in plan.all_runs:
+        groups.setdefault((run.model, run.task, run.recipe), []).append(run)
+    found = []
+    for (model, task, recipe), runs in groups.items():
+        measured = list(_training_seconds(results, model, task, recipe, machine))
+        if measured:
+            training = Amount(statistics.median(measured))
+        else:
+            operations = run_operations(sizes, model, task, plan.recipe(task, recipe))
+            training = estimated_seconds(operations, machine)
+        start_up = Amount(0.0 if training.unknown else machine.start_up)
+        cached = sum(map(inventory.has_run, runs))
+        found.append(
+            RunGroup(model, task, recipe, len(runs), cached, training + start_up, len(measured))
+        )
+    return found
+
+
+def _training_seconds(
+    results: Path, model: str, task: str, recipe: str, machine: Machine
+) -> Iterable[float]:
+    pattern = paths.METRICS.format(model=model, task=task, recipe=recipe, mask="*", seed="*")
+    for file in results.glob(pattern):
+        row = read_table(file, {"seconds", "device"}).slice(0, 1).to_pylist()[0]
+        if (row["device"] == "cpu") == (machine.device == "cpu"):
+            yield row["seconds"]
