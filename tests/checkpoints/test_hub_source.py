@@ -111,7 +111,7 @@ def test_half_a_cache_does_not_serve(
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda hub: hub.faults.gated.add("org/tiny"), "http://.* gated: ask for access .*HF_TOKEN"),
+        (lambda hub: hub.faults.gated.add("org/tiny"), "http://.* gated: ask .*HF_TOKEN"),
         (lambda hub: hub.faults.status.update({"org/tiny": 401}), "has no such rep|refuses access"),
         (lambda hub: hub.faults.status.update({"org/tiny": 403}), r"refuses access \(403\)"),
         (

@@ -165,8 +165,8 @@ def _read(
         blob.unlink(missing_ok=True)
         raise UserError(
             f"{where}: {name}: its sha256 is {served[name]}, but {constants.ENDPOINT} lists, or"
-            f" served first, {sha256}; it was damaged on the way or in the cache and is taken out of the"
-            " cache; try again"
+            f" served first, {sha256}; it was damaged on the way or in the cache and is taken out"
+            " of the cache; try again"
         )
     try:
         return pq.read_table(file)
