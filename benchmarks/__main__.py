@@ -1,7 +1,7 @@
-"""Measures masks and similarity beside what one would use instead, in one run.
+"""Measures masks, similarity and steps of fine-tuning beside what one would use instead.
 
-Each contestant runs in a process of its own, from files to files, with the page cache warm. Ends
-with 1 if something that is wanted is not met.
+Each contestant runs in a process of its own, with the page cache warm. Ends with 1 if something
+that is wanted is not met.
 """
 
 import argparse
@@ -11,24 +11,33 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from benchmarks.contestant import Failed
+from benchmarks.fine_tuning import compare_masking, compare_steps
 from benchmarks.machine import describe_machine, load
 from benchmarks.masks import SPARSITIES, compare_patterns, compare_with_torch, measure_large
-from benchmarks.report import render
+from benchmarks.report import merge, render
 from benchmarks.scratch import Scratch
 from benchmarks.section import Section
 from benchmarks.similarity import compare_pairs
 
+_Measurement = Callable[[], Section]
+
 DOCUMENT = Path(__file__).parents[1] / "docs/benchmarks.md"
 
 
-def sections(scratch: Scratch, calls: int, repeats: int) -> dict[str, Callable[[], Section]]:
+def sections(scratch: Scratch, calls: int, repeats: int) -> dict[str, list[_Measurement]]:
     """Return what there is to measure, by name, in order."""
+    casts, rounds = (1, 2) if repeats == 1 else (3, repeats + 2)
     return {
-        "bert-base": lambda: compare_with_torch(scratch, "bert-base", calls, repeats),
-        "opt-1.3b": lambda: measure_large(scratch, "opt-1.3b", max(1, repeats // 2)),
-        "llama-7b": lambda: measure_large(scratch, "llama-7b", 1),
-        "pattern": lambda: compare_patterns(scratch, "bert-base", repeats),
-        "similarity": lambda: compare_pairs(scratch, "bert-base", min(calls, 5), repeats),
+        "bert-base": [lambda: compare_with_torch(scratch, "bert-base", calls, repeats)],
+        "opt-1.3b": [lambda: measure_large(scratch, "opt-1.3b", max(1, repeats // 2))],
+        "llama-7b": [lambda: measure_large(scratch, "llama-7b", 1)],
+        "pattern": [lambda: compare_patterns(scratch, "bert-base", repeats)],
+        "similarity": [lambda: compare_pairs(scratch, "bert-base", min(calls, 5), repeats)],
+        "fine-tuning": [
+            lambda: compare_steps(scratch, "minilm-l6", casts, rounds),
+            lambda: compare_steps(scratch, "bert-base", casts, rounds),
+            lambda: compare_masking(scratch, "bert-base", casts, 3 * rounds),
+        ],
     }
 
 
@@ -37,7 +46,9 @@ def main() -> None:
     names = list(sections(Scratch(Path(), False), 1, 1))
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", choices=names, nargs="+", default=names, help="just these")
-    parser.add_argument("--quick", action="store_true", help="one call each, and no large models")
+    parser.add_argument(
+        "--quick", action="store_true", help="one call each, few steps, and no large models"
+    )
     parser.add_argument(
         "--calls",
         type=int,
@@ -56,10 +67,14 @@ def main() -> None:
         help="where files go, up to 25 GB (the system's folder if not given)",
     )
     parser.add_argument("--keep", action="store_true", help="keep the checkpoints that were made")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write docs/benchmarks.md, with --only just these parts of it",
+    )
     arguments = parser.parse_args()  # fmt: skip
-    if arguments.write and (arguments.quick or arguments.only != names):
-        parser.error("--write takes a whole run: leave out --quick and --only")
+    if arguments.write and arguments.quick:
+        parser.error("--write takes a thorough run: leave out --quick")
     calls, repeats = (1, 1) if arguments.quick else (arguments.calls, arguments.repeats)
     if not 1 <= calls <= len(SPARSITIES) or repeats < 1:
         parser.error("--calls takes 1 to 9, --repeats 1 or more")
@@ -69,18 +84,23 @@ def main() -> None:
     machine, busy = describe_machine(scratch.folder), load()
     found = []
     try:
-        for name, section in sections(scratch, calls, repeats).items():
+        for name, measurements in sections(scratch, calls, repeats).items():
             if name not in arguments.only or (arguments.quick and name.endswith("b")):
                 continue
             print(f"{name} …", file=sys.stderr, flush=True)
-            found.append(section())
-            print(found[-1].markdown(), flush=True)
+            for measure in measurements:
+                found.append(measure())
+                print(found[-1].markdown(), flush=True)
     except Failed as error:
         sys.exit(f"error: {error}")
     finally:
         scratch.close()
     if arguments.write:
-        DOCUMENT.write_text(render(found, machine, busy), encoding="utf-8")
+        if arguments.only == names:
+            text = render(found, machine, busy)
+        else:
+            text = merge(DOCUMENT.read_text(encoding="utf-8"), found, machine, busy)
+        DOCUMENT.write_text(text, encoding="utf-8")
         print(f"{DOCUMENT}: written", file=sys.stderr)
     if not all(claim.holds for section in found for claim in section.claims):
         sys.exit("error: something that is wanted is not met: see NOT MET above")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from essential_sparsity.files import available_cores
 
-_LIBRARIES = ("numpy", "safetensors", "torch")
+_LIBRARIES = ("numpy", "safetensors", "torch", "transformers")
 
 
 def describe_machine(scratch: Path) -> str:

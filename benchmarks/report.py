@@ -1,11 +1,14 @@
 """`docs/benchmarks.md`, of what was measured."""
 
+import re
+
 from benchmarks.section import Section
 
 _HEAD = """\
 # Benchmarks
 
-Speed and memory of masks and of their similarity, beside what one would use instead. Made by
+Speed and memory of masks, of their similarity and of fine-tuning under them, beside what one would
+use instead. Made by
 
 ```sh
 make bench
@@ -37,3 +40,18 @@ def render(sections: list[Section], machine: str, busy: float) -> str:
     """
     head = _HEAD.format(machine=machine, busy=busy)
     return head + "\n".join(section.markdown() for section in sections)
+
+
+def merge(text: str, sections: list[Section], machine: str, busy: float) -> str:
+    """Return the document `text` with new sections in the place of those that they repeat.
+
+    A new one says what it was measured on. One that has none to replace goes to the end.
+    """
+    head, *old = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    parts = {part.partition("\n")[0]: part.rstrip("\n") for part in old}
+    for section in sections:
+        note = (
+            f"Measured apart, on {machine} At its start, {busy:.1f} other processes wanted a core."
+        )
+        parts[f"## {section.title}"] = f"{section.markdown()}\n{note}"
+    return head + "\n\n".join(parts.values()) + "\n"

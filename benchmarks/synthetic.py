@@ -60,6 +60,7 @@ class Model:
 
 
 MODELS = {
+    "minilm-l6": Model("bert", "MiniLM-L6", 6, 384, 1536, "F32"),
     "bert-base": Model("bert", "BERT-base", 12, 768, 3072, "F32"),
     "opt-1.3b": Model("opt", "OPT-1.3B", 24, 2048, 8192, "F16"),
     "llama-7b": Model("llama", "LLaMA-7B", 32, 4096, 11008, "BF16"),

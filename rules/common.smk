@@ -39,10 +39,12 @@ config.pop("results", None)
 workdir: RESULTS
 
 
-# What hubs served first, a file beside the study, as jobs in the results folder see it.
-PINS = os.path.relpath(Path(workflow.configfiles[0]).resolve().parent / "models.lock", RESULTS)
+# What hubs served first, a file beside the study, as jobs in the results folder see it: from where
+# that folder really is, if it is a link.
+BESIDE = Path(next(iter(workflow.configfiles), ROOT / "config.yaml")).resolve().parent
+PINS = os.path.relpath(BESIDE / "models.lock")
 
-STUDY_FILE = " + ".join(os.path.relpath(f, ROOT) for f in workflow.configfiles)
+STUDY_FILE = " + ".join(os.path.relpath(f, ROOT) for f in workflow.configfiles) or "--config"
 
 try:
     PLAN = Plan(Study.check(config, STUDY_FILE), ROOT, STUDY_FILE, Path(os.path.relpath(ROOT)))

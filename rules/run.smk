@@ -1,4 +1,13 @@
 # One fine-tuning: a model under a mask, on a task, by a recipe, with a seed.
+from essential_sparsity.gpus import visible_gpus
+
+# Where jobs run on this machine, each has a GPU to itself: as many at once as there are, unless
+# --resources gpu=N says otherwise. Where a cluster places them, it counts.
+if workflow.is_main_process and workflow.resource_settings.nodes is None:
+    if visible_gpus() and "gpu" not in workflow.global_resources:
+        workflow.register_resource("gpu", len(visible_gpus()))
+
+
 rule run:
     input:
         checkpoint=paths.CHECKPOINT_MANIFEST,
@@ -18,6 +27,11 @@ rule run:
     resources:
         mem_mb=4000,
         runtime=240,
+        # A profile may ask for more, which then share a run's batches (set-resources: run:gpu=2).
+        gpu=lambda wildcards: min(1, len(visible_gpus())),
+        # Examples that a device takes at once: a matter of its memory, not of science. 0: the
+        # recipe's batch.
+        per_device_batch=0,
     params:
         spec=lambda wildcards: PLAN.run_spec(
             wildcards.task, wildcards.recipe, int(wildcards.seed)
@@ -31,7 +45,8 @@ rule run:
     shell:
         "python -m essential_sparsity.runs --spec {params.spec:q}"
         " --checkpoint {params.checkpoint:q} --task {params.task:q} --mask {input.mask:q}"
-        " --output {params.folder:q} 2>&1 | tee {log:q}"
+        " --output {params.folder:q} --gpus {resources.gpu}"
+        " --per-device-batch {resources.per_device_batch} 2>&1 | tee {log:q}"
 
 
 localrules:

@@ -36,7 +36,9 @@ class Faults:
     cut: set[str] = field(default_factory=set)  # the connection drops half-way, each time
     cut_once: set[str] = field(default_factory=set)  # … the first time only
     stalled: set[str] = field(default_factory=set)  # half comes, then nothing more
-    busy: dict[str, int] = field(default_factory=dict)  # repository id -> how often to answer 503
+    busy: dict[str, int] = field(default_factory=dict)  # part of a path -> how often to answer 503
+    dropped: dict[str, int] = field(default_factory=dict)  # … -> how often to hang up instead
+    silent: dict[str, int] = field(default_factory=dict)  # … -> how often never to answer
     missing: set[str] = field(default_factory=set)  # listed, but not there
     status: dict[str, int] = field(default_factory=dict)  # repository id -> 401, 403, 500 …
     gated: set[str] = field(default_factory=set)  # repository ids
@@ -142,6 +144,17 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         path = unquote(url.path)
         self.hub.requests.append(f"{self.command} {path}")
+        faults = self.hub.faults
+        if _due(faults.dropped, path):
+            self.close_connection = True
+            return
+        if _due(faults.silent, path):
+            self.hub.stopping.wait(60)
+            self.close_connection = True
+            return
+        if _due(faults.busy, path):
+            self._fail(503, None)
+            return
         if match := re.fullmatch(
             r"/api/(models|datasets)/([^/]+/[^/]+)"
             r"(?:/(revision|tree|paths-info)/([^/]+)(?:/(.*))?)?",
@@ -164,9 +177,6 @@ class _Handler(BaseHTTPRequestHandler):
         repository = self.hub.root / kind / name
         if name in faults.gated:
             self._fail(403, "GatedRepo")
-        elif faults.busy.get(name, 0) > 0:
-            faults.busy[name] -= 1
-            self._fail(503, None)
         elif name in faults.status:
             self._fail(faults.status[name], None)
         elif not repository.is_dir():
@@ -268,6 +278,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, status: int, code: str | None, headers: dict[str, str] | None = None) -> None:
         named = {"X-Error-Code": code} if code else {}
         self._send_json({"error": code or "refused"}, status, {**named, **(headers or {})})
+
+
+def _due(faults: dict[str, int], path: str) -> bool:
+    """Tell whether one of `faults` is due on this path, and count it down."""
+    for part, times in faults.items():
+        if part in path and times > 0:
+            faults[part] -= 1
+            return True
+    return False
 
 
 def _is_revision(revision: str | None) -> bool:

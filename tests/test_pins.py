@@ -166,7 +166,7 @@ def test_other_data_than_the_first_are_refused(
     load(data(), pins.path)
     write_data(hub, 6)
     forget(tmp_path)
-    with pytest.raises(UserError, match=r"train.*: its sha256 is .* but .* served first"):
+    with pytest.raises(UserError, match=r"models\.lock: .*train.*: sha256 .* was served first"):
         load(data(), pins.path)
 
 

@@ -144,7 +144,7 @@ def test_a_flipped_byte_is_noticed_and_the_next_try_is_clean(
 ) -> None:
     put("rte", train=rows(4), validation=rows(2))
     hub.faults.corrupt.add(FILE)
-    with pytest.raises(UserError, match=f"{FILE}: its sha256 is .* but http://.* lists, or served"):
+    with pytest.raises(UserError, match=f"{FILE}: its digest is .*, http://.* announced"):
         load(DATA)
     hub.faults.corrupt.clear()
     assert load(DATA).splits["train"].num_rows == 4

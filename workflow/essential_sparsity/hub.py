@@ -1,19 +1,28 @@
 """Questions to a hub that end within seconds: in an answer, or in the reason why there is none.
 
 The hub's client waits and retries, and a resolver can hang below every timeout of it; so the first
-question is asked in a thread that is left behind when its time is up.
+question is asked in a thread that is left behind when its time is up. Files are fetched after it.
 """
 
 import errno
+import hashlib
+import logging
 import queue
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from huggingface_hub import HfApi, constants
+from huggingface_hub import (
+    HfApi,
+    constants,
+    hf_hub_download,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
 from huggingface_hub.errors import (
     DisabledRepoError,
     EntryNotFoundError,
@@ -24,8 +33,10 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils.tqdm import tqdm
 
 from essential_sparsity.errors import UserError, one_line
+from essential_sparsity.files import sha256_of
 
 Answer = TypeVar("Answer")
 
@@ -48,10 +59,19 @@ class Interrupted(Unreachable):
     """The hub began to answer, or asked to be left alone for a moment: worth another try."""
 
 
+def endpoint() -> str:
+    """Return the hub's address, without a password that may stand in it."""
+    return public(constants.ENDPOINT)
+
+
+def public(text: object) -> str:
+    """Return `text` as one line, its addresses without passwords and signatures."""
+    line = re.sub(r"://[^\s/?#@]*@", "://", one_line(text))
+    return re.sub(r"(\w://[^\s?]+)\?\S+", r"\1", line)
+
+
 def ask(question: Callable[[HfApi, float], Answer]) -> Answer:
     """Return `question(api, timeout in seconds)`, or give up a little after the timeout.
-
-    A hub that is busy, or drops the connection, is asked up to three times.
 
     The timeout is the client's own, set by `HF_HUB_ETAG_TIMEOUT` (10 s by default).
 
@@ -59,36 +79,119 @@ def ask(question: Callable[[HfApi, float], Answer]) -> Answer:
         Unreachable: no answer in time, no connection, or `HF_HUB_OFFLINE` is set.
         UserError: the hub refused: see `refusal`.
     """
-    return _persist(lambda: _ask_once(question))
+    return persist(lambda: _ask_once(question))
 
 
-def download(fetch: Callable[[], str]) -> Path:
-    """Return the file that `fetch`, a download by the hub's client, brings; up to three tries.
+def fetch_file(
+    kind: Literal["model", "dataset"],
+    repository: str,
+    name: str,
+    commit: str,
+    offline: bool = False,
+) -> Path:
+    """Return a file of the client's cache, fetched if it is not there, its digest verified.
 
     The client goes on where a broken transfer ended.
+
+    Args:
+        kind: of repository.
+        repository: its name.
+        name: of the file inside it.
+        commit: forty hexadecimal digits.
+        offline: take it from the cache alone.
+
+    Raises:
+        Unreachable: the hub does not answer.
+        UserError: the hub refused, see `refusal`; the file is not the one that it announced.
+    """
+
+    def describe(api: HfApi, timeout: float) -> object:
+        url = hf_hub_url(
+            repository, name, repo_type=kind, revision=commit, endpoint=constants.ENDPOINT
+        )
+        return api.get_hf_file_metadata(url=url, timeout=timeout)
+
+    def fetch() -> Path:
+        file = hf_hub_download(
+            repository,
+            name,
+            repo_type=kind,
+            revision=commit,
+            cache_dir=constants.HF_HUB_CACHE,
+            endpoint=constants.ENDPOINT,
+            local_files_only=offline,
+            tqdm_class=_Lines,
+        )
+        return Path(file)
+
+    cached = try_to_load_from_cache(repository, name, constants.HF_HUB_CACHE, commit, kind)
+    try:
+        if not offline and not isinstance(cached, str):
+            ask(describe)  # the client would wait for its answer for six minutes
+        file = persist(fetch)
+    except UserError as error:
+        raise type(error)(f"{name}: {error}") from None
+    _check_transfer(file, name)
+    return file
+
+
+def _check_transfer(cached: Path, name: str) -> None:
+    """Compare a file with the digest that the hub announced; the client compares sizes only.
+
+    The cache names its files by that digest: SHA-256 for large files, git's own SHA-1 for others.
+    A file that differs is taken out of the cache, so that it is fetched anew next time.
+    """
+    blob = cached.resolve()
+    announced = blob.name
+    if re.fullmatch(r"[0-9a-f]{64}", announced):
+        actual = sha256_of(blob)
+    elif re.fullmatch(r"[0-9a-f]{40}", announced):
+        content = blob.read_bytes()
+        header = b"blob %d\0" % len(content)
+        actual = hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
+    else:  # a file system without links: the cache holds the file under its own name
+        return
+    if actual != announced:
+        cached.unlink(missing_ok=True)
+        blob.unlink(missing_ok=True)
+        raise UserError(
+            f"{name}: its digest is {actual}, {endpoint()} announced {announced}; it was damaged "
+            "on the way or in the cache and is taken out of the cache; try again"
+        )
+
+
+def uncached(error: Unreachable, what: str) -> Unreachable:
+    """Return why `what` is neither fetched, for `error`, nor taken from the client's cache."""
+    return Unreachable(
+        f"{error}; and the cache {constants.HF_HUB_CACHE} does not have {what}: check the network, "
+        "HF_ENDPOINT, HF_HUB_OFFLINE and the proxy, or take along the cache (HF_HOME), and the "
+        "study's models.lock, from where it was fetched"
+    )
+
+
+def persist(attempt: Callable[[], Answer]) -> Answer:
+    """Return what `attempt`, a call of the hub's client, returns.
+
+    Where the hub is busy or drops the connection, it is called up to three times.
 
     Raises:
         Unreachable: the hub does not answer.
         UserError: the hub refused: see `refusal`.
     """
-
-    def once() -> Path:
-        try:
-            return Path(fetch())
-        except Exception as error:
-            raise refusal(error) from None
-
-    return _persist(once)
-
-
-def _persist(attempt: Callable[[], Answer]) -> Answer:
     for number in range(1, _TRIES):
         try:
-            return attempt()
+            return _once(attempt)
         except Interrupted as error:
             print(f"{error}; trying again", file=sys.stderr, flush=True)
             time.sleep(_WAIT * number)
-    return attempt()
+    return _once(attempt)
+
+
+def _once(attempt: Callable[[], Answer]) -> Answer:
+    try:
+        return attempt()
+    except Exception as error:
+        raise refusal(error) from None
 
 
 def _ask_once(question: Callable[[HfApi, float], Answer]) -> Answer:
@@ -108,7 +211,7 @@ def _ask_once(question: Callable[[HfApi, float], Answer]) -> Answer:
         raise _unreachable(f"no answer within {timeout:g} s") from None
     if answered:
         return result  # type: ignore[no-any-return]
-    raise refusal(result) from None
+    raise result
 
 
 def refusal(error: Exception) -> UserError:
@@ -123,46 +226,70 @@ def refusal(error: Exception) -> UserError:
         return _unreachable("HF_HUB_OFFLINE is set")
     if isinstance(error, GatedRepoError):
         return UserError(
-            f"{constants.ENDPOINT} says that the repository is gated: ask for access on its page, "
+            f"{endpoint()} says that the repository is gated: ask for access on its page, "
             "then `hf auth login` or set HF_TOKEN"
         )
     if isinstance(error, DisabledRepoError):
-        return UserError(f"{constants.ENDPOINT} says that the repository is disabled")
+        return UserError(f"{endpoint()} says that the repository is disabled")
     if isinstance(error, RevisionNotFoundError):
         return UserError(
-            f"the repository at {constants.ENDPOINT} has no such revision: correct it in the "
-            "catalog entry"
+            f"{endpoint()} says that the repository has no such revision: correct it, or take main"
         )
     if isinstance(error, RepositoryNotFoundError):
         return UserError(
-            f"{constants.ENDPOINT} has no such repository, or it is private and wants a login "
+            f"{endpoint()} has no such repository, or it is private and wants a login "
             "(`hf auth login` or HF_TOKEN)"
         )
     if isinstance(error, LocalEntryNotFoundError):
         # The client's wrapping of whatever kept it from the network.
         if isinstance(error.__cause__, Exception):
             return refusal(error.__cause__)
-        return _unreachable(one_line(error)[:200])
+        return _unreachable(public(error)[:200])
     if isinstance(error, EntryNotFoundError):
         return UserError(
-            f"{constants.ENDPOINT} lists a file that it does not have: try again later, or take "
+            f"{endpoint()} lists a file that it does not have: try again later, or take "
             "another revision"
         )
     if isinstance(error, HfHubHTTPError):
         code = error.response.status_code
         if code in (401, 403):
             return UserError(
-                f"{constants.ENDPOINT} refuses access ({code}): `hf auth login`, or set HF_TOKEN"
+                f"{endpoint()} refuses access ({code}): `hf auth login`, or set HF_TOKEN"
             )
-        reason = f"{constants.ENDPOINT} does not answer as a hub does: status {code}"
+        reason = f"{endpoint()} does not answer as a hub does: status {code}"
         return Interrupted(reason) if code in _BUSY else Unreachable(reason)
     if isinstance(error, OSError) and error.errno in _DISK:
         raise error
-    reason = f"{type(error).__name__}: {one_line(error)[:200]}"
+    reason = f"{type(error).__name__}: {public(error)[:200]}"
     if type(error).__name__ in _BROKEN:
-        return Interrupted(f"the hub at {constants.ENDPOINT} broke off: {reason}")
+        return Interrupted(f"the hub at {endpoint()} broke off: {reason}")
     return _unreachable(reason)
 
 
 def _unreachable(reason: str) -> Unreachable:
-    return Unreachable(f"the hub at {constants.ENDPOINT} cannot be reached: {reason}")
+    return Unreachable(f"the hub at {endpoint()} cannot be reached: {reason}")
+
+
+class _Lines(tqdm):
+    """A long download's progress as a line now and then, which a log can hold."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        options |= {"mininterval": 10, "maxinterval": 10, "miniters": 1, "delay": 5, "leave": False}
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        if self.n and self.total and msg != "":
+            line = f"{self.desc}: {self.n / 1e6:.0f} of {self.total / 1e6:.0f} MB"
+            print(line, file=sys.stderr, flush=True)
+
+
+class _Public(logging.Filter):
+    """Keeps passwords and signatures out of the client's own log lines."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = public(record.getMessage()), ()
+        return True
+
+
+for _handler in logging.getLogger("huggingface_hub").handlers:
+    _handler.addFilter(_Public())

@@ -5,20 +5,20 @@ first download writes down the commit and the SHA-256 of every file; later ones,
 fetch that commit and are held against it. The file lies beside the study and belongs to it.
 """
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from filelock import FileLock
 from pydantic import Field
 
 from essential_sparsity.checkpoints.spec import Commit, Sha256
 from essential_sparsity.errors import UserError
 from essential_sparsity.files import read_json, write_text
 from essential_sparsity.spec import Spec
+
+FORMAT_VERSION = 1
 
 Kind = Literal["models", "datasets"]
 
@@ -34,7 +34,7 @@ class Pin(Spec):
 
 
 class _Document(Spec):
-    format_version: Literal[1] = 1
+    format_version: int = FORMAT_VERSION
     models: dict[str, Pin] = Field(default={})
     datasets: dict[str, Pin] = Field(default={})
 
@@ -75,25 +75,41 @@ class Pins:
             splits: of a data set: configuration/split → its files.
 
         Raises:
-            UserError: something else was served before; the file is damaged.
+            UserError: something else was served before; the file is damaged or cannot be written.
         """
+        pin = Pin(revision=commit, files=dict(files), splits=dict(splits or {}))
         key = _key(repository, revision)
-        with self._alone():
-            document = self._read()
-            pins: dict[str, Pin] = dict(getattr(document, kind))
-            known = pins.get(key) or Pin(revision=commit, files={})
-            self._check(f"{kind}.{key}", known, commit, files)
-            pin = Pin(
-                revision=commit,
-                files=dict(sorted({**known.files, **files}.items())),
-                splits=dict(sorted({**known.splits, **(splits or {})}.items())),
-            )
-            if pins.get(key) == pin:
-                return
-            pins[key] = pin
-            changed = document.model_copy(update={kind: dict(sorted(pins.items()))})
-            text = json.dumps(changed.model_dump(mode="json"), indent=2, ensure_ascii=False)
-            write_text(self.path, text + "\n")
+        if self._with(kind, key, pin) is None:
+            return  # all known: a lock file that may only be read will do
+        try:
+            # A file of its own beside this one, which is replaced; and a file, because a shared
+            # file system (NFS) has no exclusive locks on folders.
+            with FileLock(self.path.with_name(f".{self.path.name}.guard")):
+                if document := self._with(kind, key, pin):
+                    write_text(self.path, _text(document))
+        except OSError as error:
+            raise UserError(
+                f"{self.path}: cannot be written: {error.strerror or error}; it must record what "
+                f"was served for {kind}.{key}: let its folder be written to"
+            ) from None
+
+    def _with(self, kind: Kind, key: str, pin: Pin) -> _Document | None:
+        """Return the document with what was served added, None if it has all of it.
+
+        Raises:
+            UserError: it has something else, or is damaged.
+        """
+        document = self._read()
+        pins: dict[str, Pin] = dict(getattr(document, kind))
+        known = pins.get(key) or Pin(revision=pin.revision, files={})
+        self._check(f"{kind}.{key}", known, pin.revision, pin.files)
+        pins[key] = Pin(
+            revision=pin.revision,
+            files=dict(sorted({**known.files, **pin.files}.items())),
+            splits=dict(sorted({**known.splits, **pin.splits}.items())),
+        )
+        changed = document.model_copy(update={kind: dict(sorted(pins.items()))})
+        return changed if changed != document else None
 
     def _check(self, key: str, known: Pin, commit: str, files: Mapping[str, str]) -> None:
         remedy = (
@@ -114,18 +130,30 @@ class Pins:
     def _read(self) -> _Document:
         if not self.path.exists():
             return _Document()
-        document = read_json(self.path, "lock file")
-        return _Document.check(document, str(self.path))
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other jobs from writing; the lock is on the folder, so that no file is left over."""
-        folder = os.open(self.path.parent, os.O_RDONLY)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
+            document = read_json(self.path, "lock file")
+            version = document.get("format_version")
+            if version != FORMAT_VERSION:
+                raise UserError(
+                    f"{self.path}: format_version: {version!r} is not {FORMAT_VERSION}, the version"
+                    " that this program reads"
+                )
+            return _Document.check(document, str(self.path))
+        except UserError as error:
+            raise UserError(
+                f"{error}; restore the file, or delete it to record anew what hubs serve"
+            ) from None
+
+
+def _text(document: _Document) -> str:
+    """Return the file's text: sorted, a value a line, so that its changes are easy to read."""
+    content = {
+        "format_version": FORMAT_VERSION,
+        "models": {},
+        "datasets": {},
+        **document.document(),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _key(repository: str, revision: str) -> str:

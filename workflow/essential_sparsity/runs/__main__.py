@@ -9,8 +9,10 @@ import pyarrow as pa
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.errors import run_stage
 from essential_sparsity.files import sha256_of
+from essential_sparsity.gpus import reserve
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs.kinds import module_of
+from essential_sparsity.runs.resume import RestartPoint
 from essential_sparsity.runs.spec import RunSpec
 from essential_sparsity.spec import canonical_json
 from essential_sparsity.tables import provenance, write_table
@@ -30,15 +32,27 @@ def main() -> None:
     parser.add_argument("--task", required=True, type=Path, help="a task's folder")
     parser.add_argument("--mask", required=True, type=Path, help="a mask of the checkpoint")
     parser.add_argument("--output", required=True, type=Path, help="the folder to write to")
+    parser.add_argument(
+        "--per-device-batch",
+        type=int,
+        default=0,
+        metavar="N",
+        help="examples that a device takes at once, where the recipe's batch does not fit; steps, "
+        "and so results but for rounding and dropout, are the same (0: the recipe's batch)",
+    )
+    parser.add_argument(
+        "--gpus",
+        type=int,
+        metavar="N",
+        help="how many to use, together; 0 for the CPU (one, where there is one)",
+    )
     arguments = parser.parse_args()
+    if arguments.per_device_batch < 0 or (arguments.gpus or 0) < 0:
+        parser.error("--per-device-batch and --gpus take 0 or more")
     spec = RunSpec.read(arguments.spec)
     manifest = load_manifest(arguments.checkpoint)
     task = load_task(arguments.task)
     mask = Mask.load(arguments.mask)
-
-    # torch and transformers take seconds to import: not before the inputs are known to be good.
-    from essential_sparsity.runs.fine_tuning import fine_tune
-    from essential_sparsity.runs.resume import RestartPoint
 
     inputs = {
         "checkpoint": manifest.sha256,
@@ -49,7 +63,25 @@ def main() -> None:
     origin = {**made_by, "inputs": inputs}
     restart = RestartPoint(arguments.output / ".restart", canonical_json(origin))
     title = "/".join(arguments.output.parts[-5:])
-    outcome = fine_tune(arguments.checkpoint, manifest, task, mask, spec, restart, title)
+    gpus = reserve(arguments.gpus)
+
+    # torch and transformers take seconds to import: not before the inputs are known to be good, and
+    # not before it is settled which GPUs torch is to see.
+    import torch
+
+    from essential_sparsity.runs.fine_tuning import fine_tune
+    from essential_sparsity.runs.processes import launch
+
+    if gpus and not torch.cuda.is_available():
+        gpus = []
+        print(
+            f"{title}: note: on the CPU, as torch {torch.__version__} cannot use the GPU",
+            file=sys.stderr,
+        )
+    outcome = launch(
+        max(1, len(gpus)), fine_tune, arguments.checkpoint, manifest, task, mask, spec, restart,
+        title, arguments.per_device_batch,
+    )  # fmt: skip
 
     names = dict(
         zip(("model", "task", "recipe", "mask"), arguments.output.parts[-5:], strict=False)

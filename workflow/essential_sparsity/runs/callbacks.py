@@ -1,14 +1,18 @@
-"""What happens beside training: the mask is checked, progress is told, divergence is noticed."""
+"""What happens beside training: the mask is checked, progress told, divergence noticed."""
 
 import math
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from essential_sparsity.files import write_text
 from essential_sparsity.runs.divergence import diverged
 from essential_sparsity.runs.held_mask import HeldMask
+from essential_sparsity.runs.resume import WHOLE
 
 
 class MaskCheck(TrainerCallback):
@@ -34,6 +38,19 @@ class MaskCheck(TrainerCallback):
         self._held.check_moments(extra["optimizer"])
 
 
+class MarkWhole(TrainerCallback):
+    """Marks a checkpoint once all processes have written theirs: a killed run may leave a part."""
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Leave the mark in the checkpoint's folder."""
+        PartialState().wait_for_everyone()
+        if state.is_world_process_zero:
+            folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+            write_text(folder / WHOLE, "")
+
+
 class Progress(TrainerCallback):
     """Prints a line at the start and every ten seconds, and stops a run that has diverged."""
 
@@ -55,7 +72,7 @@ class Progress(TrainerCallback):
     ) -> None:
         """Print step, loss, speed and the time that is left."""
         now = time.monotonic()
-        if now - self._last < self._interval:
+        if now - self._last < self._interval or not state.is_world_process_zero:
             return
         self._last = now
         pace = (now - self._started) / (state.global_step - self._first_step)
@@ -76,8 +93,9 @@ class Progress(TrainerCallback):
         logs: dict[str, float] | None = None,
         **_: Any,
     ) -> None:
-        """Note the loss; a loss that is no number ends the run."""
-        if logs and "loss" in logs:
-            self._loss = logs["loss"]
-            if not math.isfinite(self._loss):
-                raise diverged(f"{self._title}: loss {self._loss} at step {state.global_step}")
+        """Note the loss; a loss that is no number, be it the evaluation's, ends the run."""
+        logs = logs or {}
+        self._loss = logs.get("loss", self._loss)
+        for loss in (logs.get("loss", 0.0), logs.get("eval_loss", 0.0)):
+            if not math.isfinite(loss):
+                raise diverged(f"{self._title}: loss {loss} at step {state.global_step}")

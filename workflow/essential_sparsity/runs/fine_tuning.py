@@ -1,32 +1,38 @@
 """Sparse fine-tuning: train `m ⊙ θ` on a task with the mask held (paper, §3.1 and Table 1)."""
 
 import math
+import sys
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
-from torch.utils.data import Dataset, Sampler, SequentialSampler
-from transformers import EvalPrediction, PrinterCallback, Trainer, TrainingArguments
+from transformers import EvalPrediction, PrinterCallback
 from transformers.utils import logging
 
 from essential_sparsity.checkpoints.manifest import Manifest
 from essential_sparsity.errors import UserError
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.runs.callbacks import MaskCheck, Progress
+from essential_sparsity.runs.batches import Batches, Sharing
+from essential_sparsity.runs.callbacks import MarkWhole, MaskCheck, Progress
 from essential_sparsity.runs.held_mask import HeldMask
-from essential_sparsity.runs.kind import Kind, open_kind
+from essential_sparsity.runs.kind import open_kind
+from essential_sparsity.runs.loss import MeanLoss
 from essential_sparsity.runs.model import load_model, match_parameters
-from essential_sparsity.runs.resume import MarkWhole, RestartPoint
+from essential_sparsity.runs.processes import place
+from essential_sparsity.runs.resume import RestartPoint
+from essential_sparsity.runs.seeds import DROPOUT, stream_seed
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
+from essential_sparsity.runs.trainer import StepTrainer, training_arguments
 from essential_sparsity.tasks.manifest import TaskData
 
-_EVALUATION_BATCH = 64
+# Trainer's own loss of an evaluation is a mean of its batches'.
+_LOSS = "loss_of_all"
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,17 @@ def fine_tune(
     spec: RunSpec,
     restart: RestartPoint,
     title: str,
+    per_device_batch: int = 0,
 ) -> Outcome:
     """Fine-tune the masked checkpoint on the task and evaluate it after every epoch.
 
     Everything that is not prunable trains dense: head, biases, LayerNorm, embeddings. The seed
     fixes the head, the data order and the dropout stream, whatever the mask. A restart point that
     holds an epoch checkpoint of this run is continued, with the same numbers as without the break.
+
+    A device takes at most `per_device_batch` examples at once (0: all), in parts that make up the
+    recipe's batch. Where this process is one of several that were launched together, each with a
+    device, they share every batch, and all return the same outcome.
 
     Raises:
         UserError: mask and checkpoint do not belong together, see `Kind`, or training diverges.
@@ -67,27 +78,36 @@ def fine_tune(
     model = load_model(checkpoint, manifest, kind, spec.seed)
     held = HeldMask(mask, match_parameters(model, manifest))
     predictions: list[pa.Table] = []
-    steps_per_epoch = math.ceil(train.num_rows / recipe.batch_size)
+    rank, devices = place()
+    sharing = Sharing.fit(recipe.batch_size, devices, per_device_batch)
+    batches = Batches(train.num_rows, sharing, rank, spec.seed, _lengths(train, recipe))
+    loss = MeanLoss(kind)
 
-    def score(prediction: EvalPrediction) -> dict[str, float]:
-        predictions[:] = [kind.predictions(prediction.predictions, evaluation)]
-        return {name: METRICS[name].score(predictions[0]) for name in (spec.metric, *spec.also)}
+    def score(evaluated: EvalPrediction) -> dict[str, float]:
+        predictions[:] = [kind.predictions(evaluated.predictions, evaluation)]
+        scores = {name: METRICS[name].score(predictions[0]) for name in (spec.metric, *spec.also)}
+        return {**scores, _LOSS: loss.over(evaluated)}
 
-    trainer = _InOrder(
+    steps = math.ceil(train.num_rows / recipe.batch_size)
+    trainer = StepTrainer(
+        batches,
         model=model,
-        args=_arguments(recipe, spec.seed, restart.folder, min(10, steps_per_epoch)),
+        args=training_arguments(recipe, sharing, spec.seed, restart.folder, steps),
         train_dataset=kind.dataset(train, "train"),
         eval_dataset=kind.dataset(evaluation, "evaluation"),
         data_collator=kind.collate,
-        compute_loss_func=_mean_loss(kind),
+        compute_loss_func=loss,
         compute_metrics=score,
         callbacks=[
-            MaskCheck(held, steps_per_epoch),
+            MaskCheck(held, steps),
             Progress(title),
             MarkWhole(),
         ],
     )
     trainer.remove_callback(PrinterCallback)  # `Progress` speaks instead
+    torch.manual_seed(stream_seed(spec.seed, DROPOUT, rank))
+    if rank == 0 and devices * sharing.parts > 1:
+        print(f"{title}: {sharing}", file=sys.stderr, flush=True)
     started = time.monotonic()
     resumed = restart.latest()
     trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
@@ -106,23 +126,17 @@ def fine_tune(
             name: pa.array([float(entry[f"eval_{name}"]) for entry in history])
             for name in spec.also
         },
-        "loss": pa.array([float(entry["eval_loss"]) for entry in history]),
+        "loss": pa.array([float(entry[f"eval_{_LOSS}"]) for entry in history]),
         "train_loss": pa.array([_loss_before(losses, int(entry["step"])) for entry in history]),
         "examples": pa.array([outcome.num_rows] * len(history)),
         "seconds": pa.array([seconds] * len(history)),
         "device": pa.array([_device_name(trainer.args.device)] * len(history)),
+        "devices": pa.array([devices] * len(history)),
+        "device_batch": pa.array([sharing.device_batch] * len(history)),
         "precision": pa.array(["bf16" if trainer.args.bf16 else "fp32"] * len(history)),
         "last": pa.array([index == len(history) - 1 for index in range(len(history))]),
     }
     return Outcome(pa.table(rows), _with_shares(outcome, spec.metric))
-
-
-class _InOrder(Trainer):
-    """A Trainer that evaluates in the order of the rows, so that predictions are theirs."""
-
-    # Trainer's own groups evaluation by length, in random order, where training is grouped.
-    def _get_eval_sampler(self, eval_dataset: Dataset[Any]) -> Sampler[int]:
-        return SequentialSampler(eval_dataset)  # type: ignore[arg-type]
 
 
 def _with_shares(predictions: pa.Table, name: str) -> pa.Table:
@@ -134,14 +148,18 @@ def _with_shares(predictions: pa.Table, name: str) -> pa.Table:
     return predictions.append_column("score", pa.array(shares, pa.float64()))
 
 
-def _mean_loss(kind: Kind) -> Callable[..., torch.Tensor]:
-    """Return the loss as Trainer wants it: the mean over all labels of an optimiser step."""
+def _lengths(table: pa.Table, recipe: RecipeSpec) -> list[int] | None:
+    """Return the examples' numbers of tokens if the recipe groups by them, else None.
 
-    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
-        count = labels.ne(-100).sum() if num_items_in_batch is None else num_items_in_batch
-        return kind.loss(outputs, labels) / count
-
-    return loss
+    Raises:
+        UserError: it does, and the examples have no tokens.
+    """
+    if not recipe.group_by_length:
+        return None
+    if "input_ids" not in table.column_names:
+        raise UserError("recipe: group_by_length: true: only texts have a length")
+    lengths: list[int] = pc.list_value_length(table.column("input_ids")).to_pylist()
+    return lengths
 
 
 def _check_inputs(checkpoint: Path, manifest: Manifest, mask: Mask) -> None:
@@ -154,40 +172,6 @@ def _check_inputs(checkpoint: Path, manifest: Manifest, mask: Mask) -> None:
     if shapes != mask.header.shapes:
         odd = sorted(set(shapes.items()) ^ set(mask.header.shapes.items()))[0][0]
         raise UserError(f"{checkpoint}: {odd}: the mask's matrix differs from the checkpoint's")
-
-
-def _arguments(
-    recipe: RecipeSpec, seed: int, folder: Path, logging_steps: int
-) -> TrainingArguments:
-    gpu = torch.cuda.is_available()
-    bf16 = recipe.precision == "bf16" or (
-        recipe.precision == "auto" and gpu and torch.cuda.is_bf16_supported()
-    )
-    return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=recipe.batch_size,
-        per_device_eval_batch_size=_EVALUATION_BATCH,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=0,
-        optim="adamw_torch_fused",
-        adam_epsilon=recipe.adam_epsilon,
-        weight_decay=recipe.weight_decay,
-        max_grad_norm=recipe.max_gradient_norm,
-        bf16=bf16,
-        train_sampling_strategy="group_by_length" if recipe.group_by_length else "random",
-        use_cpu=not gpu,
-        seed=seed,
-        eval_strategy="epoch",
-        save_strategy="epoch" if recipe.epochs > 1 else "no",
-        save_total_limit=1,
-        logging_steps=logging_steps,
-        logging_nan_inf_filter=False,
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_pin_memory=gpu,
-    )
 
 
 def _loss_before(losses: list[dict[str, Any]], step: int) -> float:

@@ -2,14 +2,11 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
-
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from essential_sparsity.files import write_text
 
 _IDENTITY = "identity.json"
-_WHOLE = "whole"
+WHOLE = "whole"  # in a checkpoint's folder: it was written to its end
 
 
 class RestartPoint:
@@ -28,19 +25,9 @@ class RestartPoint:
 
     def latest(self) -> Path | None:
         """Return the newest checkpoint that was written to its end, if there is one."""
-        whole = [mark.parent for mark in self.folder.glob(f"checkpoint-*/{_WHOLE}")]
+        whole = [mark.parent for mark in self.folder.glob(f"checkpoint-*/{WHOLE}")]
         return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
     def clear(self) -> None:
         """Delete the folder."""
         shutil.rmtree(self.folder)
-
-
-class MarkWhole(TrainerCallback):
-    """Marks a checkpoint once Trainer has written all of it: a killed run may leave a part."""
-
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        """Leave the mark in the checkpoint's folder."""
-        write_text(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / _WHOLE, "")

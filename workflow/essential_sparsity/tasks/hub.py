@@ -1,19 +1,17 @@
 """Data sets of a hub, at a pinned revision, as Parquet files whose checksums are verified."""
 
+import re
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
-from huggingface_hub import HfApi, constants, hf_hub_download
-from huggingface_hub.hf_api import RepoFile
 
 from essential_sparsity.errors import UserError, one_line
 from essential_sparsity.files import sha256_of
-from essential_sparsity.hub import Unreachable, ask, download, refusal
+from essential_sparsity.hub import Unreachable, ask, fetch_file, persist, uncached
 from essential_sparsity.pins import Pins
 from essential_sparsity.tasks.source import SPLITS, Source
 from essential_sparsity.tasks.spec import HubData
@@ -33,10 +31,11 @@ def load(data: HubData, pins: Path | None = None) -> Source:
 
     Raises:
         UserError: the hub cannot be reached; it has no such data set, revision, configuration or
-            split; the split is not Parquet; a file is not the one that the hub lists, or that was
-            served first.
+            split; the split is not Parquet; a file is not the one that the hub announced, or that
+            was served first.
     """
-    where = f"data set {data.repository} at {data.revision[:8]}"
+    commit = re.fullmatch(r"[0-9a-f]{40}", data.revision) is not None
+    where = f"data set {data.repository} at {data.revision[:8] if commit else data.revision}"
     if data.train == data.evaluation:
         raise UserError(
             f"{where}: evaluation: '{data.evaluation}' is the training split as well; name another"
@@ -47,20 +46,18 @@ def load(data: HubData, pins: Path | None = None) -> Source:
     keys = {split: f"{data.config or 'default'}/{getattr(data, split)}" for split in SPLITS}
     if pin and all(key in pin.splits for key in keys.values()):
         files = {split: pin.splits[key] for split, key in keys.items()}
-        listed = pin.files
     else:
         at = at.model_copy(update={"revision": _reach(at, where)})
         files = _files_of(at, where)
-        listed = _checksums(at, [name for names in files.values() for name in names], where)
-    served: dict[str, str] = {}
-    tables = {
-        split: pa.concat_tables(_read(at, name, listed.get(name), served, where) for name in names)
-        for split, names in files.items()
-    }
+    fetched = {name: _fetch(at, name, where) for names in files.values() for name in names}
+    served = {name: sha256_of(file) for name, file in fetched.items()}
     if lock:
         splits = {key: files[split] for split, key in keys.items()}
-        repository = data.repository, data.revision
-        lock.hold("datasets", *repository, at.revision, served, splits)
+        lock.hold("datasets", data.repository, data.revision, at.revision, served, splits)
+    tables = {
+        split: pa.concat_tables(_read(fetched[name], name, where) for name in names)
+        for split, names in files.items()
+    }
     # Row numbers are stable names, because the commit is.
     splits_with_ids = {split: _with_ids(t, getattr(data, split)) for split, t in tables.items()}
     origin = {**data.model_dump(mode="json"), "commit": at.revision, "files": served}
@@ -77,8 +74,8 @@ def _reach(data: HubData, where: str) -> str:
         )
     except Unreachable as error:
         raise UserError(
-            f"{where}: {error}; check the network, HF_ENDPOINT and the proxy, or take a task whose"
-            " data need no hub, such as topic or pair"
+            f"{where}: {uncached(error, 'all of it')}; or take a task whose data need no hub, such"
+            " as topic or pair"
         ) from None
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
@@ -106,68 +103,39 @@ def _files_of(data: HubData, where: str) -> dict[str, list[str]]:
 
 def _all_files(data: HubData, where: str) -> dict[Any, list[Any]]:
     """Return every split's files, as URLs."""
+
+    def look_up() -> dict[Any, list[Any]]:
+        try:
+            configs = datasets.get_dataset_config_names(data.repository, revision=data.revision)
+            if data.config not in configs and (data.config or len(configs) > 1):
+                raise UserError(unknown(where, "config", data.config, configs, "configuration"))
+            builder = datasets.load_dataset_builder(
+                data.repository, data.config, revision=data.revision
+            )
+        except (ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+            # Its words for a repository without data, with data of unknown kinds, or a script.
+            raise UserError(f"its files cannot be made out: {one_line(error)[:200]}") from None
+        return dict(builder.config.data_files or {})
+
     try:
-        configs = datasets.get_dataset_config_names(data.repository, revision=data.revision)
-        if data.config not in configs and (data.config or len(configs) > 1):
-            raise UserError(unknown(where, "config", data.config, configs, "configuration"))
-        builder = datasets.load_dataset_builder(
-            data.repository, data.config, revision=data.revision
-        )
-    except UserError:
-        raise
-    except (ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        # Its words for a repository without data, with data of unknown kinds, or with a script.
-        raise UserError(f"{where}: its files cannot be made out: {one_line(error)[:200]}") from None
-    except Exception as error:
-        raise UserError(f"{where}: {refusal(error)}") from None
-    return dict(builder.config.data_files or {})
-
-
-def _checksums(data: HubData, names: list[str], where: str) -> dict[str, str]:
-    """Return the SHA-256 that the hub lists, by file; it lists none for small files."""
-    api = HfApi(endpoint=constants.ENDPOINT)
-    try:
-        infos = api.get_paths_info(
-            data.repository, names, revision=data.revision, repo_type="dataset"
-        )
-    except Exception as error:
-        raise UserError(f"{where}: {refusal(error)}") from None
-    return {
-        info.path: info.lfs.sha256
-        for info in infos
-        if isinstance(info, RepoFile) and info.lfs is not None
-    }
-
-
-def _read(
-    data: HubData, name: str, sha256: str | None, served: dict[str, str], where: str
-) -> pa.Table:
-    """Fetch a file (or find it in the client's cache), verify it, note its digest, read it."""
-    print(f"{data.repository}: {name}", file=sys.stderr, flush=True)
-    fetch = partial(
-        hf_hub_download,
-        data.repository,
-        name,
-        repo_type="dataset",
-        revision=data.revision,
-        cache_dir=constants.HF_HUB_CACHE,
-        endpoint=constants.ENDPOINT,
-    )
-    try:
-        file = download(fetch)
+        return persist(look_up)
     except UserError as error:
-        raise UserError(f"{where}: {name}: {error}") from None
-    served[name] = sha256_of(file)
-    # The client checks sizes only, so that a flipped byte would go unnoticed.
-    if sha256 is not None and served[name] != sha256:
-        blob = file.resolve()
-        file.unlink()
-        blob.unlink(missing_ok=True)
-        raise UserError(
-            f"{where}: {name}: its sha256 is {served[name]}, but {constants.ENDPOINT} lists, or"
-            f" served first, {sha256}; it was damaged on the way or in the cache and is taken out"
-            " of the cache; try again"
-        )
+        text = str(error)
+        raise UserError(text if text.startswith(where) else f"{where}: {text}") from None
+
+
+def _fetch(data: HubData, name: str, where: str) -> Path:
+    """Fetch a file, or find it in the client's cache."""
+    print(f"{data.repository}: {name}", file=sys.stderr, flush=True)
+    try:
+        return fetch_file("dataset", data.repository, name, data.revision)
+    except Unreachable as error:
+        raise UserError(f"{where}: {uncached(error, name)}") from None
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def _read(file: Path, name: str, where: str) -> pa.Table:
     try:
         return pq.read_table(file)
     except (pa.ArrowException, OSError) as error:

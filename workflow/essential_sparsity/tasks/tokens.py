@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, BatchEncoding
 
 from essential_sparsity.errors import UserError, one_line
 from essential_sparsity.tasks.manifest import tokenizer_digest
@@ -61,3 +61,35 @@ class Tokenizer:
         }
         encoded = self._tokenizer(*texts, **arguments)
         return {name: encoded[name] for name in ("input_ids", "token_type_ids") if name in encoded}
+
+    def lengths(self, texts: list[str]) -> list[int]:
+        """Return the texts' numbers of tokens, uncut, without what marks beginning and end."""
+        encoded = self._tokenizer(
+            texts, add_special_tokens=False, padding=False, truncation=False, verbose=False
+        )
+        return [len(tokens) for tokens in encoded["input_ids"]]
+
+    def room(self, taken: int) -> int:
+        """Return how many tokens of a second text fit beside `taken` ones of a first."""
+        added = self._tokenizer.num_special_tokens_to_add(pair=True)
+        return self._max_length - taken - int(added)
+
+    def windows(self, first: list[str], second: list[str], stride: int) -> BatchEncoding:
+        """Return each pair as one encoding or more: all of the first text, a piece of the second.
+
+        Neighbouring pieces share `stride` tokens. `overflow_to_sample_mapping` says which pair an
+        encoding is of, `offset_mapping` where in its text a token lies, in characters.
+        `room(lengths(first))` must be more than `stride`.
+        """
+        encoded: BatchEncoding = self._tokenizer(
+            first,
+            second,
+            padding=False,
+            truncation="only_second",
+            max_length=self._max_length,
+            stride=stride,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+            return_attention_mask=False,
+        )
+        return encoded

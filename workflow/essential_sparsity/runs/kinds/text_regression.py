@@ -19,7 +19,8 @@ class TextRegression(Texts):
     def loss(self, outputs: Any, labels: torch.Tensor) -> torch.Tensor:
         """Return the squared error."""
         found: torch.Tensor = outputs.logits.float().squeeze(-1)
-        return (found - labels.float()).square().sum()
+        counts = labels.ne(-100)
+        return (found[counts] - labels[counts].float()).square().sum()
 
     def predictions(self, logits: Any, table: pa.Table) -> pa.Table:
         """Return `id`, `label` and `prediction`, both numbers."""

@@ -1,0 +1,73 @@
+"""The studies that come with the project: sound, and with the jobs that they are meant to have."""
+
+from pathlib import Path
+
+import pytest
+
+from essential_sparsity.plan import Plan
+from essential_sparsity.planning.inventory import Inventory
+from essential_sparsity.study import Study
+from essential_sparsity.yaml_files import read_yaml
+from project import ROOT, Project
+
+pytestmark = pytest.mark.workflow
+
+STUDIES = ["config.yaml", *(f"studies/{file.name}" for file in ROOT.glob("studies/*.yaml"))]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project(tmp_path_factory.mktemp("studies"))
+    project.clone_sources()
+    return project
+
+
+@pytest.fixture(scope="module")
+def jobs(clone: Project) -> dict[str, dict[str, int]]:
+    """Study file → rule → how many jobs a first run has, as Snakemake lists them."""
+    return {study: clone.planned(study=study) for study in STUDIES}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_has_jobs_for_all_of_its_figures(
+    study: str, jobs: dict[str, dict[str, int]]
+) -> None:
+    experiments = Study.check(read_yaml(ROOT / study), study).experiments
+    found = sum(n for rule, n in jobs[study].items() if rule.endswith("_figure"))
+    assert found == len(experiments)
+    assert jobs[study]["summary"] == 1
+
+
+def test_the_paper(jobs: dict[str, dict[str, int]]) -> None:
+    """Counted by hand from the figures' lists."""
+    # Figure 2: 4 models, dense and 9 sparsities; 5 tasks with 3 seeds and RTE with 10.
+    figure2 = 4 * 10 * (5 * 3 + 10)
+    # Figure 3: 2 models, 3 tasks, 3 seeds; Figure 6 has one model more, and one of those.
+    figure3 = figure6 = 2 * 10 * 3 * 3
+    # Figure 5: 1 model, 10 patterns and 7 sparsities, of which Figure 2 has one, and dense.
+    figure5 = (10 + 7 - 1) * (3 * 3 + 10)
+    found = jobs["studies/paper.yaml"]
+    assert found["run"] == figure2 + figure3 + figure5 + figure6 // 2 == 1574
+    assert found["checkpoint"] == 7
+    assert found["mask"] == 7 * 10 + (10 + 7 - 1) + 1  # and Figure 1's
+
+
+def test_minilm(jobs: dict[str, dict[str, int]]) -> None:
+    found = jobs["studies/minilm.yaml"]
+    assert found["run"] == (2 + 1) * (1 + 4 + 1) * 2
+    assert found["checkpoint"] == 2
+
+
+def test_make_plan_counts_as_snakemake_does(
+    clone: Project, jobs: dict[str, dict[str, int]]
+) -> None:
+    for file in STUDIES:
+        study = Study.check(read_yaml(ROOT / file), file)
+        plan = Plan(study, ROOT, file, Path(".."))
+        inventory = Inventory(plan, clone.results)
+        counts = {
+            "run": len(plan.all_runs),
+            "mask": len(inventory.masks()),
+            "task": len(inventory.task_data()),
+        }
+        assert counts == {rule: jobs[file].get(rule, 0) for rule in counts}, file
