@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+SIGNATURE = "verysecretsignature"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 _LARGE = {".safetensors", ".bin", ".parquet"}  # announced by SHA-256, as the hub's LFS does
@@ -39,6 +40,7 @@ class Faults:
     busy: dict[str, int] = field(default_factory=dict)  # part of a path -> how often to answer 503
     dropped: dict[str, int] = field(default_factory=dict)  # … -> how often to hang up instead
     silent: dict[str, int] = field(default_factory=dict)  # … -> how often never to answer
+    signed: set[str] = field(default_factory=set)  # sent from another host, by a signed address
     missing: set[str] = field(default_factory=set)  # listed, but not there
     status: dict[str, int] = field(default_factory=dict)  # repository id -> 401, 403, 500 …
     gated: set[str] = field(default_factory=set)  # repository ids
@@ -46,13 +48,14 @@ class Faults:
 
 
 class LoopbackHub:
-    """The server; `requests` lists every path that was asked for."""
+    """The server; `requests` lists every path that was asked for, `sent` the files that went."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.faults = Faults()
         self.main = REVISION  # the commit that the branch `main` is at
         self.requests: list[str] = []
+        self.sent: list[tuple[str, int]] = []  # file and first byte, of every transfer
         self.connections: set[socket.socket] = set()
         self.stopping = threading.Event()
         hub = self
@@ -246,12 +249,18 @@ class _Handler(BaseHTTPRequestHandler):
             headers["X-Linked-Size"] = str(len(content))
         if span:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(content)}"
-        self.send_response(206 if span else 200)
+        moved = name in faults.signed and not (self.headers["Host"] or "").startswith("localhost")
+        if moved:
+            port = self.server.server_address[1]
+            address = f"http://localhost:{port}{self.path}?X-Amz-Signature={SIGNATURE}"
+            headers |= {"Location": address, "Content-Length": "0"}
+        self.send_response(302 if moved else 206 if span else 200)
         for key, value in headers.items():
             self.send_header(key, value)
         self.end_headers()
-        if self.command == "HEAD":
+        if moved or self.command == "HEAD":
             return None
+        self.hub.sent.append((name, start))
         if name in faults.cut | faults.cut_once | faults.stalled:
             faults.cut_once.discard(name)
             self.wfile.write(content[start : start + (end - start) // 2])

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,7 @@ from essential_sparsity.tasks.hub import load
 from essential_sparsity.tasks.spec import HubData
 from loopback_hub import REVISION, LoopbackHub
 from miniatures import save_bert
+from project import RECIPE, Project, environment, tiny_study
 
 OTHER = "f" * 40
 
@@ -164,18 +166,83 @@ def test_other_data_than_the_first_are_refused(
     hub: LoopbackHub, pins: Pins, tmp_path: Path
 ) -> None:
     load(data(), pins.path)
+    recorded = pins.path.read_bytes()
+    file = hub.root / "datasets/org/tiny" / "train-00000-of-00001.parquet"
+    before = sha256_of(file)
     write_data(hub, 6)
     forget(tmp_path)
-    with pytest.raises(UserError, match=r"models\.lock: .*train.*: sha256 .* was served first"):
+    expected = (
+        rf"models\.lock: datasets\.org/tiny@main: {file.name}: sha256 {before} was served first, "
+        f"now it is {sha256_of(file)}; if the change is wanted, delete this entry"
+    )
+    with pytest.raises(UserError, match=expected):
         load(data(), pins.path)
+    assert pins.path.read_bytes() == recorded
 
 
-def test_a_model_comes_from_the_cache_alone(
-    hub: LoopbackHub, fetch: Callable[..., dict[str, object]], monkeypatch: pytest.MonkeyPatch
+def test_data_that_were_damaged_in_the_cache_are_no_change(
+    hub: LoopbackHub, pins: Pins, tmp_path: Path
 ) -> None:
-    fetch()
+    first = load(data(), pins.path)
+    (blob, *_) = (tmp_path / "cache/hub/datasets--org--tiny/blobs").glob("?" * 64)
+    blob.write_bytes(blob.read_bytes()[:-1] + b"?")
+    with pytest.raises(UserError, match="taken out of the cache; try again"):
+        load(data(), pins.path)
+    assert load(data(), pins.path).origin == first.origin
+
+
+def test_a_second_configuration_is_of_the_first_ones_commit(hub: LoopbackHub, pins: Pins) -> None:
+    load(data(), pins.path)
+    hub.main = OTHER
+    other = data().model_copy(update={"train": "validation", "evaluation": "train"})
+    assert load(other, pins.path).origin["commit"] == REVISION
+
+
+@pytest.mark.parametrize("knows", ["lock file", "cache"])
+def test_a_branch_comes_from_the_cache_alone(
+    knows: str,
+    hub: LoopbackHub,
+    pins: Pins,
+    fetch: Callable[..., dict[str, object]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = fetch()
+    if knows == "cache":
+        # As the client itself notes it, when it is asked for a branch.
+        refs = tmp_path / "cache/hub/models--org--tiny/refs/main"
+        refs.parent.mkdir()
+        refs.write_text(REVISION)
+        pins.path.unlink()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert fetch() | {"from_cache": True} == fetch()
+    assert fetch() == first | {"from_cache": True}
+    assert pins.path.is_file()
+
+
+def test_the_file_is_sorted_and_says_no_more_than_needed(pins: Pins) -> None:
+    for name in ("b", "a"):
+        files = {"z": "0" * 64, "y": "1" * 64}
+        pins.hold("models", f"org/{name}", "main", REVISION, files)
+    entry = {"revision": REVISION, "files": {"y": "1" * 64, "z": "0" * 64}}
+    document = {
+        "format_version": 1,
+        "models": {"org/a@main": entry, "org/b@main": entry},
+        "datasets": {},
+    }
+    assert pins.path.read_text() == json.dumps(document, indent=2) + "\n"
+
+
+def test_a_complete_lock_file_need_not_be_writable(pins: Pins) -> None:
+    pins.hold("models", "org/a", "main", REVISION, {"a": "0" * 64})
+    guard = pins.path.with_name(".models.lock.guard")
+    guard.unlink()
+    guard.mkdir()  # nobody gets this lock, not even root
+    pins.hold("models", "org/a", "main", REVISION, {"a": "0" * 64})
+    expected = (
+        r"models\.lock: cannot be written: .*models\.org/b@main: let its folder be written to"
+    )
+    with pytest.raises(UserError, match=expected):
+        pins.hold("models", "org/b", "main", REVISION, {"a": "0" * 64})
 
 
 def test_many_jobs_write_at_once(pins: Pins) -> None:
@@ -191,8 +258,9 @@ def test_many_jobs_write_at_once(pins: Pins) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("{", "models.lock"),
-        ('{"format_version": 2}', r"models.lock: format_version: .*1"),
+        ("{", "models.lock: not a lock file.*; restore the file, or delete it"),
+        ("{}", "models.lock: format_version: None is not 1"),
+        ('{"format_version": 2}', "models.lock: format_version: 2 is not 1.*; restore the file"),
         ('{"format_version": 1, "models": {"a/b@main": {"revision": "x"}}}', "models.lock: models"),
     ],
 )
@@ -204,3 +272,51 @@ def test_a_damaged_lock_file_is_one_line(
         fetch()
     assert "\n" not in str(caught.value)
     assert pins.path.read_text() == text
+
+
+@pytest.mark.workflow
+def test_a_study_records_and_its_copy_elsewhere_is_held_to_it(
+    hub: LoopbackHub, tmp_path: Path
+) -> None:
+    """The lock file lies beside the study, wherever results are, and travels with it."""
+    source = {"kind": "hub", "repository": "org/tiny", "revision": "main"}
+    jobs = ("checkpoints/tiny/checkpoint.json", "tasks/mood/tiny-24/task.json")
+
+    def clone(name: str, *options: str) -> tuple[Project, "subprocess.CompletedProcess[str]"]:
+        project = Project(tmp_path / name)
+        project.clone_sources()
+        project.write_model("tiny", source)
+        project.write_task("mood", RECIPE, data=source)
+        experiment = {**tiny_study()["experiments"][0], "models": ["tiny"]}
+        study = {"study": "tiny", "catalogs": ["tiny"], "experiments": [experiment]}
+        project._write("mine/study.yaml", study)
+        if (tmp_path / "first/mine/models.lock").exists():
+            shutil.copy(tmp_path / "first/mine/models.lock", project.folder / "mine")
+        online = {**environment(), **hub.environment(tmp_path / f"cache of {name}")}
+        done = subprocess.run(
+            [*project.command(*jobs, study="mine/study.yaml"), *options],
+            cwd=project.folder,
+            env={**online, "HF_HUB_OFFLINE": "0"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return project, done
+
+    (tmp_path / "large disk/deep").mkdir(parents=True)
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first/results").symlink_to(tmp_path / "large disk/deep")
+    first, done = clone("first")
+    assert done.returncode == 0, done.stdout + done.stderr
+    pins = Pins(first.folder / "mine/models.lock")
+    assert pins.find("models", "org/tiny", "main")
+    assert pins.find("datasets", "org/tiny", "main")
+    assert [path for path in tmp_path.rglob("models.lock") if path != pins.path] == []
+
+    save_bert(hub.root / "models/org/tiny", seed=1)
+    second, done = clone("second", "--config", "results=elsewhere")
+    assert done.returncode != 0
+    log = (second.folder / "elsewhere/logs/checkpoints/tiny.log").read_text()
+    assert "../mine/models.lock: models.org/tiny@main: model.safetensors: sha256" in log
+    assert not (second.folder / "elsewhere/checkpoints/tiny").exists()
+    assert (second.folder / "mine/models.lock").read_bytes() == pins.path.read_bytes()

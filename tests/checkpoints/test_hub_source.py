@@ -177,6 +177,24 @@ def test_a_cut_transfer_is_an_error(
     assert not (target / "model.safetensors").exists()
 
 
+def test_a_broken_transfer_goes_on_where_it_ended(
+    serve: Callable[[str], Path],
+    target: Path,
+    hub: LoopbackHub,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    repository = serve("bert")
+    hub.faults.cut_once.add("model.safetensors")
+    # The client keeps whole chunks, of 10 MB otherwise.
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1024)
+    fetch_from_hub(SOURCE, target, None)
+    whole = (repository / "model.safetensors").read_bytes()
+    assert (target / "model.safetensors").read_bytes() == whole
+    first, second = (start for name, start in hub.sent if name == "model.safetensors")
+    assert first == 0
+    assert len(whole) // 2 - 1024 < second <= len(whole) // 2
+
+
 def test_a_closed_port_is_noticed_at_once(
     target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,16 +158,54 @@ def test_what_is_no_parquet_is_named(put: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "expected"),
-    [("gated", "gated"), ("no_revision", "no such revision")],
+    ("spoil", "expected"),
+    [
+        (lambda hub: hub.faults.gated.add("org/tiny"), "gated: ask for access .* HF_TOKEN"),
+        (lambda hub: hub.faults.no_revision.add("org/tiny"), "no such revision: correct it"),
+        (lambda hub: hub.faults.status.update({"org/tiny": 401}), r"\(401\): .*HF_TOKEN"),
+        (lambda hub: hub.faults.status.update({"org/tiny": 403}), r"\(403\): .*HF_TOKEN"),
+        (lambda hub: hub.faults.status.update({"org/tiny": 503}), "status 503; .* HF_ENDPOINT"),
+        (lambda hub: hub.faults.missing.add(FILE), f"{FILE}: .* does not have: try again later"),
+        (lambda hub: hub.faults.busy.update({FILE: 9}), f"{FILE}: .* status 503"),
+        (lambda hub: hub.faults.cut.add(FILE), f"{FILE}: .* broke off"),
+    ],
 )
 def test_refusals_are_named(
-    fault: str, expected: str, put: Callable[..., Path], hub: LoopbackHub
+    spoil: Callable[[LoopbackHub], object],
+    expected: str,
+    put: Callable[..., Path],
+    hub: LoopbackHub,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     put("rte", train=rows(4), validation=rows(2))
-    getattr(hub.faults, fault).add("org/tiny")
-    with pytest.raises(UserError, match=f"data set org/tiny at 01234567: .*{expected}"):
+    spoil(hub)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between tries
+    with pytest.raises(UserError, match=f"data set org/tiny at 01234567: .*{expected}") as caught:
         load(DATA)
+    assert hub.endpoint in str(caught.value)
+
+
+@pytest.mark.parametrize("part", ["/revision/", "README.md", "/resolve/", FILE])
+@pytest.mark.parametrize("fault", ["busy", "dropped"])
+def test_a_moments_trouble_is_waited_out(
+    fault: str,
+    part: str,
+    put: Callable[..., Path],
+    hub: LoopbackHub,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put("rte", train=rows(4), validation=rows(2))
+    getattr(hub.faults, fault)[part] = 2
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between tries
+    assert load(DATA).splits["train"].num_rows == 4
+    assert getattr(hub.faults, fault)[part] == 0
+
+
+def test_a_broken_transfer_is_taken_up_again(put: Callable[..., Path], hub: LoopbackHub) -> None:
+    put("rte", train=rows(4), validation=rows(2))
+    hub.faults.cut_once.add(FILE)
+    assert load(DATA).splits["train"].num_rows == 4
+    assert [name for name, _ in hub.sent].count(FILE) == 2
 
 
 def expect_unreachable(endpoint: str, seconds: float) -> None:

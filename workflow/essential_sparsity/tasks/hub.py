@@ -2,6 +2,8 @@
 
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,25 +105,28 @@ def _files_of(data: HubData, where: str) -> dict[str, list[str]]:
 
 def _all_files(data: HubData, where: str) -> dict[Any, list[Any]]:
     """Return every split's files, as URLs."""
+    at = {"path": data.repository, "revision": data.revision}
+    configs = _look_up(partial(datasets.get_dataset_config_names, **at), where)
+    if data.config not in configs and (data.config or len(configs) > 1):
+        raise UserError(unknown(where, "config", data.config, configs, "configuration"))
+    load_builder = partial(datasets.load_dataset_builder, name=data.config, **at)
+    return dict(_look_up(load_builder, where).config.data_files or {})
 
-    def look_up() -> dict[Any, list[Any]]:
+
+def _look_up(call: Callable[[], Any], where: str) -> Any:
+    """Return what `call`, of 🤗 datasets, finds on the hub."""
+
+    def attempt() -> Any:
         try:
-            configs = datasets.get_dataset_config_names(data.repository, revision=data.revision)
-            if data.config not in configs and (data.config or len(configs) > 1):
-                raise UserError(unknown(where, "config", data.config, configs, "configuration"))
-            builder = datasets.load_dataset_builder(
-                data.repository, data.config, revision=data.revision
-            )
+            return call()
         except (ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
             # Its words for a repository without data, with data of unknown kinds, or a script.
             raise UserError(f"its files cannot be made out: {one_line(error)[:200]}") from None
-        return dict(builder.config.data_files or {})
 
     try:
-        return persist(look_up)
+        return persist(attempt)
     except UserError as error:
-        text = str(error)
-        raise UserError(text if text.startswith(where) else f"{where}: {text}") from None
+        raise UserError(f"{where}: {error}") from None
 
 
 def _fetch(data: HubData, name: str, where: str) -> Path:
