@@ -59,6 +59,8 @@ def call(
 
 MASK = {"criterion": "magnitude", "sparsity": 0.5}
 TEXTS = {"kind": "text-classification", "fields": ["text"], "labels": ["bad", "good"]}
+QUESTIONS = {"kind": "question-answering", "question": "text", "context": "text"}
+IMAGES = {"kind": "image-classification", "labels": ["bad", "good"]}
 TASK = {
     "version": 1,
     "data": {"kind": "files", "train": "data/train.csv", "evaluation": "data/evaluation.csv"},
@@ -139,6 +141,36 @@ CASES: dict[str, tuple[Callable[[Path], None], str, Any, tuple[str, ...], str]] 
         {**TASK, "data": {"kind": "hub", "repository": "some/data", "revision": "0" * 40}},
         ("--checkpoint", "c"),
         "data set some/data",
+    ),
+    "a revision that leads elsewhere": (
+        nothing, "checkpoints", {"version": 1, "sources": [{**HUB, "revision": "../main"}]}, (),
+        "--spec: sources[0].revision: ",
+    ),
+    "a lock file that is damaged": (
+        write("models.lock", '{"format_version": 1, "models": 3}'), "checkpoints",
+        {"version": 1, "sources": [HUB]}, ("--pins", "models.lock"), "models.lock: models: ",
+    ),
+    "answers that are no answers": (
+        nothing, "tasks",
+        {**TASK, "examples": {**QUESTIONS, "answers": "label"}, "max_length": 24, "stride": 4},
+        ("--checkpoint", "c"), "train split: answers: column 'label' holds string, not a list",
+    ),
+    "a column of images that holds text": (
+        nothing, "tasks",
+        {**TASK, "examples": {**IMAGES, "image": "text"}, "max_length": None},
+        ("--checkpoint", "c"), "train split: image: column 'text' holds string, not images",
+    ),
+    "numbers that are words": (
+        nothing, "tasks", {**TASK, "examples": {"kind": "text-regression", "fields": ["text"]}},
+        ("--checkpoint", "c"), "train split: label: column 'label' holds string, not numbers",
+    ),
+    "more held out than there are": (
+        nothing, "tasks", {**TASK, "hold_out": 5000}, ("--checkpoint", "c"),
+        "hold_out: 5000 sets aside 5000 of ",
+    ),
+    "a metric that nobody knows": (
+        nothing, "runs", {**RUN, "metric": "acuracy"}, (*ON_MASK, "m.safetensors"),
+        "--spec: metric: ",
     ),
     "missing column": (
         nothing, "tasks", {**TASK, "examples": {**TEXTS, "fields": ["texts"]}},
