@@ -1,0 +1,52 @@
+"""Jobs and GPUs: one each, as many at once as there are, and none of it makes a job run again."""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from project import Project, tiny_study
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture
+def two_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine whose driver knows of two GPUs, which torch cannot use."""
+    tool = tmp_path / "tools" / "nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text(f"#!/bin/sh\necho GPU-{os.getpid()}-x\necho GPU-{os.getpid()}-y\n")
+    tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_what_fits_a_machine_is_no_reason_to_run_again(project: Project) -> None:
+    options = ("--set-resources", "run:per_device_batch=3", "run:gpu=1")
+    assert project.planned("study", *options) == {}
+
+
+def test_a_job_has_a_gpu_to_itself_and_there_are_as_many_as_gpus(
+    project: Project, two_gpus: None
+) -> None:
+    study = tiny_study()
+    study["experiments"][0]["seeds"] = [1, 2]
+    project.write_study(study)
+    limit = r"Provided resources: .*gpu=\D*{}\b"
+    output = project.run("runs", "--set-resources", "run:per_device_batch=3")
+    assert re.search(limit.format(2), output)
+    assert "in 3 part(s) of at most 3" in output
+    assert "note: on the CPU, as torch" in output
+    study["experiments"][0]["seeds"] = [3]
+    project.write_study(study)
+    assert re.search(limit.format(1), project.run("runs", "--resources", "gpu=1"))
+
+
+def test_more_gpus_than_there_are_is_an_error_before_anything_runs(project: Project) -> None:
+    study = tiny_study()
+    study["experiments"][0]["seeds"] = [2]
+    project.write_study(study)
+    output = project.run("runs", "--set-resources", "run:gpu=1", fails=True)
+    assert re.search(r"error: gpu: 1 asked for, visible on .*: none", output)
