@@ -14,6 +14,7 @@ if not FIGURES_ONLY:
     include: "rules/task.smk"
     include: "rules/mask.smk"
     include: "rules/run.smk"
+    include: "rules/ticket.smk"
     include: "rules/measurement.smk"
     include: "rules/statistics.smk"
 

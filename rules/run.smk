@@ -14,9 +14,11 @@ rule run:
         task=lambda wildcards: PLAN.task_data(wildcards.model, wildcards.task, wildcards.recipe),
         mask=ancient(paths.MASK),
         mask_manifest=paths.MASK_MANIFEST,
+        start=lambda wildcards: PLAN.run_start(wildcards.model, wildcards.mask),
     output:
         metrics=paths.METRICS,
         predictions=paths.PREDICTIONS,
+        movement=paths.MOVEMENT,
     log:
         f"logs/{paths.RUN}.log",
     benchmark:
@@ -40,12 +42,13 @@ rule run:
         checkpoint=subpath(input.checkpoint, parent=True),
         task=subpath(input.task, parent=True),
         folder=subpath(output.metrics, parent=True),
+        start=lambda wildcards, input: [f"--start={file}" for file in input.start],
     message:
         "Run {wildcards.model} on {wildcards.task}, {wildcards.mask}, seed {wildcards.seed}"
     shell:
         "python -m essential_sparsity.runs --spec {params.spec:q}"
         " --checkpoint {params.checkpoint:q} --task {params.task:q} --mask {input.mask:q}"
-        " --output {params.folder:q} --gpus {resources.gpu}"
+        " {params.start:q} --output {params.folder:q} --gpus {resources.gpu}"
         " --per-device-batch {resources.per_device_batch} 2>&1 | tee {log:q}"
 
 

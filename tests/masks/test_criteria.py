@@ -301,7 +301,7 @@ def test_names_say_everything() -> None:
 
 def test_the_registry_finds_every_module_and_says_which_makes_a_mask() -> None:
     assert list(known_criteria()) == [
-        "magnitude", "dense", "imported", "noisy-magnitude", "random",
+        "magnitude", "dense", "gradual", "imported", "noisy-magnitude", "random", "ticket",
     ]  # fmt: skip
     assert module_of("noisy-magnitude") == "essential_sparsity.masks.criteria.noisy_magnitude"
     for kind in known_criteria().values():
@@ -315,7 +315,7 @@ def test_a_spec_comes_back_from_its_document() -> None:
         check_mask({"criterion": "magnitud"}, "here")
     assert str(error.value) == (
         "here: criterion: unknown criterion 'magnitud'; did you mean 'magnitude'? "
-        "(known: dense, imported, magnitude, noisy-magnitude, random)"
+        "(known: dense, gradual, imported, magnitude, noisy-magnitude, random, ticket)"
     )
 
 

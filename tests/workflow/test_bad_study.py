@@ -49,8 +49,8 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "unknown figure": (
         drop(figure="dorp"),
-        "experiments[0].figure: input should be 'drop', 'pattern', 'placement', 'positions', "
-        "'similarity' or 'distribution', got 'dorp'; "
+        "experiments[0].figure: input should be 'drop', 'pattern', 'difference', 'placement', "
+        "'positions', 'similarity' or 'distribution', got 'dorp'; "
         "did you mean 'drop'?",
     ),
     "unknown recipe": (
@@ -111,7 +111,7 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "noise without a size": (
         grid(criterion="noisy-magnitude"),
-        "experiments[0].masks[0]: how much noise? state one of 'noise' and 'norms'",
+        "experiments[0].masks[0]: how much noise? state one of 'noise', 'norms' and 'task'",
     ),
     "an option of another criterion": (
         grid(noise=0.1),
@@ -139,6 +139,16 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "a bad option": (
         lambda study: study["experiments"][1].update(figure="positions", options={"blocks": 1}),
         "experiments[1]: options: of figure 'positions': blocks: input should be greater than",
+    ),
+    "a baseline that is none of the masks": (
+        drop(figure="difference", options={"baseline": "magnitude-layer"}),
+        "experiment 'drop': baseline: no mask is of the family 'magnitude-layer'; did you mean "
+        "'magnitude-global'? (there are: magnitude-global)",
+    ),
+    "nothing to compare with the baseline": (
+        drop(figure="difference"),
+        "experiment 'drop': masks: none has the sparsity of one of the baseline's, "
+        "'magnitude-global': there is nothing to compare",
     ),
     "masks for a figure of weights": (
         lambda study: study["experiments"][1].update(figure="distribution"),

@@ -13,9 +13,20 @@ HISTOGRAM = "histograms/{model}.safetensors"
 MASK = "masks/{model}/{mask}.safetensors"
 MASK_MANIFEST = "masks/{model}/{mask}.json"
 
+# What a training that finds a mask leaves besides: its evaluations, and the tensors that
+# pre-training did not leave.
+TRAINING = "trainings/{model}/{mask}"
+TRAINING_METRICS = TRAINING + "/metrics.parquet"
+HEAD = TRAINING + "/head.safetensors"
+
+# A model's weights after the first steps of a dense fine-tuning, to rewind to.
+REWIND = "rewinds/{model}/{task}/{recipe}/step{step}/seed{seed}.safetensors"
+
 RUN = "runs/{model}/{task}/{recipe}/{mask}/seed{seed}"
 METRICS = RUN + "/metrics.parquet"
 PREDICTIONS = RUN + "/predictions.parquet"
+# How far the fine-tuning moved each matrix.
+MOVEMENT = RUN + "/movement.json"
 
 # What is measured of one model for figures: {measurement} is a figure kind, {set} a digest of what
 # is measured.

@@ -3,6 +3,7 @@
 The workflow asks this module for targets and, job by job, for the spec; it decides nothing itself.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +17,10 @@ from essential_sparsity.errors import UserError
 from essential_sparsity.figures.kinds import FIGURE_KINDS, FigureKind
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.masks.criterion import Ranking
+from essential_sparsity.masks.grid import Grid
 from essential_sparsity.masks.registry import module_of
 from essential_sparsity.masks.spec import DENSE, MaskSpec
+from essential_sparsity.masks.trained import Trained
 from essential_sparsity.runs import kinds as run_kinds
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
 from essential_sparsity.spec import Spec
@@ -26,9 +29,13 @@ from essential_sparsity.study import Experiment, Study
 from essential_sparsity.tasks import kinds as task_kinds
 from essential_sparsity.tasks.sources import SOURCES
 from essential_sparsity.tasks.spec import LocalFiles
+from essential_sparsity.tickets.spec import TrainingSpec
 from essential_sparsity.validation import unknown
 
 _T = TypeVar("_T")
+
+
+RUN_TABLES = (paths.METRICS, paths.PREDICTIONS)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,20 @@ class Run:
     def path(self, pattern: str) -> str:
         """Return `pattern` (of `paths`) filled in."""
         return pattern.format(**self.__dict__)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The paths of what it leaves."""
+        return tuple(self.path(pattern) for pattern in RUN_TABLES)
+
+
+class Training(Run):
+    """A fine-tuning that finds `mask`: of one of its own, and as long as a run."""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The path of its evaluations."""
+        return (self.path(paths.TRAINING_METRICS),)
 
 
 class Plan:
@@ -72,6 +93,8 @@ class Plan:
         # By the preprocessor's name in paths: whose tokenizer or image processor, and at what size.
         self._preprocessors: dict[str, tuple[str, RecipeSpec]] = {}
         self._masks: dict[str, MaskSpec] = {DENSE.name: DENSE}
+        # By experiment: its masks, with a recipe's identity where the study has its name.
+        self._settled: dict[str, list[MaskSpec]] = {}
         self._measured: dict[tuple[str, str], Spec] = {}
         for index, experiment in enumerate(study.experiments):
             self._resolve(experiment, f"experiments[{index}]")
@@ -91,33 +114,66 @@ class Plan:
         for position, name in enumerate(experiment.tasks):
             entry = self._catalog.task(name, f"{self._where}: {key}.tasks[{position}]")
             self._tasks[name] = entry
-            if experiment.recipe not in entry.recipes:
-                raise UserError(
-                    unknown(
-                        self._where,
-                        f"{key}.recipe",
-                        experiment.recipe,
-                        entry.recipes,
-                        f"recipe of task '{name}':",
-                    )
-                )
-            recipe = experiment.override(entry.recipes[experiment.recipe])
-            try:
-                entry.check_recipe(recipe)
-            except ValueError as error:
-                raise UserError(f"{self._where}: {key}.overrides: task '{name}': {error}") from None
-            self._recipes[name, _recipe_id(experiment, recipe)] = recipe
-            for model in (*experiment.models, *experiment.controls):
-                preprocessor = self._preprocessor(model, entry, recipe)
-                self._preprocessors[preprocessor] = self._prepares(model), recipe
+            self._resolve_recipe(experiment, name, experiment.recipe, key)
         for position, grid in enumerate(experiment.masks):
-            for mask in grid.masks():
-                if self._masks.setdefault(mask.name, mask) != mask:
-                    raise UserError(
-                        f"{self._where}: {key}.masks[{position}]: two masks of this study are "
-                        f"called '{mask.name}' and differ; rename the file that one is made from"
-                    )
+            self._resolve_masks(experiment, grid, f"{key}.masks[{position}]")
         self._resolve_measurement(experiment)
+        self.table_spec(experiment)  # a mistake in it is told now, not after the runs
+
+    def _resolve_recipe(
+        self, experiment: Experiment, task: str, recipe: str | None, key: str
+    ) -> str:
+        """Note a recipe of a task as this experiment uses it; return its identity in paths."""
+        entry = self._tasks[task]
+        if recipe not in entry.recipes:
+            what = f"recipe of task '{task}':"
+            raise UserError(unknown(self._where, f"{key}.recipe", recipe, entry.recipes, what))
+        changed = experiment.override(entry.recipes[recipe])
+        try:
+            entry.check_recipe(changed)
+        except ValueError as error:
+            raise UserError(f"{self._where}: {key}.overrides: task '{task}': {error}") from None
+        self._recipes[task, recipe_id(recipe, changed)] = changed
+        for model in (*experiment.models, *experiment.controls):
+            preprocessor = self._preprocessor(model, entry, changed)
+            self._preprocessors[preprocessor] = self._prepares(model), changed
+        return recipe_id(recipe, changed)
+
+    def _resolve_masks(self, experiment: Experiment, grid: Grid, key: str) -> None:
+        """Note the masks of a grid, those of every run where they are the runs' own."""
+        masks = self._settled.setdefault(experiment.name, [])
+        for mask in grid.masks():
+            if task := getattr(mask, "task", None):
+                self._tasks[task] = self._catalog.task(task, f"{self._where}: {key}.tasks")
+                recipe = getattr(mask, "recipe", None) or experiment.recipe
+                identity = self._resolve_recipe(experiment, task, recipe, key)
+                mask = mask.model_copy(update={"recipe": identity})
+            masks.append(mask)
+            if FIGURE_KINDS[experiment.figure].reads == "runs":
+                bound = [
+                    mask.bind(task, self._recipe_of(experiment, task), seed)
+                    for task in experiment.tasks
+                    for seed in experiment.seeds_on(task)
+                ]
+            elif mask.is_bound:
+                bound = [mask]
+            else:
+                raise UserError(
+                    f"{self._where}: {key}: which masks of criterion '{mask.criterion}'? a figure "
+                    "of masks has no runs that would say so: state tasks, recipe and seeds"
+                )
+            for one in bound:
+                self._note_mask(one, key)
+
+    def _note_mask(self, mask: MaskSpec, key: str) -> None:
+        """Note a mask, and those that its training begins with."""
+        if self._masks.setdefault(mask.name, mask) != mask:
+            raise UserError(
+                f"{self._where}: {key}: two masks of this study are called '{mask.name}' and "
+                "differ; rename the file that one is made from"
+            )
+        if isinstance(mask, Trained):
+            self._note_mask(mask.previous(), key)
 
     def _resolve_measurement(self, experiment: Experiment) -> None:
         kind = FIGURE_KINDS[experiment.figure]
@@ -129,7 +185,9 @@ class Plan:
         """Check that every mask which another one is made from is one of the study's."""
         for index, experiment in enumerate(self.study.experiments):
             for position, grid in enumerate(experiment.masks):
-                for name in (n for mask in grid.masks() for n in mask.references()):
+                # What training finds brings along the masks that it begins with.
+                plain = [mask for mask in grid.masks() if not isinstance(mask, Trained)]
+                for name in (name for mask in plain for name in mask.references()):
                     if name not in self._masks:
                         where = f"experiments[{index}].masks[{position}].like"
                         raise UserError(
@@ -161,12 +219,13 @@ class Plan:
         if FIGURE_KINDS[experiment.figure].reads != "runs":
             return []
         rows = [
-            *((model, mask) for model in experiment.models for mask in run_masks(experiment)),
+            *((model, mask) for model in experiment.models for mask in self.run_masks(experiment)),
             *((control, DENSE) for control in experiment.controls),
         ]
         return [
-            Run(model, task, self._recipe_of(experiment, task), mask.name, seed)
+            Run(model, task, recipe, mask.bind(task, recipe, seed).name, seed)
             for task in experiment.tasks
+            for recipe in [self._recipe_of(experiment, task)]
             for seed in experiment.seeds_on(task)
             for model, mask in rows
         ]
@@ -176,11 +235,37 @@ class Plan:
         """Every run of the study, once."""
         return _unique(run for e in self.study.experiments for run in self.runs(e))
 
+    def run_masks(self, experiment: Experiment) -> list[MaskSpec]:
+        """Return the masks whose runs an experiment needs: dense first, since drops refer to it."""
+        return _unique([DENSE, *self._settled[experiment.name]])
+
+    def figure_masks(self, experiment: Experiment) -> list[MaskSpec]:
+        """Return the masks that a figure of masks shows."""
+        return _unique(self._settled.get(experiment.name, ()))
+
+    def trainings(self, experiment: Experiment) -> list[Run]:
+        """Return the fine-tunings that find an experiment's masks, whole chains of them."""
+        found: list[Run] = []
+        for model, last in self.masks(experiment):
+            mask = last
+            while isinstance(mask, Trained):
+                place = str(mask.task), str(mask.recipe), mask.name, mask.seed or 0
+                found.append(Training(model, *place))
+                mask = mask.previous()
+        return _unique(found)
+
+    @cached_property
+    def all_trainings(self) -> list[Run]:
+        """Every fine-tuning that finds a mask of the study, once."""
+        return _unique(run for e in self.study.experiments for run in self.trainings(e))
+
     def masks(self, experiment: Experiment) -> list[tuple[str, MaskSpec]]:
         """Return the (model, mask) pairs that an experiment's figure needs."""
         if FIGURE_KINDS[experiment.figure].reads == "runs":
             return _unique((run.model, self._masks[run.mask]) for run in self.runs(experiment))
-        return [(model, mask) for model in experiment.models for mask in figure_masks(experiment)]
+        return [
+            (model, mask) for model in experiment.models for mask in self.figure_masks(experiment)
+        ]
 
     @cached_property
     def all_masks(self) -> list[tuple[str, MaskSpec]]:
@@ -197,7 +282,7 @@ class Plan:
         if kind.measurement is not None:
             return list(self._measurements(experiment).values())
         if kind.reads == "runs":
-            return [run.path(pattern) for run in self.runs(experiment) for pattern in _RUN_FILES]
+            return [table for run in self.runs(experiment) for table in run.tables]
         return [
             path.format(model=model, mask=mask.name)
             for model, mask in self.masks(experiment)
@@ -220,7 +305,7 @@ class Plan:
         """Return the spec of each model's measurement: the masks, or what is asked of weights."""
         if FIGURE_KINDS[experiment.figure].reads == "weights":
             return WeightsSpec.model_validate(experiment.options)
-        names = [mask.name for mask in figure_masks(experiment)]
+        names = [mask.name for mask in self.figure_masks(experiment)]
         return MaskSetSpec.check({"masks": names}, f"{self._where}: experiment '{experiment.name}'")
 
     def _measurements(self, experiment: Experiment) -> dict[str, str]:
@@ -346,7 +431,57 @@ class Plan:
         known = {name: spec for (of, name), spec in self._recipes.items() if of == task}
         return self._lookup(known, recipe, f"recipe of task '{task}'")
 
-    def run_spec(self, task: str, recipe: str, seed: int) -> Spec:
+    def training(self, mask: str) -> Trained:
+        """Return a mask that training finds.
+
+        Raises:
+            UserError: the study has no such mask.
+        """
+        found = {name: m for name, m in self._masks.items() if isinstance(m, Trained)}
+        return self._lookup(found, mask, "trained mask")
+
+    def training_spec(self, mask: str) -> Spec:
+        """Return what the training that finds a mask depends on."""
+        spec = self.training(mask)
+        run = self.run_spec(str(spec.task), str(spec.recipe), spec.seed or 0)
+        return TrainingSpec(mask=spec.document(), run=run)
+
+    def training_modules(self, mask: str) -> tuple[str, ...]:
+        """Return the modules that find a mask: the stage, the criterion's own, the examples'."""
+        spec = self.training(mask)
+        kind = self._task(str(spec.task)).examples.kind
+        return "essential_sparsity.tickets", module_of(spec.criterion), run_kinds.module_of(kind)
+
+    def training_data(self, model: str, mask: str) -> str:
+        """Return the manifest of the task data of the training that finds a mask."""
+        spec = self.training(mask)
+        return self.task_data(model, str(spec.task), str(spec.recipe))
+
+    def begun(self, model: str, mask: str, pattern: str) -> str:
+        """Return `pattern` (of `paths`) of the mask with which the training of `mask` begins."""
+        return pattern.format(model=model, mask=self.training(mask).previous().name)
+
+    def training_start(self, model: str, mask: str) -> list[str]:
+        """Return the files of tensors from which the training that finds a mask starts."""
+        spec = self.training(mask)
+        kept = paths.HEAD.format(model=model, mask=spec.previous().name)
+        return self.run_start(model, mask) + ([kept] if spec.keeps_head() else [])
+
+    def run_start(self, model: str, mask: str) -> list[str]:
+        """Return the files of tensors from which runs under a mask start: rewound weights."""
+        spec = self._lookup(self._masks, mask, "mask")
+        if not isinstance(spec, Trained) or not spec.rewind_step:
+            return []
+        place = {"task": spec.task, "recipe": spec.recipe, "seed": spec.seed}
+        return [paths.REWIND.format(model=model, step=spec.rewind_step, **place)]
+
+    @cached_property
+    def trained_names(self) -> str:
+        """A regular expression of the names of masks that training finds."""
+        names = (re.escape(n) for n, mask in self._masks.items() if isinstance(mask, Trained))
+        return "|".join(names) or "(?!)"
+
+    def run_spec(self, task: str, recipe: str, seed: int) -> RunSpec:
         """Return a run's spec."""
         entry = self._task(task)
         return RunSpec(
@@ -364,17 +499,18 @@ class Plan:
         if kind.measurement is not None:
             filled["measurements"] = self._measurements(experiment)
         if kind.reads == "masks":
-            filled["masks"] = [mask.label() for mask in figure_masks(experiment)]
+            filled["masks"] = [mask.label() for mask in self.figure_masks(experiment)]
         if kind.reads == "runs":
             filled |= {
                 "controls": {name: self._models[name].base or "" for name in experiment.controls},
                 "tasks": {task: self._recipe_of(experiment, task) for task in experiment.tasks},
-                "masks": [mask.label() for mask in run_masks(experiment)],
+                "masks": [mask.label() for mask in self.run_masks(experiment)],
                 "seeds": experiment.seeds,
                 "seeds_of": experiment.seeds_of,
                 "statistics": self.study.statistics,
             }
-        return kind.spec.model_validate(filled | experiment.options)
+        where = f"{self._where}: experiment '{experiment.name}'"
+        return kind.spec.check(filled | experiment.options, where)
 
     def figure_spec(self, experiment: Experiment) -> Spec:
         """Return the spec of an experiment's figure: the words on it."""
@@ -394,8 +530,8 @@ class Plan:
         return [e for e in self.study.experiments if e.figure == kind.name]
 
     def _recipe_of(self, experiment: Experiment, task: str) -> str:
-        entry = self._tasks[task].recipes[str(experiment.recipe)]
-        return _recipe_id(experiment, experiment.override(entry))
+        name = str(experiment.recipe)
+        return recipe_id(name, experiment.override(self._tasks[task].recipes[name]))
 
     def _lookup(self, known: dict[str, _T], name: str, what: str) -> _T:
         if name not in known:
@@ -403,22 +539,9 @@ class Plan:
         return known[name]
 
 
-_RUN_FILES = (paths.METRICS, paths.PREDICTIONS)
-
-
-def run_masks(experiment: Experiment) -> list[MaskSpec]:
-    """Return the masks whose runs an experiment needs: dense first, since drops refer to it."""
-    return _unique([DENSE, *(mask for grid in experiment.masks for mask in grid.masks())])
-
-
-def figure_masks(experiment: Experiment) -> list[MaskSpec]:
-    """Return the masks that a figure of masks shows."""
-    return _unique(mask for grid in experiment.masks for mask in grid.masks())
-
-
-def _recipe_id(experiment: Experiment, recipe: RecipeSpec) -> str:
-    """Return the recipe's identity in paths: its name, and a digest of what it says."""
-    return f"{experiment.recipe}-{recipe.digest()}"
+def recipe_id(name: str, recipe: RecipeSpec) -> str:
+    """Return a recipe's identity in paths: its name, and a digest of what it says."""
+    return f"{name}-{recipe.digest()}"
 
 
 def _files(spec: MaskSpec, model: str) -> dict[str, str]:

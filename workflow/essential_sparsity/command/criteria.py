@@ -12,15 +12,15 @@ from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.masks.registry import check_mask, known_criteria
 from essential_sparsity.masks.spec import RankedSpec
+from essential_sparsity.masks.trained import Trained
 
-_ELSEWHERE = {"imported"}  # has a subcommand of its own
 _COMMON = {"criterion", *RankedSpec.model_fields}
 _WHERE = "mask compute"
 
 
 def add_criterion(parser: argparse.ArgumentParser) -> None:
     """Add the criterion, how much goes where, and every option that a criterion has."""
-    names = ", ".join(name for name in known_criteria() if name not in _ELSEWHERE)
+    names = ", ".join(name for name in known_criteria() if name not in _elsewhere())
     parser.add_argument("--criterion", default="magnitude", help=f"one of: {names}")
     fields = RankedSpec.model_fields
     parser.add_argument("--scope", help=f"{fields['scope'].description}; global if not given")
@@ -54,8 +54,8 @@ def read_masks(arguments: argparse.Namespace) -> list[Criterion | Ranking]:
     Raises:
         UserError: with key, value and what is allowed.
     """
-    if arguments.criterion in _ELSEWHERE:
-        raise UserError(f"{_WHERE}: criterion '{arguments.criterion}' is: mask import")
+    if where := _elsewhere().get(arguments.criterion):
+        raise UserError(f"{_WHERE}: criterion '{arguments.criterion}' is {where}")
     fixed: dict[str, Any] = {"criterion": arguments.criterion}
     if arguments.scope:
         fixed["scope"] = arguments.scope
@@ -92,6 +92,14 @@ def find_inputs(spec: Criterion | Ranking, like: Path | None) -> Inputs:
     return Inputs(masks={_name_of(like): mask_file(like)} if like else {}, files=files)
 
 
+def _elsewhere() -> dict[str, str]:
+    """Return the criteria that are not made here, and where they are."""
+    trained = (name for name, kind in known_criteria().items() if issubclass(kind, Trained))
+    return {"imported": "a subcommand of its own: mask import"} | dict.fromkeys(
+        trained, "found by training: name it in a study, under 'masks'"
+    )
+
+
 def _check(document: dict[str, Any]) -> Criterion | Ranking:
     try:
         return check_mask(document, _WHERE)
@@ -105,7 +113,7 @@ def _options() -> dict[str, tuple[str, list[str]]]:
     found: dict[str, tuple[str, list[str]]] = {}
     for criterion, kind in known_criteria().items():
         for name, field in kind.model_fields.items():
-            if criterion not in _ELSEWHERE and name not in _COMMON:
+            if criterion not in _elsewhere() and name not in _COMMON:
                 found.setdefault(name, (field.description or "", []))[1].append(criterion)
     return found
 

@@ -11,7 +11,6 @@ models that turn at nearly the same sparsity cannot cover each other or the curv
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from essential_sparsity.errors import run_stage
@@ -57,24 +56,10 @@ def _draw(rows: list[Row], spec: FigureSpec) -> Figure:
         if place.lowest:
             axes.set_xlabel("Sparsity (% of prunable weights)")
     bottom = grid.bottom + 0.17
-    bottom += page.legend(_curve_handles(look, spec), bottom)
+    bottom += page.legend(drop_legend.curve_handles(look, spec), bottom)
     bottom += 0.06
     bottom += page.legend(_mark_handles(rows, look, spec), bottom)
     return page.finish(bottom + 0.06)
-
-
-def _curve_handles(look: Look, spec: FigureSpec) -> list[Artist]:
-    """Return the legend of who is who: the models, then the curves where there are several."""
-    if len(look.curves) == 1:
-        return drop_legend.model_handles(look.models, spec, lines=True)
-    return [
-        *drop_legend.model_handles(look.models, spec, lines=False),
-        *(
-            Line2D([], [], color=style.INK, ls=style.LINES[i % len(style.LINES)],
-                   lw=style.LINE_WIDTH, label=curve[1])
-            for i, curve in enumerate(look.curves)
-        ),
-    ]  # fmt: skip
 
 
 def _mark_handles(rows: list[Row], look: Look, spec: FigureSpec) -> list[Artist]:

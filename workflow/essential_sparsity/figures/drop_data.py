@@ -101,15 +101,23 @@ def pick(row: Row, *keys: str) -> Row:
 
 def drop_words(rows: Iterable[Row]) -> str:
     """Return what the axis of drops is called: of one metric, or of several."""
+    return axis_words(rows, "Drop in", "Performance drop")
+
+
+def axis_words(rows: Iterable[Row], of_one: str, of_several: str) -> str:
+    """Return what an axis of points is called: `of_one` metric, whose name follows, or otherwise.
+
+    The metrics are those of the `dense` elements.
+    """
     metrics = [
         METRICS[name]
         for name in names_of((row for row in rows if row["element"] == "dense"), "metric")
     ]
     titles = dict.fromkeys((metric.title, metric.in_percent) for metric in metrics)
     if len(titles) > 1:
-        return "Performance drop (points)"
+        return f"{of_several} (points)"
     ((title, in_percent),) = titles
-    return f"Drop in {title} ({'points' if in_percent else '× 100'})"
+    return f"{of_one} {title} ({'points' if in_percent else '× 100'})"
 
 
 def mean_rows(drops: list[Row]) -> Iterable[Row]:

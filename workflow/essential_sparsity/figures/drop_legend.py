@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 
 from essential_sparsity.figures import style
 from essential_sparsity.figures.drop_data import names_of
+from essential_sparsity.figures.drop_panel import Look
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row
 
@@ -30,6 +31,19 @@ def model_handles(models: Models, spec: FigureSpec, lines: bool) -> list[Artist]
              ls=look.line if lines else "none")
         for name, look in models.items()
     ]  # fmt: skip
+
+
+def curve_handles(look: Look, spec: FigureSpec) -> list[Artist]:
+    """Return the legend of who is who: the models, then the curves where there are several."""
+    if len(look.curves) == 1:
+        return model_handles(look.models, spec, lines=True)
+    return [
+        *model_handles(look.models, spec, lines=False),
+        *(
+            line(label, style.INK, ls=style.LINES[i % len(style.LINES)])
+            for i, (_, label) in enumerate(look.curves)
+        ),
+    ]
 
 
 def interval_words(confidence: float) -> str:

@@ -69,9 +69,8 @@ class CurvesPanel(TaskPanel):
         self.draw_floors(axes)
         self.draw_epsilon(axes)
         for curve in self._look.curves:
-            for model, look in self._look.models.items():
-                line = self._look.lines[model, curve]
-                _draw_curve(axes, self.of("mean"), self.of("seed"), model, curve, look, line)
+            for model in self._look.models:
+                draw_curve(axes, self.of("mean"), self.of("seed"), model, curve, self._look)
         self.limit_drops(axes)
         self._draw_crossings(axes)
         style.percent_axis(axes.xaxis)
@@ -96,36 +95,40 @@ class CurvesPanel(TaskPanel):
         return -0.03 * last, 1.06 * last
 
 
-def _draw_curve(
+def draw_curve(
     axes: Axes,
     means: list[Row],
     seeds: list[Row],
     model: str,
     curve: Curve,
-    look: style.ModelStyle,
-    line: style.LineStyle,
+    look: Look,
+    value: str = "drop",
 ) -> None:
-    """Draw one model's curve: the interval's band, each seed's points, and the mean."""
+    """Draw one model's curve: the interval's band, each seed's points, and the mean.
 
-    def of_curve(rows: list[Row]) -> dict[str, list[float]]:
+    `value` is the rows' column that is drawn; with `_low` and `_high`, its interval.
+    """
+    colour, marker = look.models[model].colour, look.models[model].marker
+
+    def of_curve(rows: list[Row], name: str) -> list[float]:
         own = [r for r in rows if (r["model"], (r["family"], r["label"])) == (model, curve)]
-        keys = ("sparsity", "drop", "drop_low", "drop_high")
-        return {k: [np.nan if r[k] is None else r[k] for r in own] for k in keys}
+        return [np.nan if row[name] is None else row[name] for row in own]
 
-    band, points = of_curve(means), of_curve(seeds)
-    if not band["sparsity"]:
+    sparsities = of_curve(means, "sparsity")
+    if not sparsities:
         return
     axes.fill_between(
-        band["sparsity"], band["drop_low"], band["drop_high"],
-        color=look.colour, alpha=0.16, lw=0, label="band",
+        sparsities, of_curve(means, f"{value}_low"), of_curve(means, f"{value}_high"),
+        color=colour, alpha=0.16, lw=0, label="band",
     )  # fmt: skip
     axes.plot(
-        points["sparsity"], points["drop"], ls="none", marker=look.marker, ms=2.2,
-        mfc="none", mec=look.colour, mew=0.5, alpha=0.55, label="seed",
+        of_curve(seeds, "sparsity"), of_curve(seeds, value), ls="none", marker=marker, ms=2.2,
+        mfc="none", mec=colour, mew=0.5, alpha=0.55, label="seed",
     )  # fmt: skip
     axes.plot(
-        band["sparsity"], band["drop"], color=look.colour, ls=line, lw=style.LINE_WIDTH,
-        marker=look.marker, ms=style.MARKER_SIZE, mec="white", mew=0.4, label="mean", zorder=3,
+        sparsities, of_curve(means, value), color=colour, ls=look.lines[model, curve],
+        lw=style.LINE_WIDTH, marker=marker, ms=style.MARKER_SIZE, mec="white", mew=0.4,
+        label="mean", zorder=3,
     )  # fmt: skip
 
 

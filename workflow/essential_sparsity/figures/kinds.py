@@ -10,6 +10,7 @@ from pydantic import create_model
 
 from essential_sparsity.spec import Spec
 from essential_sparsity.statistics.spec import (
+    DifferenceSpec,
     DistributionSpec,
     DropSpec,
     PlacementSpec,
@@ -74,6 +75,15 @@ FIGURE_KINDS = {
             spec=DropSpec,
             statistics="essential_sparsity.statistics.drop",
             drawing="essential_sparsity.figures.pattern",
+        ),
+        FigureKind(
+            name="difference",
+            title="Score of one kind of masks less another's (the paper's Figure 9)",
+            reads="runs",
+            tables=("runs", "difference", "cost"),
+            spec=DifferenceSpec,
+            statistics="essential_sparsity.statistics.difference",
+            drawing="essential_sparsity.figures.difference",
         ),
         FigureKind(
             name="placement",

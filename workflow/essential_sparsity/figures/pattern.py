@@ -29,13 +29,12 @@ from essential_sparsity.figures.pattern_panel import PatternPanel, Places, fill_
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
 from essential_sparsity.figures.task_panel import PANEL_HEIGHT, known, models_of
+from essential_sparsity.statistics.spec import are_equal
 
 STAGE = "essential_sparsity.figures.pattern"
 
 COLUMNS = {**DROP_COLUMNS, "essential": frozenset(["confidence"])}
 
-# Sparsities are equal below this: a third may be given as 0.3333.
-_TOLERANCE = 5e-4
 _FOOT = 0.44
 
 
@@ -58,8 +57,7 @@ def select_pattern(tables: Tables, spec: FigureSpec) -> pa.Table:
 
     def shown(rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
-            near = min(sparsities, key=lambda sparsity: abs(sparsity - row["sparsity"]))
-            if abs(near - row["sparsity"]) < _TOLERANCE:
+            if any(are_equal(sparsity, row["sparsity"]) for sparsity in sparsities):
                 yield row
 
     confidence = tables["essential"]["confidence"][0].as_py()

@@ -8,6 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import Field, create_model, model_validator
+from pydantic.fields import FieldInfo
 
 from essential_sparsity.masks.criterion import Criterion, Ranking
 from essential_sparsity.masks.registry import known_criteria
@@ -15,6 +16,10 @@ from essential_sparsity.masks.spec import DENSE, MaskSpec, Pattern, Scope, check
 from essential_sparsity.spec import Name, Sparsity, Spec
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+# Stated by `RankedGrid` itself.
+_AMOUNTS = ("sparsities", "patterns")
 
 
 class Grid(Spec):
@@ -46,22 +51,26 @@ class RankedGrid(Grid):
 
     def masks(self) -> list[MaskSpec]:
         """Return the masks, by ascending sparsity for each seed; sparsity 0 is the dense mask."""
-        options = self.document()
-        seeds = [{"seed": seed} for seed in options.pop("seeds", getattr(self, "seeds", ()))]
-        options = {k: v for k, v in options.items() if k not in ("sparsities", "patterns")}
+        kind = known_criteria()[self.criterion]
         amounts: list[dict[str, Any]] = [
             *({"sparsity": sparsity} for sparsity in sorted(self.sparsities)),
             *({"pattern": pattern} for pattern in self.patterns),
         ]
-        kind = known_criteria()[self.criterion]
+        others = {name: field for name, field in kind.lists.items() if name not in _AMOUNTS}
+        rows = [[{field: v} for v in getattr(self, name, ())] for name, field in others.items()]
+        options = {key: v for key, v in self.document().items() if key not in kind.lists}
         return [
-            DENSE if amount.get("sparsity") == 0 else kind.model_validate(options | seed | amount)
-            for seed, amount in product(seeds or [{}], amounts or [{}])
+            DENSE
+            if amount.get("sparsity") == 0
+            else kind.model_validate(
+                options | amount | {k: v for d in chosen for k, v in d.items()}
+            )
+            for *chosen, amount in product(*(row or [{}] for row in rows), amounts or [{}])
         ]
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
-        for name in ("sparsities", "patterns", "seeds"):
+        for name in known_criteria()[self.criterion].lists:
             values = getattr(self, name, ())
             if len(set(values)) < len(values):
                 raise ValueError(f"a value of '{name}' occurs twice in {list(values)}")
@@ -70,19 +79,29 @@ class RankedGrid(Grid):
         return self
 
 
+def _list_of(name: str, field: FieldInfo) -> tuple[Any, FieldInfo]:
+    """Return the list where a mask has the field `name`: one mask, or curve, for each value."""
+    # A default of None means that there need not be any.
+    default = () if field.default is None else (field.default,)
+    value = Seed if name == "seed" else Name
+    said = f"{field.description}; " if field.default is None else ""
+    least = {} if field.default is None else {"min_length": 1}
+    return tuple[value, ...], Field(default=default, description=f"{said}one mask each", **least)  # type: ignore[valid-type, call-overload]
+
+
 def _grid_of(kind: type[Criterion] | type[Ranking]) -> type[Grid]:
     """Return the grid of a criterion: its fields, with lists where a mask has one value."""
     ranked = issubclass(kind, Ranking)
+    lists = {field: name for name, field in kind.lists.items()}
     fields: dict[str, Any] = {}
     for name, field in kind.model_fields.items():
         if name == "criterion":
             fields[name] = (Literal[field.default], Field(description="which weights are removed"))
-        elif ranked and name == "seed":
-            fields["seeds"] = (
-                tuple[Seed, ...],
-                Field(default=(field.default,), min_length=1, description="one mask each"),
-            )
-        elif not (ranked and name in ("sparsity", "pattern")):
+        elif lists.get(name) in _AMOUNTS:
+            continue
+        elif name in lists:
+            fields[lists[name]] = _list_of(name, field)
+        else:
             fields[name] = (field.annotation, field)
     return create_model(
         f"{kind.__name__}Grid",

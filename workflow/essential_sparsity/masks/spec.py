@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -48,10 +48,20 @@ class MaskLabel(Spec):
     scope: str = Field(description="over what weights are ranked; `N:4` for groups of four")
     pattern: str | None = None
     sparsity: float | None = None
+    template: str = Field(
+        default="", description="the name in paths, if that depends on a run's task and seed"
+    )
+
+    def of_run(self, task: str, recipe: str, seed: int) -> str:
+        """Return the name in paths of the mask that a run takes."""
+        return (self.template or self.name).format(task=task, recipe=recipe, seed=seed)
 
 
 class MaskSpec(Spec):
     """One mask of a checkpoint: base of every criterion's spec."""
+
+    # Lists of a study file → the field that has one value of it.
+    lists: ClassVar[dict[str, str]] = {}
 
     criterion: str
 
@@ -94,6 +104,15 @@ class MaskSpec(Spec):
             pattern=getattr(self, "pattern", None),
             sparsity=self.nominal_sparsity,
         )
+
+    def bind(self, task: str, recipe: str, seed: int) -> Self:
+        """Return the mask that a run takes; only what training finds depends on the run."""
+        return self
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether this is one mask, whatever run takes it."""
+        return True
 
     def references(self) -> tuple[str, ...]:
         """Return the names of other masks of the same model that this one is made from."""
@@ -145,6 +164,12 @@ class RankedSpec(MaskSpec):
     - `matched`: of each matrix, exactly as many as the mask `like` removes of it.
     - a `pattern` N:M keeps the N highest of every M consecutive weights of a row.
     """
+
+    lists: ClassVar[dict[str, str]] = {
+        "sparsities": "sparsity",
+        "patterns": "pattern",
+        "seeds": "seed",
+    }
 
     scope: Scope = Field(default="global", description="over what weights are ranked")
     pattern: Pattern | None = Field(default=None, description="N:M, N of every M weights kept")

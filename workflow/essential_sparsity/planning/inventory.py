@@ -106,7 +106,7 @@ class Inventory:
 
     def has_run(self, run: Run) -> bool:
         """Tell whether a run's tables are there."""
-        return all(self._has(run.path(table)) for table in (paths.METRICS, paths.PREDICTIONS))
+        return all(map(self._has, run.tables))
 
     def has_mask(self, model: str, mask: str) -> bool:
         """Tell whether a mask is there."""

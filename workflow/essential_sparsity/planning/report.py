@@ -83,10 +83,15 @@ class _Report:
         yield ["Experiments", "masks", "in results", "runs", "in results", f"{self._unit} left"]
         seconds = {(g.model, g.task, g.recipe): g.seconds for g in self._groups}
         rows = [
-            (experiment.name, self._plan.masks(experiment), self._plan.runs(experiment))
+            (
+                experiment.name,
+                self._plan.masks(experiment),
+                [*self._plan.runs(experiment), *self._plan.trainings(experiment)],
+            )
             for experiment in self._plan.study.experiments
         ]
-        rows.append(("shared ones once", self._plan.all_masks, self._plan.all_runs))
+        everything = [*self._plan.all_runs, *self._plan.all_trainings]
+        rows.append(("shared ones once", self._plan.all_masks, everything))
         for name, masks, runs in rows:
             to_make = [run for run in runs if not self._inventory.has_run(run)]
             yield [

@@ -18,6 +18,8 @@ from essential_sparsity.tables import read_table
 class RunGroup:
     """Runs of one model, task and recipe: they differ in mask and seed, not in cost.
 
+    The fine-tunings that find masks, as the rounds of lottery tickets do, are among them.
+
     Attributes:
         model: the model's name.
         task: the task's name.
@@ -54,7 +56,7 @@ def group_runs(plan: Plan, results: Path, machine: Machine) -> list[RunGroup]:
     """
     inventory, sizes = Inventory(plan, results), Sizes(plan)
     groups: dict[tuple[str, str, str], list[Run]] = {}
-    for run in plan.all_runs:
+    for run in (*plan.all_runs, *plan.all_trainings):
         groups.setdefault((run.model, run.task, run.recipe), []).append(run)
     found = []
     for (model, task, recipe), runs in groups.items():

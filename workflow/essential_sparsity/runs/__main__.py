@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.errors import run_stage
-from essential_sparsity.files import sha256_of
+from essential_sparsity.files import sha256_of, write_json
 from essential_sparsity.gpus import reserve
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs.kinds import module_of
@@ -31,6 +31,9 @@ def main() -> None:
     parser.add_argument("--checkpoint", required=True, type=Path, help="a checkpoint's folder")
     parser.add_argument("--task", required=True, type=Path, help="a task's folder")
     parser.add_argument("--mask", required=True, type=Path, help="a mask of the checkpoint")
+    parser.add_argument(
+        "--start", type=Path, action="append", default=[], help="tensors to start from instead"
+    )
     parser.add_argument("--output", required=True, type=Path, help="the folder to write to")
     parser.add_argument(
         "--per-device-batch",
@@ -58,6 +61,7 @@ def main() -> None:
         "checkpoint": manifest.sha256,
         "mask": sha256_of(arguments.mask),
         "task": sha256_of(arguments.task / MANIFEST),
+        **{path.name: sha256_of(path) for path in arguments.start},
     }
     made_by = provenance("essential_sparsity.runs", spec.document(), module_of(task.kind))
     origin = {**made_by, "inputs": inputs}
@@ -71,6 +75,7 @@ def main() -> None:
 
     from essential_sparsity.runs.fine_tuning import fine_tune
     from essential_sparsity.runs.processes import launch
+    from essential_sparsity.runs.rewound import Rewound
 
     if gpus and not torch.cuda.is_available():
         gpus = []
@@ -80,7 +85,7 @@ def main() -> None:
         )
     outcome = launch(
         max(1, len(gpus)), fine_tune, arguments.checkpoint, manifest, task, mask, spec, restart,
-        title, arguments.per_device_batch,
+        title, arguments.per_device_batch, Rewound(*arguments.start),
     )  # fmt: skip
 
     names = dict(
@@ -90,6 +95,7 @@ def main() -> None:
     for position, (column, value) in enumerate({**names, "seed": spec.seed}.items()):
         metrics = metrics.add_column(position, column, pa.array([value] * metrics.num_rows))
     write_table(arguments.output / "predictions.parquet", outcome.predictions, origin)
+    write_json(arguments.output / "movement.json", outcome.movement)
     write_table(arguments.output / "metrics.parquet", metrics, origin)
     restart.clear()
     last = metrics.slice(metrics.num_rows - 1).to_pylist()[0]

@@ -14,12 +14,14 @@ import torch
 from transformers import EvalPrediction, PrinterCallback
 from transformers.utils import logging
 
-from essential_sparsity.checkpoints.manifest import Manifest
+from essential_sparsity.checkpoints.manifest import Manifest, Matrix
+from essential_sparsity.checkpoints.tensors import read_tensor
 from essential_sparsity.errors import UserError
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.runs.batches import Batches, Sharing
 from essential_sparsity.runs.callbacks import MarkWhole, MaskCheck, Progress
+from essential_sparsity.runs.companion import Companion
 from essential_sparsity.runs.held_mask import HeldMask
 from essential_sparsity.runs.kind import open_kind
 from essential_sparsity.runs.loss import MeanLoss
@@ -37,10 +39,17 @@ _LOSS = "loss_of_all"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves: one row an evaluation, one row an example of the last evaluation."""
+    """What a run leaves.
+
+    Attributes:
+        metrics: one row an evaluation.
+        predictions: one row an example of the last evaluation.
+        movement: matrix → ‖θ_FT − m ⊙ θp‖, L2: how far training moved the weights that are kept.
+    """
 
     metrics: pa.Table
     predictions: pa.Table
+    movement: dict[str, float]
 
 
 def fine_tune(
@@ -52,6 +61,7 @@ def fine_tune(
     restart: RestartPoint,
     title: str,
     per_device_batch: int = 0,
+    companion: Companion | None = None,
 ) -> Outcome:
     """Fine-tune the masked checkpoint on the task and evaluate it after every epoch.
 
@@ -75,8 +85,12 @@ def fine_tune(
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     # Trainer says at every start that the CPU has no pinned memory.
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
+    companion = companion or Companion()
     model = load_model(checkpoint, manifest, kind, spec.seed)
-    held = HeldMask(mask, match_parameters(model, manifest))
+    companion.start(model)
+    parameters = match_parameters(model, manifest)
+    held = HeldMask(mask, parameters)
+    resumed = restart.latest()
     predictions: list[pa.Table] = []
     rank, devices = place()
     sharing = Sharing.fit(recipe.batch_size, devices, per_device_batch)
@@ -101,6 +115,7 @@ def fine_tune(
         callbacks=[
             MaskCheck(held, steps),
             Progress(title),
+            *companion.callbacks(held, parameters, resumed),
             MarkWhole(),
         ],
     )
@@ -109,10 +124,10 @@ def fine_tune(
     if rank == 0 and devices * sharing.parts > 1:
         print(f"{title}: {sharing}", file=sys.stderr, flush=True)
     started = time.monotonic()
-    resumed = restart.latest()
     trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     seconds = time.monotonic() - started
     held.check_weights()
+    companion.end(model, parameters)
 
     history = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
     losses = [entry for entry in trainer.state.log_history if "loss" in entry]
@@ -136,7 +151,15 @@ def fine_tune(
         "precision": pa.array(["bf16" if trainer.args.bf16 else "fp32"] * len(history)),
         "last": pa.array([index == len(history) - 1 for index in range(len(history))]),
     }
-    return Outcome(pa.table(rows), _with_shares(outcome, spec.metric))
+    moved = {matrix.name: _moved(checkpoint, matrix, p, mask) for matrix, p in parameters}
+    return Outcome(pa.table(rows), _with_shares(outcome, spec.metric), moved)
+
+
+def _moved(checkpoint: Path, matrix: Matrix, parameter: torch.nn.Parameter, mask: Mask) -> float:
+    before = torch.tensor(read_tensor(checkpoint, matrix).values())
+    kept = torch.from_numpy(mask.keep(matrix.name))
+    difference = (parameter.detach().float().cpu() - before)[kept]
+    return float(torch.linalg.vector_norm(difference, dtype=torch.float64))
 
 
 def _with_shares(predictions: pa.Table, name: str) -> pa.Table:

@@ -27,6 +27,14 @@ class HeldMask:
     def __init__(self, mask: Mask, parameters: Iterable[tuple[Matrix, torch.nn.Parameter]]) -> None:
         """Zero the removed weights and mask every gradient from now on."""
         self._held: list[tuple[str, torch.nn.Parameter, torch.Tensor]] = []
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self.tighten(mask, parameters)
+
+    def tighten(self, mask: Mask, parameters: Iterable[tuple[Matrix, torch.nn.Parameter]]) -> None:
+        """Hold `mask` from now on, which removes at least what was removed before."""
+        while self._hooks:
+            self._hooks.pop().remove()
+        self._held.clear()
         for matrix, parameter in parameters:
             keep = torch.from_numpy(mask.keep(matrix.name)).to(parameter.device)
             if bool(keep.all()):
@@ -34,7 +42,8 @@ class HeldMask:
             with torch.no_grad():
                 parameter.masked_fill_(~keep, 0.0)
             hook = self._gradient_hook(len(self._held))
-            parameter.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
+            handle = parameter.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
+            self._hooks.append(handle)
             self._held.append((matrix.name, parameter, keep))
 
     def _gradient_hook(self, index: int) -> Callable[[torch.Tensor], None]:
@@ -62,6 +71,13 @@ class HeldMask:
         for name, parameter, keep in self._held:
             if parameter.grad is not None:
                 _check(f"gradient of {name}", parameter.grad, keep)
+
+    def clear_moments(self, optimizer: torch.optim.Optimizer) -> None:
+        """Zero the removed weights' Adam moments, which would move them still."""
+        for _, parameter, keep in self._held:
+            for value in optimizer.state.get(parameter, {}).values():
+                if isinstance(value, torch.Tensor) and value.shape == keep.shape:
+                    value.masked_fill_(~keep.to(value.device), 0.0)
 
     def check_moments(self, optimizer: torch.optim.Optimizer) -> None:
         """Raise `MaskBrokenError` unless every removed weight's Adam moments are exactly zero."""

@@ -36,7 +36,7 @@ def load_model(folder: Path, manifest: Manifest, kind: Kind, seed: int) -> PreTr
         **kind.head(),
     )
     drawn = _check_drawn(model, report, folder)
-    head = [name for name in model.state_dict() if not _is_pre_trained(model, name)]
+    head = [name for name in model.state_dict() if not is_pre_trained(model, name)]
     if not drawn.issuperset(head):
         _draw_head(model, head, kind, seed)
     kind.configure(model)
@@ -66,7 +66,7 @@ def _check_drawn(model: PreTrainedModel, report: dict[str, Any], folder: Path) -
     return drawn
 
 
-def _is_pre_trained(model: PreTrainedModel, name: str) -> bool:
+def is_pre_trained(model: PreTrainedModel, name: str) -> bool:
     """Tell whether a tensor is the base model's, or the head of a language model."""
     language_model = model.get_output_embeddings() is not None  # type: ignore[no-untyped-call]
     return language_model or name.startswith(f"{model.base_model_prefix}.")

@@ -7,17 +7,12 @@ isotonic fit and joined by straight lines, is at most ε (the paper's definition
 condition the fitted curve meets at any ρ).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from essential_sparsity.errors import run_stage
-from essential_sparsity.masks.spec import DENSE, MaskLabel
-from essential_sparsity.metrics import Metric
 from essential_sparsity.statistics.bootstrap import (
     Floats,
     named_generator,
@@ -30,38 +25,27 @@ from essential_sparsity.statistics.crossing import (
     last_crossing,
     locate,
 )
-from essential_sparsity.statistics.names import (
-    FAMILY_COLUMNS,
-    MASK_COLUMNS,
-    mask_names,
-    resolve_sparsity,
+from essential_sparsity.statistics.groups import (
+    CURVE_COLUMNS,
+    RUNS,
+    Group,
+    Row,
+    load_groups,
+    run_rows,
 )
-from essential_sparsity.statistics.scores import Run, check_paired, load_run
+from essential_sparsity.statistics.names import FAMILY_COLUMNS, MASK_COLUMNS, mask_names
 from essential_sparsity.statistics.spec import DropSpec, StatisticsSpec
 from essential_sparsity.statistics.stage import run_statistics
 
 STAGE = "essential_sparsity.statistics.drop"
 
-_CURVE = [("model", pa.string()), ("task", pa.string()), ("recipe", pa.string())]
 _NUMBER = pa.float64()
 
 SCHEMAS = {
-    "runs": pa.schema(
-        [
-            *_CURVE,
-            *MASK_COLUMNS,
-            ("seed", pa.int64()),
-            ("control_of", pa.string()),
-            ("metric", pa.string()),
-            ("score", _NUMBER),
-            ("loss", _NUMBER),
-            ("examples", pa.int64()),
-            ("seconds", _NUMBER),
-        ]
-    ),
+    "runs": RUNS,
     "drop": pa.schema(
         [
-            *_CURVE,
+            *CURVE_COLUMNS,
             *MASK_COLUMNS,
             ("control_of", pa.string()),
             ("seeds", pa.int64()),
@@ -74,7 +58,7 @@ SCHEMAS = {
     ),
     "essential": pa.schema(
         [
-            *_CURVE,
+            *CURVE_COLUMNS,
             *FAMILY_COLUMNS,
             ("epsilon", _NUMBER),
             ("confidence", _NUMBER),
@@ -97,56 +81,6 @@ SCHEMAS = {
     ),
 }
 
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Group:
-    """The runs of one model (and its controls) on one task: what one bootstrap holds together.
-
-    `entries` are (model, mask) with the dense model first; `runs` is a list of runs per entry, in
-    the order of the seeds.
-    """
-
-    model: str
-    task: str
-    entries: list[tuple[str, MaskLabel]]
-    runs: list[list[Run]]
-
-    @property
-    def parts(self) -> Floats:
-        """(entries, seeds, examples, parts) of the metric."""
-        return np.array([[run.parts for run in runs] for runs in self.runs])
-
-    @property
-    def metric(self) -> Metric:
-        """The metric of all runs."""
-        return self.runs[0][0].metric
-
-
-def load_groups(root: Path, spec: DropSpec) -> Iterator[Group]:
-    """Load and check the runs of every model and task, one group at a time.
-
-    Raises:
-        UserError: a run is missing or damaged, or two runs cannot be paired.
-    """
-    for model in spec.models:
-        masks = [resolve_sparsity(root, model, mask) for mask in spec.masks]
-        masks.sort(key=lambda mask: (mask.sparsity, mask.name))
-        entries = [(model, mask) for mask in masks]
-        controls = [control for control, base in spec.controls.items() if base == model]
-        entries += [(control, DENSE.label()) for control in controls]
-        for task, recipe in spec.tasks.items():
-            runs = [
-                [
-                    load_run(root, model=name, task=task, recipe=recipe, mask=mask.name, seed=seed)
-                    for seed in spec.seeds_on(task)
-                ]
-                for name, mask in entries
-            ]
-            check_paired([run for of_entry in runs for run in of_entry])
-            yield Group(model, task, entries, runs)
-
 
 def compute_tables(root: Path, spec: DropSpec) -> dict[str, pa.Table]:
     """Compute the tables `runs`, `drop` and `essential` from the runs below `root`.
@@ -163,32 +97,11 @@ def compute_tables(root: Path, spec: DropSpec) -> dict[str, pa.Table]:
     """
     rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
     for group in load_groups(root, spec):
-        rows["runs"] += _run_rows(group)
+        rows["runs"] += run_rows(group)
         drops, essentials = _statistics_rows(group, spec.statistics)
         rows["drop"] += drops
         rows["essential"] += essentials
     return {name: pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in SCHEMAS}
-
-
-def _run_rows(group: Group) -> list[Row]:
-    measured = ("recipe", "seed", "metric", "score", "loss", "examples", "seconds")
-    return [
-        {
-            **_names(group, model, mask),
-            **{key: run.metrics[key] for key in measured},
-        }
-        for (model, mask), runs in zip(group.entries, group.runs, strict=True)
-        for run in runs
-    ]
-
-
-def _names(group: Group, model: str, mask: MaskLabel) -> Row:
-    return {
-        "model": model,
-        "task": group.task,
-        **mask_names(mask),
-        "control_of": None if model == group.model else group.model,
-    }
 
 
 def _statistics_rows(group: Group, settings: StatisticsSpec) -> tuple[list[Row], list[Row]]:
@@ -214,7 +127,7 @@ def _statistics_rows(group: Group, settings: StatisticsSpec) -> tuple[list[Row],
 
     def drop_row(index: int) -> Row:
         return {
-            **_names(group, *group.entries[index]),
+            **group.names(index),
             **common,
             "score": by_seed[index].mean(),
             "score_low": score_low[index],
@@ -227,7 +140,7 @@ def _statistics_rows(group: Group, settings: StatisticsSpec) -> tuple[list[Row],
         }
 
     drop_rows, essential_rows = [], []
-    for sparse in _curves(group).values():
+    for sparse in group.curves().values():
         first = mask_names(group.entries[sparse[0]][1])
         names = {name: first[name] for name, _ in FAMILY_COLUMNS}
         drop_rows += [{**drop_row(index), **names} for index in (0, *sparse)]
@@ -251,15 +164,6 @@ def _statistics_rows(group: Group, settings: StatisticsSpec) -> tuple[list[Row],
         )
     controls = [i for i, (model, _) in enumerate(group.entries) if model != group.model]
     return drop_rows + [drop_row(index) for index in controls], essential_rows
-
-
-def _curves(group: Group) -> dict[str, list[int]]:
-    """Return family → the indices of its sparse entries, by increasing sparsity."""
-    curves: dict[str, list[int]] = {}
-    for index, (_, mask) in enumerate(group.entries):
-        if mask.name != DENSE.name:
-            curves.setdefault(mask.family, []).append(index)
-    return curves
 
 
 def essential_sparsity(

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.spec import Name, Spec
+from essential_sparsity.validation import near_miss
 
 
 class StatisticsSpec(Spec):
@@ -52,6 +53,46 @@ class DropSpec(Spec):
             if base not in self.models:
                 raise ValueError(f"controls.{control}: '{base}' is none of the models")
         return self
+
+
+class DifferenceSpec(DropSpec):
+    """The runs whose scores are compared with those of a baseline, sparsity by sparsity."""
+
+    baseline: str = Field(
+        default="magnitude-global",
+        description="the masks that others are compared with: a family, which is a mask's name "
+        "without its sparsity",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_compared(self) -> "DifferenceSpec":
+        sparse = [mask for mask in self.masks if mask != DENSE.label()]
+        families = sorted({mask.family for mask in sparse})
+        if self.baseline not in families:
+            raise ValueError(
+                f"baseline: no mask is of the family '{self.baseline}'"
+                f"{near_miss(self.baseline, families)} (there are: {', '.join(families)})"
+            )
+        partners = [mask.sparsity for mask in sparse if mask.family == self.baseline]
+        others = [mask.sparsity for mask in sparse if mask.family != self.baseline]
+        # A sparsity that only the mask's file knows may be any.
+        if None not in (*partners, *others) and not any(
+            are_equal(other, partner) for other in others for partner in partners
+        ):
+            raise ValueError(
+                f"masks: none has the sparsity of one of the baseline's, '{self.baseline}': there "
+                "is nothing to compare"
+            )
+        return self
+
+
+# Sparsities are equal below this: a third may be given as 0.3333.
+_TOLERANCE = 5e-4
+
+
+def are_equal(one: float | None, other: float | None) -> bool:
+    """Tell whether two sparsities are the same one, to the accuracy that people write them with."""
+    return one is not None and other is not None and abs(one - other) < _TOLERANCE
 
 
 class MasksSpec(Spec):

@@ -1,4 +1,4 @@
-"""The study in a few lines of plain text: essential sparsities, and where the figures are."""
+"""The study in a few lines of plain text: what experiments found, and where the figures are."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from typing import Any
 from essential_sparsity.errors import run_stage
 from essential_sparsity.files import write_text
 from essential_sparsity.metrics import METRICS
+from essential_sparsity.statistics.difference_summary import summarize_differences
+from essential_sparsity.statistics.lines import WIDTH, align, cut
 from essential_sparsity.tables import read_table
-
-WIDTH = 100
 
 _SIGNS = {"": "", "above": "> ", "below": "< "}
 _UNRESOLVED = "*"
@@ -27,7 +27,8 @@ def summarize(tables: Sequence[Path], figures: Sequence[str], root: str = "") ->
     """Return the summary's text, lines of at most `WIDTH` characters but for longer paths.
 
     Args:
-        tables: folders of experiments; those without `essential.parquet` are passed over.
+        tables: folders of experiments; those without `essential.parquet` or `difference.parquet`
+            are passed over.
         figures: the figures' paths.
         root: put before every figure's path.
 
@@ -39,6 +40,8 @@ def summarize(tables: Sequence[Path], figures: Sequence[str], root: str = "") ->
         path = folder / "essential.parquet"
         if path.exists() and (curves := read_table(path, _COLUMNS).to_pylist()):
             sections.append(_section(folder.name, curves))
+        if (folder / "difference.parquet").exists():
+            sections.append(summarize_differences(folder))
     if figures:
         sections.append("\n".join(["Figures", *(root + figure for figure in figures)]))
     return "\n\n".join(sections) + "\n"
@@ -50,7 +53,7 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
         f": essential sparsity, the largest that costs at most {epsilon:g} "
         f"point{'' if epsilon == 1 else 's'} [{100 * level:g} % interval]"
     )
-    lines = [_cut(experiment, WIDTH - len(title)) + title]
+    lines = [cut(experiment, WIDTH - len(title)) + title]
     head = ["model", "task", "mask", "dense score", "essential sparsity", "seeds"]
     rows = [
         [
@@ -66,7 +69,7 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
     if len({row[2] for row in rows}) == 1:
         for row in (head, *rows):
             del row[2]
-    lines += _align([head, *rows])
+    lines += align([head, *rows])
     if not all(METRICS[curve["metric"]].in_percent for curve in curves):
         lines.append("scores that are correlations are × 100, and their points hundredths")
     if wide := [curve["resolution"] for curve in curves if not curve["resolved"]]:
@@ -108,23 +111,6 @@ def format_essential(curve: dict[str, Any]) -> str:
     if curve["estimate_censored"] and low == high == estimate:
         return f"{estimate} %"
     return f"{estimate} % [{low}, {high}]"
-
-
-def _align(rows: list[list[str]]) -> list[str]:
-    """Return the rows with columns of equal width; names are cut where the lines grow too long."""
-    gaps = 3 * (len(rows[0]) - 1)
-    fixed = sum(max(map(len, column)) for column in list(zip(*rows, strict=True))[2:])
-    room = (WIDTH - gaps - fixed) // 2
-    rows = [[*(_cut(cell, room) for cell in row[:2]), *row[2:]] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def main() -> None:

@@ -15,12 +15,14 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from essential_sparsity import paths
 from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.errors import UserError
 from essential_sparsity.files import read_json
 from essential_sparsity.masks.criterion import Inputs, Ranking
 from essential_sparsity.masks.keys import Values
-from essential_sparsity.spec import is_name
+from essential_sparsity.masks.spec import DENSE
+from essential_sparsity.spec import Name, is_name
 
 _PIECE = 1 << 16  # weights
 
@@ -35,12 +37,17 @@ class NoisyMagnitude(Ranking):
     norms: str | None = Field(
         default=None, description="or a JSON file: matrix → the norm of the noise added to it"
     )
+    task: Name | None = Field(
+        default=None, description="or a task: as far as its dense fine-tuning moved each matrix"
+    )
+    recipe: str | None = Field(default=None, description="the recipe of this fine-tuning")
+    run: int = Field(default=1, ge=0, lt=2**31, description="the seed of this fine-tuning")
     seed: int = Field(default=0, ge=0, lt=2**31, description="decides the noise")
 
     @model_validator(mode="after")
     def _one_size_of_noise(self) -> Self:
-        if (self.noise is None) == (self.norms is None):
-            raise ValueError("how much noise? state one of 'noise' and 'norms'")
+        if [self.noise, self.norms, self.task].count(None) != 2:
+            raise ValueError("how much noise? state one of 'noise', 'norms' and 'task'")
         if self.norms is not None and not is_name(Path(self.norms).stem):
             raise ValueError(
                 f"norms: the file's name becomes the mask's: '{Path(self.norms).stem}' has more "
@@ -50,7 +57,9 @@ class NoisyMagnitude(Ranking):
 
     def options(self) -> str:
         """Return size and seed of the noise."""
-        if self.norms is not None:
+        if self.task is not None:
+            size = f"{self.task}-{self.recipe}-run{self.run}"
+        elif self.norms is not None:
             size = f"norms-{Path(self.norms).stem}"
         else:
             size = f"noise{np.format_float_positional(self.noise or 0.0, trim='-')}"
@@ -58,7 +67,9 @@ class NoisyMagnitude(Ranking):
 
     def options_in_words(self) -> str:
         """Return size and seed of the noise in words."""
-        if self.norms is not None:
+        if self.task is not None:
+            size = f"moved as far as by {self.task}"
+        elif self.norms is not None:
             size = f"norms of {Path(self.norms).stem}"
         else:
             size = f"{100 * (self.noise or 0.0):.3g} % noise"
@@ -66,6 +77,9 @@ class NoisyMagnitude(Ranking):
 
     def files(self) -> dict[str, str]:
         """Return the file of norms, if that is what sizes the noise."""
+        if self.task is not None:
+            dense = {"task": self.task, "recipe": self.recipe, "mask": DENSE.name, "seed": self.run}
+            return {"norms": paths.MOVEMENT.format(model="{model}", **dense)}
         return {} if self.norms is None else {"norms": self.norms}
 
     def below(self, root: Path) -> Self:

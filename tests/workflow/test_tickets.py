@@ -1,0 +1,96 @@
+"""Lottery tickets in a study: a chain is extended, not repeated; masks of both figures come out."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from essential_sparsity.masks.mask import Mask
+from essential_sparsity.plan import Plan
+from essential_sparsity.planning.cost import Machine
+from essential_sparsity.planning.report import describe_plan
+from essential_sparsity.study import Study
+from project import Project, tiny_study
+
+pytestmark = pytest.mark.workflow
+
+STEP = {"criterion": "ticket", "step": 0.2}
+FOUND = {**STEP, "tasks": ["mood"], "recipe": "quick"}
+
+
+def study(sparsities: list[float]) -> dict[str, Any]:
+    """Return a study whose runs take their own tickets, and a figure that compares masks."""
+    drop = {**tiny_study()["experiments"][0], "masks": [{**STEP, "sparsities": sparsities}]}
+    similarity = {
+        "name": "similarity",
+        "figure": "similarity",
+        "models": ["tiny-bert"],
+        "masks": [
+            {"criterion": "magnitude", "sparsities": [0.4]},
+            {**FOUND, "seeds": [1, 2], "sparsities": [0.4]},
+            {
+                "criterion": "noisy-magnitude",
+                "task": "mood",
+                "recipe": "quick",
+                "sparsities": [0.4],
+            },
+        ],
+    }
+    return {**tiny_study(), "experiments": [drop, similarity]}
+
+
+def test_a_chain_is_cached_round_by_round(tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "clone")
+    project.write_study(study([0.4]))
+    # Seed 1's two rounds serve its run and the comparison; seed 2's serve the comparison.
+    assert project.planned()["ticket"] == 4
+    project.run("--cores", "2")
+    assert project.planned() == {}
+
+    table = pq.read_table(project.results / "studies/tiny/similarity/similarity.parquet")
+    assert {row["family_a"] for row in table.to_pylist()} | {
+        row["family_b"] for row in table.to_pylist()
+    } >= {"magnitude-global"}
+    masks = sorted((project.results / "masks/tiny-bert").glob("ticket-*.safetensors"))
+    assert len(masks) == 4
+    for mask in masks:
+        removed = sum(Mask.load(mask).removed().values())
+        assert removed == round(float(mask.stem.rpartition("-s")[2]) * 4096)
+
+    # Two rounds more are two rounds more.
+    project.write_study(study([0.4, 0.8]))
+    assert project.planned()["ticket"] == 2
+    assert project.planned()["run"] == 1
+
+    # A chain that lost a round goes on from the one before it.
+    for file in project.results.glob("masks/tiny-bert/ticket-*-seed1-*-s0.40.*"):
+        file.unlink()
+    project.write_study(study([0.4]))
+    assert project.planned("masks")["ticket"] == 1
+
+
+def test_rounds_are_planned_like_runs(tmp_path: Path) -> None:
+    """Two runs (dense, ticket), and four rounds of two seeds' chains, of which two are shared."""
+    project = Project.create(tmp_path / "clone")
+    document = study([0.4])
+    folder = project.folder
+    plan = Plan(Study.check(document, "study.yaml"), folder, "study.yaml", Path(os.pardir))
+    assert len(plan.all_runs) == 2
+    assert len(plan.all_trainings) == 4
+    text = describe_plan(plan, "study.yaml", project.results, Machine("cpu", 1.0, 20.0, 1))
+    assert re.search(r"^shared ones once +\d+ +0 +6 +0 ", text, re.MULTILINE), text
+
+
+def test_a_figure_of_masks_has_to_say_whose_tickets(tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "clone")
+    document = study([0.4])
+    document["experiments"][1]["masks"][1] = {**STEP, "sparsities": [0.4]}
+    project.write_study(document)
+    output = project.run("-n", fails=True)
+    assert (
+        "error: study.yaml: experiments[1].masks[1]: which masks of criterion 'ticket'? a figure "
+        "of masks has no runs that would say so: state tasks, recipe and seeds"
+    ) in output

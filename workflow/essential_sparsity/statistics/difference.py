@@ -1,0 +1,132 @@
+"""How much better one family of masks is than another at equal sparsity, and what either costs.
+
+The difference is the score under a mask less the score under the baseline's mask of the same
+sparsity, in points, between runs of equal seed on equal examples: for lottery tickets against
+one-shot magnitude pruning, the paper's Figure 9.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from essential_sparsity.errors import UserError, run_stage
+from essential_sparsity.statistics.bootstrap import (
+    named_generator,
+    percentile_interval,
+    resampled_scores,
+)
+from essential_sparsity.statistics.cost import COST, cost_rows
+from essential_sparsity.statistics.groups import (
+    CURVE_COLUMNS,
+    RUNS,
+    Group,
+    Row,
+    load_groups,
+    run_rows,
+)
+from essential_sparsity.statistics.names import MASK_COLUMNS
+from essential_sparsity.statistics.spec import DifferenceSpec, are_equal
+from essential_sparsity.statistics.stage import run_statistics
+
+STAGE = "essential_sparsity.statistics.difference"
+
+_NUMBER, _TEXT = pa.float64(), pa.string()
+
+SCHEMAS = {
+    "runs": RUNS,
+    "difference": pa.schema(
+        [
+            *CURVE_COLUMNS,
+            *MASK_COLUMNS,
+            *((name, _TEXT) for name in ("baseline", "baseline_label", "baseline_mask")),
+            ("seeds", pa.int64()),
+            ("examples", pa.int64()),
+            ("metric", _TEXT),
+            ("score", _NUMBER),
+            ("baseline_score", _NUMBER),
+            *((name, _NUMBER) for name in ("difference", "difference_low", "difference_high")),
+            ("confidence", _NUMBER),
+            *((name, _NUMBER) for name in ("difference_min", "difference_max")),
+        ]
+    ),
+    "cost": COST,
+}
+
+
+def compute_tables(root: Path, spec: DifferenceSpec) -> dict[str, pa.Table]:
+    """Compute the tables `runs`, `difference` and `cost` from what lies below `root`.
+
+    Scores and differences are in points, sparsities in [0, 1], times in seconds. A mask without a
+    partner of its sparsity in the baseline has no row in `difference`. Seeds and examples of a
+    resample are the same for a mask and its partner, so that what they do to both cancels.
+
+    Raises:
+        UserError: a run is missing or damaged, two runs cannot be paired, or no mask of a model has
+            the sparsity of one of the baseline's.
+    """
+    rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
+    for group in load_groups(root, spec):
+        rows["runs"] += run_rows(group)
+        rows["difference"] += _difference_rows(group, spec)
+        rows["cost"] += cost_rows(root, group)
+    return {name: pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in SCHEMAS}
+
+
+def _difference_rows(group: Group, spec: DifferenceSpec) -> Iterator[Row]:
+    """Yield the rows of `difference` for one group, family after family."""
+    pairs = _pairs(group, spec.baseline)
+    if not pairs:
+        raise UserError(
+            f"model '{group.model}': no mask has the sparsity of one of the family "
+            f"'{spec.baseline}': there is nothing to compare"
+        )
+    settings, parts, metric = spec.statistics, group.parts, group.metric
+    by_seed = metric.combine(parts.mean(axis=2))
+    generator = named_generator(group.model, group.task)
+    samples = resampled_scores(parts, metric.combine, settings.resamples, generator)
+    for index, partner in pairs:
+        differences = by_seed[index] - by_seed[partner]
+        low, high = percentile_interval(samples[index] - samples[partner], settings.confidence)
+        baseline = group.entries[partner][1]
+        yield {
+            **{key: value for key, value in group.names(index).items() if key != "control_of"},
+            "recipe": group.runs[index][0].metrics["recipe"],
+            "baseline": baseline.family,
+            "baseline_label": baseline.label,
+            "baseline_mask": baseline.name,
+            "seeds": parts.shape[1],
+            "examples": parts.shape[2],
+            "metric": metric.name,
+            "score": by_seed[index].mean(),
+            "baseline_score": by_seed[partner].mean(),
+            "difference": differences.mean(),
+            "difference_low": low,
+            "difference_high": high,
+            "confidence": settings.confidence,
+            "difference_min": differences.min(),
+            "difference_max": differences.max(),
+        }
+
+
+def _pairs(group: Group, baseline: str) -> list[tuple[int, int]]:
+    """Return (entry, the baseline's entry of its sparsity), family after family."""
+    curves = group.curves()
+    partners = curves.pop(baseline)
+    sparsity = [mask.sparsity for _, mask in group.entries]
+    return [
+        (index, partner)
+        for indices in curves.values()
+        for index in indices
+        for partner in partners
+        if are_equal(sparsity[index], sparsity[partner])
+    ]
+
+
+def main() -> None:
+    """Run the stage from the command line."""
+    run_statistics(STAGE, __doc__, DifferenceSpec, compute_tables)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,1 @@
+"""Masks that training finds: lottery tickets, gradual pruning."""

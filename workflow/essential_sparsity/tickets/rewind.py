@@ -1,0 +1,100 @@
+"""Keeps the weights of the first steps of a dense fine-tuning, for tickets that rewind to them."""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    PreTrainedModel,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from essential_sparsity.checkpoints.manifest import load_manifest
+from essential_sparsity.checkpoints.weights import write_weights
+from essential_sparsity.errors import UserError, run_stage
+from essential_sparsity.files import atomic_path
+from essential_sparsity.gpus import reserve
+from essential_sparsity.masks.mask import Mask
+from essential_sparsity.runs.companion import Companion, Parameters
+from essential_sparsity.runs.fine_tuning import fine_tune
+from essential_sparsity.runs.held_mask import HeldMask
+from essential_sparsity.runs.model import is_pre_trained
+from essential_sparsity.runs.resume import RestartPoint
+from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.tasks.manifest import load_task
+
+
+class _StopAfter(Companion, TrainerCallback):
+    """Ends the training after its first steps, and takes the weights that pre-training left."""
+
+    state: dict[str, torch.Tensor]
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+
+    def end(self, model: PreTrainedModel, parameters: Parameters) -> None:
+        self.state = {
+            name: tensor.detach().cpu().clone().contiguous()
+            for name, tensor in model.state_dict().items()
+            if is_pre_trained(model, name)
+        }
+
+    def callbacks(
+        self, held: HeldMask, parameters: Parameters, resumed: Path | None
+    ) -> list[TrainerCallback]:
+        return [self]
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if self._steps >= state.max_steps:
+            raise UserError(
+                f"rewind: {self._steps}: the recipe has {state.max_steps} steps; rewind to an "
+                "earlier one"
+            )
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        control.should_training_stop = state.global_step >= self._steps
+
+
+def main() -> None:
+    """Read the arguments, train for the first steps, write the base model's weights."""
+    parser = argparse.ArgumentParser(
+        prog="python -m essential_sparsity.tickets.rewind", description=__doc__
+    )
+    parser.add_argument("--spec", required=True, help="a run's, as JSON or a file of it")
+    parser.add_argument("--steps", required=True, type=int, help="how many")
+    parser.add_argument("--checkpoint", required=True, type=Path, help="a checkpoint's folder")
+    parser.add_argument("--task", required=True, type=Path, help="a task's folder")
+    parser.add_argument("--mask", required=True, type=Path, help="the dense mask")
+    parser.add_argument("--output", required=True, type=Path, help="the .safetensors to write")
+    parser.add_argument("--per-device-batch", type=int, default=0, help="0: the recipe's batch")
+    parser.add_argument("--gpus", type=int, help="one, where there is one; 0 for the CPU")
+    arguments = parser.parse_args()
+    reserve(arguments.gpus)
+    early = _StopAfter(arguments.steps)
+    with tempfile.TemporaryDirectory(prefix="essential-sparsity-") as scratch:
+        fine_tune(
+            arguments.checkpoint,
+            load_manifest(arguments.checkpoint),
+            load_task(arguments.task),
+            Mask.load(arguments.mask),
+            RunSpec.read(arguments.spec),
+            RestartPoint(Path(scratch) / "restart", ""),
+            arguments.output.parent.name,
+            arguments.per_device_batch,
+            early,
+        )
+    with atomic_path(arguments.output) as temporary:
+        write_weights(temporary, early.state)
+
+
+if __name__ == "__main__":
+    run_stage(main)

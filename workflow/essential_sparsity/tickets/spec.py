@@ -1,0 +1,13 @@
+"""What the training that finds a mask depends on."""
+
+from typing import Any
+
+from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.spec import Spec
+
+
+class TrainingSpec(Spec):
+    """A mask, and the run that finds it."""
+
+    mask: dict[str, Any]
+    run: RunSpec
