@@ -224,6 +224,16 @@ def test_the_best_span_is_that_of_a_search_through_all() -> None:
             assert score[row] == pytest.approx(pairs[best])
 
 
+def test_only_the_largest_starts_and_ends_are_tried() -> None:
+    # Ends of the 20 largest starts lie before them, but for the twentieth's.
+    start, end = logits({place: 40 - place for place in range(25)}, length=50), logits({}, length=50)
+    end[0, :] = -np.arange(50)
+    end[0, :19] = -90
+    end[0, 19:50] = -60
+    first, _, score = spans.best_spans(start, end, np.ones((1, 50), bool))
+    assert (first, score) == (0, 40 - 60)
+
+
 @pytest.mark.parametrize(
     ("text", "correct", "f1", "exact"),
     [

@@ -124,12 +124,7 @@ def test_labels_lead_back_to_the_answer(make: Callable[..., TaskData], tokenizer
         first, last = row["label"]
         assert 0 < first <= last
         found.append(row["context"][row["starts"][first] : row["ends"][last]].strip())
-    # Sub-words end where a space or a mark does, or where the vocabulary says.
-    assert found[0] == "ba be"
-    assert found[2] == "bo bu"
-    for text, answer in zip(found, contexts, strict=True):
-        assert answer in text
-        assert len(text) <= len(answer) + 2
+    assert found == list(contexts)
 
 
 def test_an_answer_that_is_cut_belongs_to_no_window(make: Callable[..., TaskData]) -> None:
