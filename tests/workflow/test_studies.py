@@ -46,15 +46,21 @@ def test_the_paper(jobs: dict[str, dict[str, int]]) -> None:
     figure3 = figure6 = 2 * 10 * 3 * 3
     # Figure 5: 1 model, 10 patterns and 7 sparsities, of which Figure 2 has one, and dense.
     figure5 = (10 + 7 - 1) * (3 * 3 + 10)
+    # Figure 9: 9 tickets of each task and seed; 5 tasks of one model and 3 of another, 3 seeds.
+    figure9 = 9 * (5 + 3) * 3
     found = jobs["studies/paper.yaml"]
-    assert found["run"] == figure2 + figure3 + figure5 + figure6 // 2 == 1574
+    assert found["run"] == figure2 + figure3 + figure5 + figure6 // 2 + figure9 == 1790
+    assert found["ticket"] == figure9  # Figure 10's are among them
     assert found["checkpoint"] == 7
-    assert found["mask"] == 7 * 10 + (10 + 7 - 1) + 1  # and Figure 1's
+    # And Figure 1's, and Figure 10's noise at four sparsities of two models.
+    assert found["mask"] == 7 * 10 + (10 + 7 - 1) + 1 + 4 * 2
 
 
 def test_minilm(jobs: dict[str, dict[str, int]]) -> None:
     found = jobs["studies/minilm.yaml"]
-    assert found["run"] == (2 + 1) * (1 + 4 + 1) * 2
+    # And of one seed, one more one-shot mask and two tickets.
+    assert found["run"] == (2 + 1) * (1 + 4 + 1) * 2 + 3
+    assert found["ticket"] == 2
     assert found["checkpoint"] == 2
 
 
@@ -70,4 +76,8 @@ def test_make_plan_counts_as_snakemake_does(
             "mask": len(inventory.masks()),
             "task": len(inventory.task_data()),
         }
-        assert counts == {rule: jobs[file].get(rule, 0) for rule in counts}, file
+        listed = {rule: jobs[file].get(rule, 0) for rule in (*counts, "ticket")}
+        assert len(plan.all_trainings) == listed["ticket"], file
+        # A ticket is a mask.
+        listed["mask"] += listed.pop("ticket")
+        assert counts == listed, file
