@@ -14,6 +14,8 @@ rule checkpoint:
     resources:
         mem_mb=4000,
         runtime=120,
+        # Where that file lies is a machine's matter: as a parameter it would run jobs again.
+        pins=PINS,
     params:
         spec=lambda wildcards: PLAN.checkpoint_spec(wildcards.model).canonical(),
         code=fingerprint("essential_sparsity.checkpoints"),
@@ -23,4 +25,4 @@ rule checkpoint:
         "Checkpoint {wildcards.model}"
     shell:
         "python -m essential_sparsity.checkpoints --spec {params.spec:q} {params.base:q}"
-        " --pins {PINS:q} --output {params.folder:q} 2>&1 | tee {log:q}"
+        " --pins {resources.pins:q} --output {params.folder:q} 2>&1 | tee {log:q}"

@@ -15,6 +15,8 @@ rule task:
     resources:
         mem_mb=4000,
         runtime=60,
+        # Where that file lies is a machine's matter: as a parameter it would run jobs again.
+        pins=PINS,
     params:
         spec=lambda wildcards: PLAN.task_spec(wildcards.task, wildcards.preprocessor).canonical(),
         code=lambda wildcards: fingerprint(*PLAN.task_modules(wildcards.task)),
@@ -24,5 +26,5 @@ rule task:
         "Task data {wildcards.task} for {wildcards.preprocessor}"
     shell:
         "python -m essential_sparsity.tasks --spec {params.spec:q}"
-        " --checkpoint {params.checkpoint:q} --pins {PINS:q} --output {params.folder:q}"
+        " --checkpoint {params.checkpoint:q} --pins {resources.pins:q} --output {params.folder:q}"
         " 2>&1 | tee {log:q}"

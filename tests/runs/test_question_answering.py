@@ -37,7 +37,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Stages:
 @pytest.fixture(scope="session")
 def task(stages: Stages) -> TaskData:
     """Which word is one of the good ones? Contexts of one window or more."""
-    for split, count, seed in (("train", 200, 0), ("evaluation", 40, 1)):
+    for split, count, seed in (("train", 120, 0), ("evaluation", 40, 1)):
         draw = random.Random(seed)
         rows = []
         for _ in range(count):
@@ -71,12 +71,12 @@ def kind(stages: Stages, task: TaskData) -> Callable[..., QuestionAnswering]:
 def test_a_run_learns_and_its_statistics_can_be_read(
     stages: Stages, task: TaskData, tmp_path: Path
 ) -> None:
-    recipe = {**SIZES, "epochs": 4, "learning_rate": 1e-2, "evaluation_examples": 30}
+    recipe = {**SIZES, "epochs": 2, "learning_rate": 5e-3, "evaluation_examples": 30}
     outcome = stages.run(task, stages.mask(0.3), "span-f1", **recipe)
     metrics = outcome.metrics.to_pylist()
     assert metrics[-1]["examples"] == outcome.predictions.num_rows == 30
     assert outcome.predictions.num_rows < task.examples["evaluation"]
-    assert metrics[-1]["score"] > 80 > metrics[0]["score"] + 10
+    assert metrics[-1]["score"] > 90
     assert metrics[-1]["loss"] < metrics[0]["loss"]
     for row in outcome.predictions.to_pylist():
         assert row["exact"] == float(row["prediction"] in row["label"])
@@ -224,16 +224,11 @@ def test_the_best_span_is_that_of_a_search_through_all() -> None:
 
 
 def test_only_the_largest_starts_and_ends_are_tried() -> None:
-    # Ends of the 20 largest starts lie before them, but for the twentieth's.
-    start, end = (
-        logits({place: 40 - place for place in range(25)}, length=50),
-        logits({}, length=50),
-    )
-    end[0, :] = -np.arange(50)
-    end[0, :19] = -90
-    end[0, 19:50] = -60
-    first, _, score = spans.best_spans(start, end, np.ones((1, 50), bool))
-    assert (first, score) == (0, 40 - 60)
+    # The largest end, at 5, has but one start that is not behind it: the 21st largest.
+    start = logits({5: 9} | dict.fromkeys(range(30, 50), 10), length=50)
+    end = logits({5: 50, 40: 20}, length=50)
+    first, last, score = spans.best_spans(start, end, np.ones((1, 50), bool))
+    assert (first, last, score) == (30, 40, 10 + 20)
 
 
 @pytest.mark.parametrize(
