@@ -12,7 +12,7 @@ rule checkpoint:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: attempt * MEMORY.reading(wildcards.model),
         runtime=120,
         # Where that file lies is a machine's matter: as a parameter it would run jobs again.
         pins=PINS,

@@ -11,6 +11,7 @@ from essential_sparsity.errors import UserError, one_line
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.fingerprint import fingerprint
 from essential_sparsity.plan import Plan
+from essential_sparsity.planning.memory import Memory
 from essential_sparsity.study import Study
 
 # Jobs run the interpreter that runs Snakemake (a conda environment's goes before it, if asked for)
@@ -59,6 +60,7 @@ if workflow.is_main_process:
         print(f"note: {owner} is working in {RESULTS}", file=sys.stderr)
 
 STUDY = PLAN.study
+MEMORY = Memory(PLAN)
 NAMES = "|".join(e.name for e in STUDY.experiments)
 
 

@@ -27,7 +27,7 @@ rule run:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: attempt * MEMORY.training(wildcards.model),
         runtime=240,
         # A profile may ask for more, which then share a run's batches (set-resources: run:gpu=2).
         gpu=lambda wildcards: min(1, len(visible_gpus())),

@@ -27,7 +27,7 @@ rule ticket:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: attempt * MEMORY.training(wildcards.model),
         gpu=lambda wildcards: min(1, len(visible_gpus())),
         per_device_batch=0,
         runtime=240,
@@ -66,7 +66,7 @@ rule rewind:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: attempt * MEMORY.training(wildcards.model),
         gpu=lambda wildcards: min(1, len(visible_gpus())),
         per_device_batch=0,
         runtime=120,

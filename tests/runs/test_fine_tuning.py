@@ -1,9 +1,13 @@
 """Runs as users know them: paired by seed, resumable, learning, with errors that say what to do."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
 from essential_sparsity.errors import UserError
+from essential_sparsity.runs.resume import RestartPoint
+from essential_sparsity.runs.spec import RecipeSpec, RunSpec
 
 
 def test_a_run_learns_and_keeps_its_predictions(run) -> None:
@@ -158,3 +162,22 @@ def test_a_label_that_the_head_lacks(bench, run, monkeypatch) -> None:
     monkeypatch.setattr(type(bench.task), "table", lambda self, split: odd)
     with pytest.raises(UserError, match="label 2: the head has 2 classes"):
         run()
+
+
+def test_a_metric_for_two_classes_on_a_task_of_three(bench, tmp_path) -> None:
+    """A task whose entry names no labels is known to have three once its data are there."""
+    from essential_sparsity.runs.fine_tuning import fine_tune
+
+    task = replace(bench.task, labels=("a", "b", "c"))
+    spec = RunSpec(recipe=RecipeSpec(epochs=1, batch_size=8, learning_rate=1e-2), seed=1)
+    for changes in ({"metric": "f1"}, {"also": ("f1",)}):
+        with pytest.raises(UserError, match="'f1' is for two classes, there are 3: a, b, c"):
+            fine_tune(
+                bench.checkpoint,
+                bench.manifest,
+                task,
+                bench.mask(0.5),
+                spec.model_copy(update=changes),
+                RestartPoint(tmp_path, "identity"),
+                "title",
+            )

@@ -13,6 +13,7 @@ from essential_sparsity import paths
 from essential_sparsity.errors import UserError
 from essential_sparsity.plan import Plan
 from essential_sparsity.planning.cost import Machine
+from essential_sparsity.planning.memory import Memory
 from essential_sparsity.planning.report import describe_plan
 from essential_sparsity.study import Study
 from essential_sparsity.tables import write_table
@@ -239,6 +240,18 @@ def test_a_study_of_masks_has_no_runs(desk: Desk) -> None:
     assert row(report, "where") == ["1", "0", "0", "0", "0.0"]
     assert "Estimated" not in report
     assert "restart" not in report
+
+
+def test_jobs_ask_for_the_memory_of_their_model(desk: Desk) -> None:
+    """As a scheduler is told, 16 bytes a parameter to train: OPT-1.3B's takes 21 GB and more."""
+    asked = experiment(models=["first", "second"], controls=["first-random"])
+    memory = Memory(desk.plan(asked))
+    assert memory.training("second") == memory.training("first") == 4000
+    file = desk.folder / "catalog" / "models" / "first.yaml"
+    file.write_text(file.read_text().replace("10000000.0", "1316000000.0"))
+    memory = Memory(desk.plan(asked))
+    assert memory.training("first") == memory.training("first-random") == 2000 + 21056
+    assert memory.reading("first") == 2000 + 10528
 
 
 def test_damaged_metrics_are_named(desk: Desk) -> None:

@@ -74,9 +74,11 @@ def fine_tune(
     device, they share every batch, and all return the same outcome.
 
     Raises:
-        UserError: mask and checkpoint do not belong together, see `Kind`, or training diverges.
+        UserError: mask and checkpoint do not belong together, a metric does not fit the task, see
+            `Kind`, or training diverges.
     """
     _check_inputs(checkpoint, manifest, mask)
+    _check_metrics(task, spec)
     recipe = spec.recipe
     kind = open_kind(task, checkpoint, recipe)
     train, evaluation = kind.train(), kind.evaluation()
@@ -195,6 +197,16 @@ def _check_inputs(checkpoint: Path, manifest: Manifest, mask: Mask) -> None:
     if shapes != mask.header.shapes:
         odd = sorted(set(shapes.items()) ^ set(mask.header.shapes.items()))[0][0]
         raise UserError(f"{checkpoint}: {odd}: the mask's matrix differs from the checkpoint's")
+
+
+def _check_metrics(task: TaskData, spec: RunSpec) -> None:
+    # The catalog checks it where an entry names its labels; else the data were the first to know.
+    for name in (spec.metric, *spec.also):
+        if METRICS[name].binary and len(task.labels) != 2:
+            raise UserError(
+                f"{task.folder}: metric '{name}' is for two classes, there are "
+                f"{len(task.labels)}: {', '.join(task.labels)}"
+            )
 
 
 def _loss_before(losses: list[dict[str, Any]], step: int) -> float:
