@@ -4,6 +4,7 @@ Each is a process of its own that lives through all rounds, and works only when 
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -16,6 +17,10 @@ from typing import Any
 from scipy.stats import quantile_test
 
 from benchmarks.contestant import Cost, Failed
+
+# Has glibc keep what is freed. Else gradients, which every step frees, go back to the kernel and
+# are paged in anew, or not, by where in the heap they happen to lie: more than a mask costs.
+KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,7 @@ def _player(name: str, options: str) -> Iterator[_Player]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[1],
+        env={**os.environ, **KEEP_MEMORY},
         text=True,
     )
     try:
