@@ -88,6 +88,26 @@ def test_a_killed_run_resumes_at_its_last_epoch_with_the_same_numbers(
     )
 
 
+def test_a_run_killed_after_its_last_epoch_repeats_that_one(run, tmp_path, monkeypatch) -> None:
+    """It is evaluated but has no tables yet: what goes on has to have something to evaluate."""
+    from essential_sparsity.runs import fine_tuning
+
+    undisturbed = run(restart=tmp_path / "undisturbed", epochs=3)
+
+    class Killed(Exception):
+        pass
+
+    def die(*_):
+        raise Killed
+
+    with monkeypatch.context() as context:
+        context.setattr(fine_tuning, "_with_shares", die)
+        with pytest.raises(Killed):
+            run(restart=tmp_path / "killed", epochs=3)
+    resumed = run(restart=tmp_path / "killed", epochs=3)
+    assert resumed.predictions.equals(undisturbed.predictions)
+
+
 def test_a_half_written_checkpoint_is_not_resumed_from(run, tmp_path) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "identity.json").write_text("identity")

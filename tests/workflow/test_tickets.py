@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from essential_sparsity.plan import Plan
 from essential_sparsity.planning.cost import Machine
 from essential_sparsity.planning.report import describe_plan
 from essential_sparsity.study import Study
-from project import Project, tiny_study
+from project import Project, kill_group, tiny_study
 
 pytestmark = pytest.mark.workflow
 
@@ -70,6 +72,60 @@ def test_a_chain_is_cached_round_by_round(tmp_path: Path) -> None:
         file.unlink()
     project.write_study(study([0.4]))
     assert project.planned("masks")["ticket"] == 1
+
+
+def chain(**more: Any) -> dict[str, Any]:
+    """Return a study of one run under a ticket of two rounds."""
+    masks = [{**STEP, **more, "sparsities": [0.4]}]
+    return {**tiny_study(), "experiments": [{**tiny_study()["experiments"][0], "masks": masks}]}
+
+
+def found(project: Project) -> dict[str, bytes]:
+    """Return what the chain's masks keep, by their sparsity."""
+    masks = map(Mask.load, (project.results / "masks/tiny-bert").glob("ticket-*.safetensors"))
+    return {
+        mask.header.name.rpartition("-")[2]: b"".join(mask.packed[name] for name in mask.matrices)
+        for mask in masks
+    }
+
+
+def test_a_chain_whose_study_is_killed_between_and_inside_rounds_finds_the_same(
+    tmp_path: Path,
+) -> None:
+    project = Project.create(tmp_path / "clone")
+    project.write_study(chain())
+    undisturbed = project.copy(tmp_path / "undisturbed")
+    undisturbed.run("--cores", "1")
+
+    first = project.results / "masks/tiny-bert"
+    for pattern in ("ticket-*-s0.20.json", "ticket-*-s0.40.json"):
+        process = project.start("--cores", "1")
+        try:
+            deadline = time.monotonic() + 240
+            while not any(first.glob(pattern)):
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.05)
+        finally:
+            kill_group(process)
+    # What was found before the second kill is not found again.
+    assert project.planned().get("ticket", 0) <= 1
+    project.run("--cores", "1")
+    assert found(project) == found(undisturbed)
+    assert set(found(project)) == {"s0.20", "s0.40"}
+
+
+def test_a_chain_may_rewind_late_and_keep_its_head(tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "clone")
+    project.write_study(chain())
+    project.run("--cores", "2")
+    plain = found(project)
+    shutil.rmtree(project.results / "masks")
+    project.write_study(chain(rewind=3, head="kept"))
+    assert project.planned()["rewind"] == 1
+    project.run("--cores", "2")
+    late = found(project)
+    assert set(late) == set(plain) and late["s0.40"] != plain["s0.40"]
+    assert len(list((project.results / "runs").rglob("ticket-*/seed1/metrics.parquet"))) == 2
 
 
 def test_rounds_are_planned_like_runs(tmp_path: Path) -> None:

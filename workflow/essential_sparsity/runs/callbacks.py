@@ -39,7 +39,18 @@ class MaskCheck(TrainerCallback):
 
 
 class MarkWhole(TrainerCallback):
-    """Marks a checkpoint once all processes have written theirs: a killed run may leave a part."""
+    """Marks a checkpoint once all processes have written theirs: a killed run may leave a part.
+
+    After the last epoch none is written: a run that went on from it would have nothing left to
+    train, hence nothing to evaluate.
+    """
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Have no checkpoint written where training ends."""
+        if state.global_step >= state.max_steps:
+            control.should_save = False
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
