@@ -15,6 +15,7 @@ class Published:
     settings: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     bytes: int = 4  # of a stored weight
+    pooler: bool = False  # pruned too
 
     def build(self) -> Any:
         """Return the model, its weights without memory."""
@@ -43,7 +44,12 @@ PUBLISHED: dict[str, Published] = {
     "minilm-l6": Published(
         "BertModel", 36, 10_616_832, 22_713_216, _sized(384, 6, 12, "intermediate_size")
     ),
+    "minilm-l6-pooler": Published(
+        "BertModel", 37, 10_764_288, 22_713_216, _sized(384, 6, 12, "intermediate_size"),
+        pooler=True,
+    ),
     "bert-base": Published("BertModel", 72, 84_934_656, 109_482_240),
+    "bert-base-pooler": Published("BertModel", 73, 85_524_480, 109_482_240, pooler=True),
     "bert-large": Published("BertModel", 144, 301_989_888, 335_141_888, _LARGE),
     "opt-125m": Published("OPTModel", 72, 84_934_656, 125_239_296, bytes=2),
     "opt-350m": Published(

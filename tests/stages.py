@@ -25,9 +25,9 @@ class Stages:
     manifest: Manifest
 
     @classmethod
-    def fetch(cls, folder: Path, source: dict[str, Any]) -> "Stages":
-        """Make the checkpoint of one source, as a catalog entry gives it."""
-        spec = CheckpointSpec.check({"version": 1, "sources": [source]}, "test")
+    def fetch(cls, folder: Path, source: dict[str, Any], **more: Any) -> "Stages":
+        """Make the checkpoint of one source, as a catalog entry gives it with other keys."""
+        spec = CheckpointSpec.check({"version": 1, "sources": [source], **more}, "test")
         fetch_checkpoint(spec, folder / "checkpoint")
         return cls(folder, load_manifest(folder / "checkpoint"))
 

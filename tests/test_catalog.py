@@ -53,9 +53,23 @@ def test_labels_tell_entries_apart() -> None:
 
 
 def test_hub_repositories_are_there_once() -> None:
-    sources = [source for name in MODELS for source in model(name).sources]
-    repositories = [source.repository for source in sources if isinstance(source, HubSource)]
-    assert len(set(repositories)) == len(repositories)
+    """Once a scope, and then with the same bytes."""
+    found = [
+        (source.repository, entry.prune_pooler, source.revision, entry.sha256)
+        for entry in map(model, MODELS)
+        for source in entry.sources
+        if isinstance(source, HubSource)
+    ]
+    assert len({(repository, pooler) for repository, pooler, *_ in found}) == len(found)
+    for repository, _, *pinned in (one for one in found if one[1]):
+        assert [repository, False, *pinned] in map(list, found)
+
+
+def test_what_is_fetched_knows_all_of_its_entry() -> None:
+    for name in MODELS:
+        entry, spec = model(name), model(name).checkpoint_spec()
+        assert all(getattr(spec, key) == getattr(entry, key) for key in type(spec).model_fields)
+        assert spec.prune_pooler == (name in PUBLISHED and PUBLISHED[name].pooler)
 
 
 @pytest.mark.parametrize("name", TASKS)

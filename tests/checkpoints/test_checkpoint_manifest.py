@@ -21,6 +21,40 @@ def checkpoint(tiny: Callable[[str], Path], tmp_path: Path) -> Path:
     return tmp_path / "m"
 
 
+def test_a_spec_without_the_pooler_is_what_it_was() -> None:
+    source = {"kind": "folder", "path": "my-bert"}
+    spec = CheckpointSpec.model_validate({"version": 1, "sources": [source]})
+    text = '{"sources":[{"kind":"folder","path":"my-bert"}],"version":1}'
+    assert spec.canonical() == text
+    assert spec.model_copy(update={"prune_pooler": False}).canonical() == text
+    assert spec.model_copy(update={"prune_pooler": True}).digest() != spec.digest() == "d3350bf9"
+
+
+def test_a_pruned_pooler_stands_in_the_manifest(
+    tiny: Callable[[str], Path], checkpoint: Path, tmp_path: Path
+) -> None:
+    source = {"kind": "folder", "path": str(tiny("bert"))}
+    spec = CheckpointSpec.model_validate({"version": 1, "sources": [source], "prune_pooler": True})
+    fetch_checkpoint(spec, tmp_path / "p")
+    with_pooler, without = load_manifest(tmp_path / "p"), load_manifest(checkpoint)
+    assert (with_pooler.prunes_pooler, without.prunes_pooler) == (True, False)
+    assert with_pooler.prunable_count == without.prunable_count + 64
+    assert with_pooler.files == without.files
+    document = json.loads((tmp_path / "p" / "checkpoint.json").read_text())
+    assert document["spec"]["prune_pooler"] is True
+
+
+@pytest.mark.parametrize("architecture", ["opt", "vit", "llama"])
+def test_a_model_without_a_pooler_is_refused_whole(
+    architecture: str, tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    source = {"kind": "folder", "path": str(tiny(architecture))}
+    spec = CheckpointSpec.model_validate({"version": 1, "sources": [source], "prune_pooler": True})
+    with pytest.raises(UserError, match=r"m: no source .*: config\.json: model_type: .* no pooler"):
+        fetch_checkpoint(spec, tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
 def edit(folder: Path, change: Callable[[Any], object]) -> None:
     document = json.loads((folder / "checkpoint.json").read_text())
     change(document)

@@ -63,6 +63,34 @@ def test_matrices_say_where_they_are(folder: Path) -> None:
     }
 
 
+def test_a_pooler_is_one_matrix_more(folder: Path) -> None:
+    without, inventory = take_inventory(folder), take_inventory(folder, prune_pooler=True)
+    assert inventory.prunable.matrices[:-1] == without.prunable.matrices
+    assert inventory.prunable.matrices[-1].model_dump() == {
+        "name": "bert.pooler.dense.weight",
+        "shape": (8, 8),
+        "dtype": "F32",
+        "file": "model.safetensors",
+        "layer": 2,
+        "module": "pooler",
+        "part": "pooler",
+    }
+    assert inventory.prunable.count == without.prunable.count + 64
+    assert inventory.parameters == without.parameters
+    # The number of layers is still held against the configuration's.
+    edit_config(folder, num_hidden_layers=3)
+    with pytest.raises(UserError, match=r"the weights have 2 layers, .* num_hidden_layers: 3"):
+        take_inventory(folder, prune_pooler=True)
+
+
+@pytest.mark.parametrize("architecture", ["opt", "vit", "llama"])
+def test_where_there_is_no_pooler_none_is_pruned(
+    architecture: str, tiny: Callable[[str], Path]
+) -> None:
+    with pytest.raises(UserError, match=rf"config.json: .* '{architecture}' has no pooler"):
+        take_inventory(tiny(architecture), prune_pooler=True)
+
+
 def test_parts_are_one_checkpoint(folder: Path) -> None:
     whole = take_inventory(folder)
     split(folder)

@@ -22,13 +22,13 @@ def spec_of(**source: Any) -> CheckpointSpec:
 def base(tiny: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
     """Return `architecture -> checkpoint folder`."""
 
-    def make(architecture: str) -> Path:
+    def make(architecture: str, **more: Any) -> Path:
         (tmp_path / "tokenized").mkdir()
         for path in tiny(architecture).iterdir():
             (tmp_path / "tokenized" / path.name).write_bytes(path.read_bytes())
         (tmp_path / "tokenized" / "vocab.txt").write_text("a\nb\n")
         source = {"kind": "folder", "path": str(tmp_path / "tokenized")}
-        fetch_checkpoint(spec_of(**source), tmp_path / "base")
+        fetch_checkpoint(spec_of(**source).model_copy(update=more), tmp_path / "base")
         return tmp_path / "base"
 
     return make
@@ -78,6 +78,15 @@ def test_transformers_loads_exactly_these_weights(base: Callable[[str], Path]) -
     for matrix in load_manifest(random).matrices:
         loaded = parameters[f"vit.{matrix.name}"]
         assert (loaded == read_tensor(random, matrix).values()).all()
+
+
+def test_a_pooler_is_pruned_as_in_the_base(base: Callable[..., Path]) -> None:
+    folder = base("bert", prune_pooler=True)
+    manifest = load_manifest(draw(folder, "random"))
+    assert manifest.prunes_pooler
+    assert manifest.prunable_count == load_manifest(folder).prunable_count
+    with pytest.raises(ValueError, match="prune_pooler: a random start does as its base"):
+        CheckpointSpec(version=1, sources=spec_of(kind="random", of="b").sources, prune_pooler=True)
 
 
 def test_a_base_is_needed_and_must_be_sound(base: Callable[[str], Path], tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def test_published_models_have_their_published_counts(name: str) -> None:
     published = PUBLISHED[name]
     model = published.build()
     shapes = {key: tuple(tensor.shape) for key, tensor in model.named_parameters()}
-    found = SCOPES[model.config.model_type].find(shapes, name)
+    scope = SCOPES[model.config.model_type]
+    found = (scope.with_pooler(name) if published.pooler else scope).find(shapes, name)
     assert len(found) == published.matrices
     assert sum(math.prod(shapes[key]) for key, _ in found) == published.prunable
     assert sum(map(math.prod, shapes.values())) == published.parameters
@@ -122,6 +123,44 @@ def test_two_models_in_one_file_are_refused() -> None:
 def test_nothing_prunable_is_an_error() -> None:
     with pytest.raises(UserError, match="f: no prunable matrix of architecture 'opt'"):
         SCOPES["opt"].find(bert_names(1), "f")
+
+
+@pytest.mark.parametrize("pooler", ["pooler.dense.weight", "module.bert.pooler.dense.weight"])
+def test_a_pooler_that_is_pruned_comes_last(pooler: str) -> None:
+    names = [pooler, *bert_names(3), "pooler.dense.bias", "bert.embeddings.LayerNorm.weight"]
+    found = SCOPES["bert"].with_pooler("config.json").find(names, "f")
+    assert [name for name, _ in found] == [*bert_names(3), pooler]
+    assert found[-1][1] == Place(3, "pooler", "pooler")
+    assert len(SCOPES["bert"].find(names, "f")) == 18
+
+
+def test_names_of_prunable_matrices_say_whether_the_pooler_is_one() -> None:
+    scope = SCOPES["bert"]
+    assert scope.covering([*bert_names(1), "bert.pooler.dense.weight"]).prunes_pooler
+    assert not scope.with_pooler("f").covering(bert_names(1)).prunes_pooler
+    assert not SCOPES["vit"].covering(["vit.pooler.dense.weight"]).prunes_pooler
+
+
+@pytest.mark.parametrize(
+    ("poolers", "message"),
+    [
+        ([], r"f: incomplete: lacks the pooler \('pooler.dense.weight'\)"),
+        (["a.pooler.dense.weight", "b.pooler.dense.weight"], "'a.*' and 'b.*' are both the pooler"),
+    ],
+)
+def test_not_one_pooler_is_an_error(poolers: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        SCOPES["bert"].with_pooler("config.json").find(bert_names(1) + poolers, "f")
+
+
+@pytest.mark.parametrize("architecture", ["opt", "vit", "llama"])
+def test_architectures_without_a_pooler_say_so(architecture: str) -> None:
+    with pytest.raises(UserError) as caught:
+        SCOPES[architecture].with_pooler("config.json")
+    assert str(caught.value) == (
+        f"config.json: model_type: '{architecture}' has no pooler to prune, as "
+        "'prune_pooler: true' in the model's catalog entry asks for (has one: bert)"
+    )
 
 
 @pytest.mark.parametrize("value", ["berd", None, 3, ["zzz"]])

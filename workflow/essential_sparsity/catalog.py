@@ -49,7 +49,7 @@ class ModelEntry(CheckpointSpec):
 
     def checkpoint_spec(self) -> CheckpointSpec:
         """Return what the checkpoint stage depends on: the label is none of it."""
-        return CheckpointSpec(version=self.version, sources=self.sources, sha256=self.sha256)
+        return CheckpointSpec(**{name: getattr(self, name) for name in CheckpointSpec.model_fields})
 
     @property
     def base(self) -> str | None:

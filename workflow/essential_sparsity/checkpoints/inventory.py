@@ -30,22 +30,25 @@ class Inventory:
     parameters: Parameters
 
 
-def take_inventory(folder: Path) -> Inventory:
+def take_inventory(folder: Path, prune_pooler: bool = False) -> Inventory:
     """Read the configuration and the headers of the weights in `folder`.
 
     Raises:
-        UserError: the architecture is unknown, the weights are damaged or incomplete, or hold no
-            prunable matrix.
+        UserError: the architecture is unknown, or has no pooler that is to be pruned; the weights
+            are damaged or incomplete, or hold no prunable matrix.
     """
     path = folder / CONFIG
     config = read_json(path, "model configuration")
     scope = find_scope(config.get("model_type"), str(path))
+    if prune_pooler:
+        scope = scope.with_pooler(str(path))
     tensors = _tensors(folder)
     matrices = tuple(
         _matrix(name, *tensors[name], place.layer, place.module, place.part, folder)
         for name, place in scope.find(tensors, str(folder / WEIGHTS))
     )
-    layers, promised = matrices[-1].layer + 1, config.get("num_hidden_layers")
+    layers = 1 + max(matrix.layer for matrix in matrices if matrix.part != "pooler")
+    promised = config.get("num_hidden_layers")
     if isinstance(promised, int) and promised != layers:
         raise UserError(
             f"{folder / WEIGHTS}: incomplete: the weights have {layers} layers, "

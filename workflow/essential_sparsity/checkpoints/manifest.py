@@ -81,8 +81,16 @@ class Manifest(_Record):
 
     @property
     def matrices(self) -> tuple[Matrix, ...]:
-        """The prunable matrices in THE matrix order: by layer, then as the scope lists modules."""
+        """The prunable matrices in THE matrix order: by layer, then as the scope lists modules.
+
+        A pooler, if it is pruned, is the last, and its layer the number of layers.
+        """
         return self.prunable.matrices
+
+    @property
+    def prunes_pooler(self) -> bool:
+        """Whether the pooler is among the prunable matrices."""
+        return self.matrices[-1].part == "pooler"
 
     @property
     def prunable_count(self) -> int:

@@ -4,8 +4,9 @@ A checkpoint on disk, the model that transformers builds and its wrappers (a tas
 head) spell the same matrix differently. A scope maps all of these spellings to one place, (layer,
 module), by which names of different origin are joined.
 
-Pruned are the weights of the attention and feed-forward matrices of every layer. Never pruned:
-embeddings, the patch convolution, LayerNorm, biases, poolers, heads, and OPT's `project_in/out`.
+Pruned are the weights of the attention and feed-forward matrices of every layer; BERT's pooler too
+if a model's catalog entry asks for it. Never pruned: embeddings, the patch convolution, LayerNorm,
+biases, other poolers, heads, and OPT's `project_in/out`.
 
 To add an architecture, add one `Scope` to `_KNOWN`: its modules in the order in which a layer
 applies them, each with its spellings relative to the layer.
@@ -13,7 +14,7 @@ applies them, each with its spellings relative to the layer.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from essential_sparsity.checkpoints.spec import Part
@@ -23,7 +24,7 @@ from essential_sparsity.validation import near_miss
 
 @dataclass(frozen=True)
 class Module:
-    """One matrix of a layer: its public name, its part, its spellings below the layer."""
+    """One matrix: its public name, its part, its spellings below the layer, or below the model."""
 
     name: str
     part: Part
@@ -32,7 +33,10 @@ class Module:
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where a matrix lies: the layer's index from 0, and the module's public name and part."""
+    """Where a matrix lies: the layer's index from 0, and the module's public name and part.
+
+    A pooler's layer is the number of layers: it comes after the last one.
+    """
 
     layer: int
     module: str
@@ -44,15 +48,36 @@ class Scope:
     """The prunable matrices of one architecture (`model_type` in `config.json`).
 
     `stacks` are the spellings of the list of layers, such as `encoder.layer`; whatever comes before
-    them (`bert.`, `model.`, a wrapper's name) does not matter.
+    them (`bert.`, `model.`, a wrapper's name) does not matter. `pooler` is what a classifier's head
+    reads the last layer through, None where it does without; it is pruned if `prunes_pooler`.
     """
 
     architecture: str
     stacks: tuple[str, ...]
     modules: tuple[Module, ...]
+    pooler: Module | None = None
+    prunes_pooler: bool = False
+
+    def with_pooler(self, where: str) -> "Scope":
+        """Return the scope with the pooler; `where` names the file that states the architecture.
+
+        Raises:
+            UserError: the architecture has none.
+        """
+        if self.pooler is None:
+            known = ", ".join(scope.architecture for scope in SCOPES.values() if scope.pooler)
+            raise UserError(
+                f"{where}: model_type: '{self.architecture}' has no pooler to prune, as "
+                f"'prune_pooler: true' in the model's catalog entry asks for (has one: {known})"
+            )
+        return replace(self, prunes_pooler=True)
+
+    def covering(self, names: Iterable[str]) -> "Scope":
+        """Return the scope with the pooler if it is among `names`, and without it if not."""
+        return replace(self, prunes_pooler=any(map(self._is_pooler, names)))
 
     def place(self, name: str) -> Place | None:
-        """Return where the parameter `name` lies, or None if it is not prunable."""
+        """Return where in the layers the parameter `name` lies, or None if it is none of theirs."""
         match = self._pattern.fullmatch(name)
         if match is None:
             return None
@@ -71,8 +96,10 @@ class Scope:
             where: the file or folder they come from, for the error.
 
         Raises:
-            UserError: there are none, a layer lacks a module, or two names claim one place.
+            UserError: there are none, a layer lacks a module, the pooler is lacking, or two names
+                claim one place.
         """
+        names = list(names)
         found: dict[Place, str] = {}
         for name in names:
             if (place := self.place(name)) is None:
@@ -96,7 +123,30 @@ class Scope:
                         f"{where}: incomplete: layer {layer} of {layers} lacks its {module.name} "
                         f"('{self.stacks[0]}.{layer}.{module.spellings[0]}.weight')"
                     )
-        return [(found[place], place) for place in sorted(found, key=self.order)]
+        ordered = [(found[place], place) for place in sorted(found, key=self.order)]
+        if self.prunes_pooler and self.pooler:
+            name = self._find_pooler(self.pooler, names, where)
+            ordered.append((name, Place(layers, self.pooler.name, self.pooler.part)))
+        return ordered
+
+    def _find_pooler(self, pooler: Module, names: list[str], where: str) -> str:
+        found = [name for name in names if self._is_pooler(name)]
+        if not found:
+            raise UserError(
+                f"{where}: incomplete: lacks the pooler ('{pooler.spellings[0]}.weight')"
+            )
+        if len(found) > 1:
+            raise UserError(
+                f"{where}: '{found[0]}' and '{found[1]}' are both the pooler; one "
+                f"{self.architecture} model was expected"
+            )
+        return found[0]
+
+    def _is_pooler(self, name: str) -> bool:
+        if self.pooler is None:
+            return False
+        spellings = "|".join(map(re.escape, self.pooler.spellings))
+        return re.fullmatch(rf"(?:\w+\.)*?(?:{spellings})\.weight", name) is not None
 
     @property
     def _example(self) -> str:
@@ -144,6 +194,7 @@ _KNOWN = (
             feed_forward_in="intermediate.dense",
             feed_forward_out="output.dense",
         ),
+        Module("pooler", "pooler", ("pooler.dense",)),
     ),
     Scope(
         "opt",
@@ -158,6 +209,7 @@ _KNOWN = (
     ),
     Scope(
         # Also DINO and DeiT. On disk as transformers 4 wrote it, in memory as version 5 spells it.
+        # What some files have of a pooler, no head reads.
         "vit",
         ("encoder.layer", "layers"),
         _attention(

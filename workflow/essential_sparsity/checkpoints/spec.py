@@ -1,9 +1,9 @@
 """Where a checkpoint comes from, and the bytes that it must have."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from essential_sparsity.spec import Name, Spec
 
@@ -11,7 +11,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 # A commit, or a branch or tag: nothing that could leave a folder.
 Revision = Annotated[str, StringConstraints(pattern=r"^\w[\w-]*([./][\w-]+)*$")]
-Part = Literal["attention", "feed_forward"]
+Part = Literal["attention", "feed_forward", "pooler"]
 Repository = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
 
 
@@ -57,6 +57,16 @@ class CheckpointSpec(Spec):
     version: int = Field(ge=1)
     sources: tuple[Source, ...] = Field(min_length=1)
     sha256: dict[str, Sha256] = Field(default={}, description="of files, by name")
+    prune_pooler: bool = Field(
+        default=False,
+        description="whether a BERT's pooler is pruned too; a random start does as its base",
+    )
+
+    @model_validator(mode="after")
+    def _random_starts_do_as_their_base(self) -> Self:
+        if self.prune_pooler and any(isinstance(source, RandomSource) for source in self.sources):
+            raise ValueError("prune_pooler: a random start does as its base; give the key there")
+        return self
 
     def below(self, root: Path) -> "CheckpointSpec":
         """Return the spec with relative folders put below `root`."""

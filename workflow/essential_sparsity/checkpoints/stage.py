@@ -6,7 +6,12 @@ from typing import Any
 
 from essential_sparsity.checkpoints.conversion import convert_pickles
 from essential_sparsity.checkpoints.inventory import take_inventory
-from essential_sparsity.checkpoints.manifest import FORMAT_VERSION, MANIFEST, Manifest
+from essential_sparsity.checkpoints.manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    Manifest,
+    load_manifest,
+)
 from essential_sparsity.checkpoints.sources import FETCHERS
 from essential_sparsity.checkpoints.spec import CheckpointSpec, HubSource, Source
 from essential_sparsity.errors import UserError, one_line
@@ -28,7 +33,7 @@ def fetch_checkpoint(
     Args:
         spec: the sources, in order, and the files' pinned SHA-256.
         output: the folder to make; whatever it held is replaced, and only by a whole checkpoint.
-        base: the checkpoint of which a random start takes configuration and tokenizer.
+        base: the checkpoint of which a random start takes configuration, tokenizer and scope.
         pins: the lock file of what hubs served first.
 
     Raises:
@@ -75,7 +80,7 @@ def _fetch(
             _check_pins(folder, pinned)
             if pinned:
                 raise UserError(f"there is no '{next(iter(pinned))}', whose sha256 is pinned")
-            document = _document(folder, spec, source.model_dump(mode="json") | learned)
+            document = _document(folder, spec, source.model_dump(mode="json") | learned, base)
         except UserError as error:
             # The folder is a temporary one: its name would tell nobody anything.
             raise UserError(str(error).replace(f"{folder}/", "")) from None
@@ -107,8 +112,11 @@ def _check_pins(folder: Path, pinned: dict[str, str]) -> None:
             raise UserError(f"{name}: its sha256 is {actual}, pinned is {expected}")
 
 
-def _document(folder: Path, spec: CheckpointSpec, source: dict[str, Any]) -> dict[str, Any]:
-    inventory = take_inventory(folder)
+def _document(
+    folder: Path, spec: CheckpointSpec, source: dict[str, Any], base: Path | None
+) -> dict[str, Any]:
+    prune_pooler = load_manifest(base, False).prunes_pooler if base else spec.prune_pooler
+    inventory = take_inventory(folder, prune_pooler)
     return {
         "format_version": FORMAT_VERSION,
         "architecture": inventory.architecture,

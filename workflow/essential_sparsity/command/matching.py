@@ -33,7 +33,8 @@ def match_matrices(
             f"{path}: is a mask of a {header.architecture} model, {checkpoint.folder} is "
             f"{checkpoint.manifest.architecture}"
         )
-    found = find_scope(header.architecture, str(path)).find(header.shapes, str(path))
+    scope = find_scope(header.architecture, str(path)).covering(header.shapes)
+    found = scope.find(header.shapes, str(path))
     names = {(place.layer, place.module): name for name, place in found}
     pairs = {}
     for matrix in checkpoint.matrices:
@@ -48,6 +49,6 @@ def match_matrices(
     if names:
         raise UserError(
             f"{path}: '{next(iter(names.values()))}' is of a layer that {checkpoint.folder} does "
-            "not have"
+            "not have, or a pooler that is not pruned in it"
         )
     return pairs

@@ -19,7 +19,8 @@ EXAMPLE = "essential-sparsity mask show masks/magnitude-global-s0.50.safetensors
 _ALL = "all"
 _LEAST_RANGE = 0.05  # of the blocks: shares that hardly differ are to look alike
 
-# (weights, kept) of each layer and module, of each layer as a whole, and of each module.
+# (weights, kept) of each layer and module, of each layer as a whole, and of each module. A pooler
+# stands for a layer too, by its name.
 _Cells = dict[tuple[int | str, str], tuple[int, int]]
 
 
@@ -45,7 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
 def _count_matrices(path: Path) -> list[dict[str, Any]]:
     """Return place, weights and removed weights of every matrix, from the bits themselves."""
     header = load_header(path)
-    places = find_scope(header.architecture, str(path)).find(header.shapes, str(path))
+    scope = find_scope(header.architecture, str(path)).covering(header.shapes)
+    places = scope.find(header.shapes, str(path))
     counts = compare_masks([path])
     kept = dict(zip(counts.matrices, counts.kept[:, 0].tolist(), strict=True))
     return [
@@ -85,7 +87,8 @@ def _add_up(matrices: list[dict[str, Any]]) -> _Cells:
     cells: _Cells = {}
     for matrix in matrices:
         kept = matrix["weights"] - matrix["removed"]
-        for layer in (matrix["layer"], _ALL):
+        place = matrix["module"] if matrix["part"] == "pooler" else matrix["layer"]
+        for layer in (place, _ALL):
             for module in (matrix["module"], _ALL):
                 weights, before = cells.get((layer, module), (0, 0))
                 cells[layer, module] = (weights + matrix["weights"], before + kept)
@@ -95,7 +98,8 @@ def _add_up(matrices: list[dict[str, Any]]) -> _Cells:
 def _draw(cells: _Cells) -> list[str]:
     """Return a line a module over all layers, then a table of layers and modules."""
     density = {place: kept / weights for place, (weights, kept) in cells.items()}
-    layers = [layer for layer, module in cells if module == _ALL and layer != _ALL]
+    places = [layer for layer, module in cells if module == _ALL and layer != _ALL]
+    layers = [layer for layer in places if isinstance(layer, int)]
     modules = [module for layer, module in cells if layer == layers[0] and module != _ALL]
     modules.append(_ALL)
     lowest, highest = min(density.values()), max(density.values())
@@ -118,8 +122,11 @@ def _draw(cells: _Cells) -> list[str]:
         ["layer", *(module.rpartition("_")[2] for module in modules)],
     ]
     table = [
-        [str(layer), *(_percent(density[layer, module]) for module in modules)]
-        for layer in [*layers, _ALL]
+        [
+            str(layer),
+            *(_percent(density[layer, m]) if (layer, m) in cells else "" for m in modules),
+        ]
+        for layer in [*places, _ALL]
     ]
     return [
         *format_table(rows, "<<><"),

@@ -25,7 +25,7 @@ from essential_sparsity.runs.companion import Companion
 from essential_sparsity.runs.held_mask import HeldMask
 from essential_sparsity.runs.kind import open_kind
 from essential_sparsity.runs.loss import MeanLoss
-from essential_sparsity.runs.model import load_model, match_parameters
+from essential_sparsity.runs.model import load_model, match_parameters, with_unused
 from essential_sparsity.runs.processes import place
 from essential_sparsity.runs.resume import RestartPoint
 from essential_sparsity.runs.seeds import DROPOUT, stream_seed
@@ -90,7 +90,7 @@ def fine_tune(
     companion = companion or Companion()
     model = load_model(checkpoint, manifest, kind, spec.seed)
     companion.start(model)
-    parameters = match_parameters(model, manifest)
+    parameters = with_unused(match_parameters(model, manifest), checkpoint, manifest)
     held = HeldMask(mask, parameters)
     resumed = restart.latest()
     predictions: list[pa.Table] = []

@@ -85,18 +85,22 @@ def match_parameters(
     """Return the checkpoint's prunable matrices with the model's parameters that hold them.
 
     Names differ between a checkpoint and a model that wraps it (prefixes, renamed modules); layer
-    and module do not.
+    and module do not. A pooler that the model's head does without is left out: see `with_unused`.
 
     Raises:
         UserError: a matrix has no parameter of its shape, or the model has others.
     """
-    scope = find_scope(manifest.architecture, "the model")
     parameters = dict(model.named_parameters())
+    scope = find_scope(manifest.architecture, "the model")
+    matrices = manifest.matrices
+    if manifest.prunes_pooler:
+        scope = scope.covering(parameters)
+        matrices = matrices if scope.prunes_pooler else matrices[:-1]
     found = {
         (place.layer, place.module): parameters[name]
         for name, place in scope.find(parameters, f"{type(model).__name__}")
     }
-    wanted = {(matrix.layer, matrix.module): matrix for matrix in manifest.matrices}
+    wanted = {(matrix.layer, matrix.module): matrix for matrix in matrices}
     if set(found) != set(wanted):
         layer, module = sorted(set(found) ^ set(wanted))[0]
         raise UserError(
@@ -110,3 +114,18 @@ def match_parameters(
                 f"{list(found[place].shape)} in the model"
             )
     return [(matrix, found[place]) for place, matrix in wanted.items()]
+
+
+def with_unused(
+    parameters: list[tuple[Matrix, torch.nn.Parameter]], folder: Path, manifest: Manifest
+) -> list[tuple[Matrix, torch.nn.Parameter]]:
+    """Return `parameters`, and as stored the matrices that the model does without.
+
+    That is the pooler under a head for questions: a mask covers it, training leaves it as it is.
+    """
+    used = {matrix.name for matrix, _ in parameters}
+    return parameters + [
+        (matrix, torch.nn.Parameter(torch.tensor(read_tensor(folder, matrix).values()).float()))
+        for matrix in manifest.matrices
+        if matrix.name not in used
+    ]

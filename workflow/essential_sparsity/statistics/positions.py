@@ -91,10 +91,14 @@ def _choose(spec: PositionsSpec, model: str, manifest: Manifest) -> Iterator[Mat
     for module in spec.modules:
         if module not in modules:
             raise UserError(unknown(where, "options.modules", module, modules, "module"))
-    chosen = spec.layers or (layers[0], layers[len(layers) // 2], layers[-1])
-    for matrix in manifest.matrices:
-        if matrix.layer in chosen and matrix.module in (spec.modules or modules):
-            yield matrix
+    wanted = [m for m in manifest.matrices if m.module in (spec.modules or modules)]
+    # A pooler is no layer: it is drawn where its place, or its module alone, is asked for.
+    own = sorted({m.layer for m in wanted if m.part != "pooler"}) or layers[-1:]
+    chosen = spec.layers or (own[0], own[len(own) // 2], own[-1])
+    found = [matrix for matrix in wanted if matrix.layer in chosen]
+    if not found:
+        raise UserError(f"{where}: options: no chosen layer has one of the chosen modules")
+    yield from found
 
 
 def _edges(size: int, blocks: int) -> _Counts:

@@ -86,7 +86,8 @@ class Imported(Criterion):
 def _find(path: Path, checkpoint: Checkpoint) -> dict[str, tuple[str, Entry]]:
     """Return the checkpoint's matrix → name and entry of the file's tensor in its place."""
     stored = read_header(path)
-    scope = find_scope(checkpoint.manifest.architecture, str(checkpoint.folder))
+    architecture = find_scope(checkpoint.manifest.architecture, str(checkpoint.folder))
+    scope = architecture.covering(matrix.name for matrix in checkpoint.matrices)
     places = {(place.layer, place.module): name for name, place in scope.find(stored, str(path))}
     found = {}
     for matrix in checkpoint.matrices:

@@ -104,6 +104,8 @@ class NoisyMagnitude(Ranking):
             return self.noise * _norm(weights)
         path = inputs.files["norms"]
         norm = _read_norms(str(path), path.stat().st_mtime_ns).get(matrix.name)
+        if norm == 0 and self.task is not None:
+            return 0.0  # a pooler that the head does without, which a run leaves where it was
         if not isinstance(norm, int | float) or not (math.isfinite(norm) and norm > 0):
             raise UserError(
                 f"{path}: {matrix.name}: {json.dumps(norm)} is no norm; every prunable matrix "
