@@ -75,13 +75,18 @@ def run(bench: Bench, tmp_path: Path) -> Callable[..., Any]:
     from essential_sparsity.runs.resume import RestartPoint
 
     def run_one(
-        sparsity: float = 0.5, seed: int = 1, restart: Path | None = None, **changes: Any
+        sparsity: float = 0.5,
+        seed: int = 1,
+        restart: Path | None = None,
+        per_device_batch: int = 0,
+        **changes: Any,
     ) -> Any:
         recipe = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, **changes}
         spec = RunSpec(recipe=RecipeSpec(**recipe), seed=seed)
         point = RestartPoint(restart or tmp_path / f"{sparsity}-{seed}", "identity")
         return fine_tune(
-            bench.checkpoint, bench.manifest, bench.task, bench.mask(sparsity), spec, point, "title"
-        )
+            bench.checkpoint, bench.manifest, bench.task, bench.mask(sparsity), spec, point,
+            "title", per_device_batch,
+        )  # fmt: skip
 
     return run_one

@@ -73,7 +73,8 @@ def main() -> None:
     # not before it is settled which GPUs torch is to see.
     import torch
 
-    from essential_sparsity.runs.fine_tuning import fine_tune
+    from essential_sparsity.runs.fine_tuning import Outcome, fine_tune
+    from essential_sparsity.runs.memory import fit_memory
     from essential_sparsity.runs.processes import launch
     from essential_sparsity.runs.rewound import Rewound
 
@@ -83,10 +84,15 @@ def main() -> None:
             f"{title}: note: on the CPU, as torch {torch.__version__} cannot use the GPU",
             file=sys.stderr,
         )
-    outcome = launch(
-        max(1, len(gpus)), fine_tune, arguments.checkpoint, manifest, task, mask, spec, restart,
-        title, arguments.per_device_batch, Rewound(*arguments.start),
-    )  # fmt: skip
+    devices = max(1, len(gpus))
+
+    def train(limit: int) -> Outcome:
+        return launch(
+            devices, fine_tune, arguments.checkpoint, manifest, task, mask, spec, restart,
+            title, limit, Rewound(*arguments.start),
+        )  # fmt: skip
+
+    outcome = fit_memory(train, spec.recipe.batch_size, devices, arguments.per_device_batch, title)
 
     names = dict(
         zip(("model", "task", "recipe", "mask"), arguments.output.parts[-5:], strict=False)

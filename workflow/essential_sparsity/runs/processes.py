@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import torch
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -27,6 +28,7 @@ def launch(count: int, work: Callable[..., _Result], *arguments: Any) -> _Result
 
     Raises:
         UserError: one of them did.
+        torch.OutOfMemoryError: one of them did.
         RuntimeError: one of them failed in another way: its traceback.
     """
     if count == 1:
@@ -63,6 +65,7 @@ def _as_error(message: Any) -> Exception:
     if not isinstance(message, dict):
         return RuntimeError(message)
     name, _, text = message["message"].partition(": ")
-    if name == UserError.__name__:
-        return UserError(text)
+    known = {kind.__name__: kind for kind in (UserError, torch.OutOfMemoryError)}
+    if name in known:
+        return known[name](text)
     return RuntimeError(message["extraInfo"]["py_callstack"])

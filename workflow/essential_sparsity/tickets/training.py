@@ -11,7 +11,8 @@ from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.masks.criteria.gradual import Gradual
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.masks.trained import Trained
-from essential_sparsity.runs.fine_tuning import fine_tune
+from essential_sparsity.runs.fine_tuning import Outcome, fine_tune
+from essential_sparsity.runs.memory import fit_memory
 from essential_sparsity.runs.resume import RestartPoint
 from essential_sparsity.runs.rewound import Rewound
 from essential_sparsity.runs.spec import RunSpec
@@ -73,14 +74,20 @@ def find_mask(
     Raises:
         UserError: see `fine_tune` and `select`.
     """
-    training: _Round | GradualRemoval = _Round(*start)
-    if isinstance(spec, Gradual):
-        training = GradualRemoval(checkpoint, spec, begun, scratch, threads)
     mask = Mask.load(begun)
-    outcome = fine_tune(
-        checkpoint.folder, checkpoint.manifest, task, mask, run, restart, spec.name,
-        per_device_batch, training,
-    )  # fmt: skip
+
+    def train(limit: int) -> tuple[Outcome, _Round | GradualRemoval]:
+        training: _Round | GradualRemoval = _Round(*start)
+        if isinstance(spec, Gradual):
+            training = GradualRemoval(checkpoint, spec, begun, scratch, threads)
+        outcome = fine_tune(
+            checkpoint.folder, checkpoint.manifest, task, mask, run, restart, spec.name,
+            limit, training,
+        )  # fmt: skip
+        return outcome, training
+
+    batch = run.recipe.batch_size
+    outcome, training = fit_memory(train, batch, 1, per_device_batch, spec.name)
     # Gradual pruning has removed its last by now: the selection finds just these again.
     held = training.held if isinstance(training, GradualRemoval) else begun
     select(checkpoint, training.parameters, held, spec, scratch, output, threads)
