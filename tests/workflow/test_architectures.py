@@ -155,7 +155,7 @@ def _write_tables(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 @pytest.mark.workflow
 def test_a_study_takes_its_models_from_the_hub(hub: LoopbackHub, tmp_path: Path) -> None:
-    """One command: a text model and an image model, each with its task, to their runs."""
+    """One command: a text model and an image model, each with its task, to runs and tickets."""
     project = Project(tmp_path / "clone")
     project.clone_sources()
     write_examples(project.folder / "data")
@@ -177,7 +177,10 @@ def test_a_study_takes_its_models_from_the_hub(hub: LoopbackHub, tmp_path: Path)
             {
                 "name": name, "figure": "drop", "models": [name], "tasks": [task],
                 "recipe": "quick", "seeds": [1],
-                "masks": [{"criterion": "magnitude", "sparsities": [0.5]}],
+                "masks": [
+                    {"criterion": "magnitude", "sparsities": [0.5]},
+                    {"criterion": "ticket", "step": 0.5, "sparsities": [0.5]},
+                ],
             }
         )  # fmt: skip
     project.write_study({"study": "hub", "catalogs": ["tiny"], "experiments": experiments})
@@ -195,9 +198,11 @@ def test_a_study_takes_its_models_from_the_hub(hub: LoopbackHub, tmp_path: Path)
         name = f"tiny-{architecture}"
         manifest = load_manifest(project.results / "checkpoints" / name)
         assert manifest.source["repository"] == f"mini/{architecture}"
-        (file,) = (project.results / "masks" / name).glob("magnitude*.safetensors")
-        assert Mask.load(file).header.removed == round(0.5 * manifest.prunable_count)
+        masks = sorted((project.results / "masks" / name).glob("*-s0.50.safetensors"))
+        assert [file.stem.partition("-")[0] for file in masks] == ["magnitude", "ticket"]
+        for file in masks:
+            assert Mask.load(file).header.removed == round(0.5 * manifest.prunable_count)
         runs = sorted((project.results / "runs" / name / task).glob("*/*/seed1"))
-        assert [run.parent.name for run in runs] == ["dense", file.stem]
+        assert [run.parent.name for run in runs] == ["dense", *(file.stem for file in masks)]
         for run in runs:
             assert pq.read_table(run / "metrics.parquet").column("step").to_pylist() == [2]
