@@ -38,9 +38,17 @@ plan: setup ## tell what the study asks for, what is there, what the rest costs;
 	@$(BIN)/python -m essential_sparsity.planning $(STUDY) $(ARGS)
 
 .PHONY: figures
-figures: setup ## redraw the study's figures from cached tables: no network, no training
+figures: setup ## redraw the study's figures and its report from cached tables: no network, no training
 	@$(BIN)/python -m essential_sparsity.study $(STUDY)
-	$(SNAKEMAKE) figures --profile profiles/figures --forceall --configfile $(STUDY) $(ARGS)
+	$(SNAKEMAKE) figures report --profile profiles/figures --forceall --configfile $(STUDY) $(ARGS)
+
+.PHONY: bundle
+bundle: setup ## pack what the study's figures need into one file to share; ARGS="--masks --output FILE"
+	@$(BIN)/python -m essential_sparsity.bundle pack $(STUDY) $(ARGS)
+
+.PHONY: unbundle
+unbundle: setup ## check a bundle and put its files in place: make unbundle BUNDLE=FILE
+	@$(BIN)/python -m essential_sparsity.bundle unpack $(BUNDLE)
 
 .PHONY: test
 test: setup ## run the tests
@@ -49,6 +57,10 @@ test: setup ## run the tests
 .PHONY: bench
 bench: setup ## measure speed and memory beside other tools, about 20 minutes; write docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(or $(ARGS),--write)
+
+.PHONY: validation
+validation: setup ## simulate curves with known turning points, about 10 minutes; write docs/validation.md
+	$(BIN)/python -m simulations $(or $(ARGS),--write)
 
 .PHONY: lint
 lint: setup ## check style, types, the workflow and generated docs

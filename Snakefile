@@ -16,11 +16,15 @@ if not FIGURES_ONLY:
     include: "rules/run.smk"
     include: "rules/ticket.smk"
     include: "rules/measurement.smk"
+    include: "rules/search.smk"
     include: "rules/statistics.smk"
+    include: "rules/tidy.smk"
 
 
 include: "rules/figure.smk"
+include: "rules/claims.smk"
 include: "rules/study.smk"
+include: "rules/report.smk"
 
 
 rule study:
@@ -28,5 +32,7 @@ rule study:
     input:
         rules.figures.input,
         rules.summary.output,
+        PLAN.tidy_tables(),
+        rules.report.output,
     message:
         "The whole study"

@@ -1,4 +1,4 @@
-"""Measures masks, similarity and steps of fine-tuning beside what one would use instead.
+"""Measures masks, similarity, statistics and fine-tuning beside what one would use instead.
 
 Each contestant runs in a process of its own, with the page cache warm. Ends with 1 if something
 that is wanted is not met.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import gettempdir
 
+from benchmarks.bootstrap import compare_bootstraps
 from benchmarks.contestant import Failed
 from benchmarks.fine_tuning import compare_masking, compare_steps
 from benchmarks.machine import describe_machine, load
@@ -33,6 +34,7 @@ def sections(scratch: Scratch, calls: int, repeats: int) -> dict[str, list[_Meas
         "llama-7b": [lambda: measure_large(scratch, "llama-7b", 1)],
         "pattern": [lambda: compare_patterns(scratch, "bert-base", repeats)],
         "similarity": [lambda: compare_pairs(scratch, "bert-base", min(calls, 5), repeats)],
+        "bootstrap": [lambda: compare_bootstraps(repeats)],
         "fine-tuning": [
             lambda: compare_steps(scratch, "minilm-l6", casts, rounds),
             lambda: compare_steps(scratch, "bert-base", casts, rounds),

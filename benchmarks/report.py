@@ -7,8 +7,8 @@ from benchmarks.section import Section
 _HEAD = """\
 # Benchmarks
 
-Speed and memory of masks, of their similarity and of fine-tuning under them, beside what one would
-use instead. Made by
+Speed and memory of masks, of their similarity, of statistics and of fine-tuning under masks, beside
+what one would use instead. Made by
 
 ```sh
 make bench

@@ -52,6 +52,42 @@ for kind in FIGURE_KINDS.values():
             " --output {params.stem:q} 2>&1 | tee {log:q}"
 
 
+# The essential sparsities of all experiments side by side.
+if PLAN.essential_figure():
+
+    rule essential:
+        input:
+            list(PLAN.tables_called("essential").values()),
+        output:
+            report(
+                PLAN.essential_figure()[0],
+                caption=ROOT / "workflow/report/essential.rst",
+                category="Figures",
+                labels={"experiment": "all", "kind": "essential"},
+            ),
+            PLAN.essential_figure()[1:],
+        log:
+            f"logs/studies/{STUDY.study}/figures/essential.log",
+        benchmark:
+            f"benchmarks/studies/{STUDY.study}/figures/essential.tsv"
+        conda:
+            "../envs/numpy.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        params:
+            spec=PLAN.figure_spec().canonical(),
+            code=fingerprint("essential_sparsity.figures.essential"),
+            tables=[os.path.dirname(table) for table in PLAN.tables_called("essential").values()],
+            stem=subpath(output[0], strip_suffix=".png"),
+        message:
+            "Figure of all essential sparsities"
+        shell:
+            "python -m essential_sparsity.figures.essential --spec {params.spec:q}"
+            " --tables {params.tables:q} --output {params.stem:q} 2>&1 | tee {log:q}"
+
+
 for experiment in STUDY.experiments:
 
     rule:
@@ -70,5 +106,6 @@ localrules:
 rule figures:
     input:
         [path for experiment in STUDY.experiments for path in PLAN.figures(experiment)],
+        PLAN.essential_figure(),
     message:
         "All figures of the study"

@@ -58,6 +58,6 @@ localrules:
 
 rule runs:
     input:
-        [run.path(paths.METRICS) for run in PLAN.all_runs],
+        lambda _: [t for e in STUDY.experiments if PLAN.runs(e) for t in table_inputs(e)],
     message:
         "All runs of the study"

@@ -5,7 +5,7 @@ for kind in FIGURE_KINDS.values():
         name:
             f"{kind.name}_statistics"
         input:
-            lambda wildcards: PLAN.table_inputs(PLAN.experiment(wildcards.experiment)),
+            lambda wildcards: table_inputs(PLAN.experiment(wildcards.experiment)),
         output:
             [
                 paths.TABLE.format(study="{study}", experiment="{experiment}", table=table)

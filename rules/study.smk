@@ -5,6 +5,7 @@ SUMMARY = paths.SUMMARY.format(study=STUDY.study)
 rule summary:
     input:
         tables=[path for experiment in STUDY.experiments for path in PLAN.tables(experiment)],
+        claims=CLAIMS,
     output:
         SUMMARY,
     log:
@@ -20,12 +21,13 @@ rule summary:
     params:
         code=fingerprint("essential_sparsity.statistics.summary"),
         tables=sorted({os.path.dirname(PLAN.tables(e)[0]) for e in STUDY.experiments}),
-        figures=[PLAN.figures(e)[0] for e in STUDY.experiments],
+        figures=[PLAN.figures(e)[0] for e in STUDY.experiments] + PLAN.essential_figure()[:1],
         root=f"{os.path.relpath(os.getcwd(), ROOT)}/",
     message:
         "Summary of the study"
     shell:
         "python -m essential_sparsity.statistics.summary --tables {params.tables:q}"
+        " --claims {input.claims:q}"
         " --figures {params.figures:q} --root {params.root:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
@@ -37,3 +39,5 @@ onstart:
 onsuccess:
     if os.path.exists(SUMMARY) and not workflow.dryrun:
         print(f"\n{Path(SUMMARY).read_text()}", flush=True)
+        if os.path.exists(REPORT):
+            print(f"Report\n{os.path.relpath(REPORT, ROOT)}\n", flush=True)

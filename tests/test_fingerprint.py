@@ -20,6 +20,8 @@ STAGES = [
     "essential_sparsity.masks.histogram",
     *map(module_of, known_criteria()),
     "essential_sparsity.runs",
+    "essential_sparsity.search",
+    "essential_sparsity.claims",
     "essential_sparsity.statistics.summary",
     *(kind.statistics for kind in FIGURE_KINDS.values()),
     *(kind.drawing for kind in FIGURE_KINDS.values()),

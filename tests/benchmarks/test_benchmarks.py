@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import contestant, masks, similarity
+from benchmarks import bootstrap, contestant, masks, similarity
 from benchmarks.contestant import Cost, Failed, measure
 from benchmarks.report import render
 from benchmarks.scratch import Scratch
@@ -44,13 +44,14 @@ def test_every_section_on_a_miniature(scratch: Scratch, in_process: list[str]) -
         masks.measure_large(scratch, "miniature", repeats=1),
         masks.compare_patterns(scratch, "miniature", repeats=1),
         similarity.compare_pairs(scratch, "miniature", pairs=1, repeats=1),
+        bootstrap.compare_bootstraps(repeats=1, share=0.02),
     ]
     text = render(found, "a machine.", 0.0)
-    for label in ("prune.global_unstructured", "numpy.partition", "plain pass", "cosine"):
+    for label in ("prune.global_unstructured", "numpy.partition", "plain pass", "cosine", "scipy"):
         assert label in text
     assert "nan" not in text
     assert {name.partition(".")[0] for name in in_process} == {
-        "ours", "plain", "torch_masks", "numpy_masks", "torch_similarity",
+        "ours", "plain", "torch_masks", "numpy_masks", "torch_similarity", "bootstrap",
     }  # fmt: skip
 
 

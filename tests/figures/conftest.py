@@ -81,10 +81,15 @@ def make_drop_tables(
                     ]
                 estimate = float(np.interp(epsilon, curve_drops, [s for s, _ in points]))
                 essentials.append(
-                    {**names, **curve, "epsilon": epsilon, "confidence": 0.95,
+                    {**names, **curve, "epsilon": epsilon, "main": True, "confidence": 0.95,
                      "estimate": estimate, "low": estimate - 0.09, "high": estimate + 0.05,
                      "estimate_censored": "", "low_censored": "", "high_censored": "",
-                     "resolved": True, **(censored or {}).get((model, task), {})}
+                     "resolved": True,
+                     "certified": max((s for s, _ in points if s < estimate - 0.1), default=0.0),
+                     "certified_censored": "", "certification_level": 0.95,
+                     "metric": metric, "dense_score": dense, "dense_low": dense - 1,
+                     "constant": floor, "grid": [s for s, _ in points],
+                     **(censored or {}).get((model, task), {})}
                 )  # fmt: skip
             if controls:
                 control = {

@@ -44,7 +44,7 @@ def rows_of(table: pa.Table, **values: Any) -> list[dict[str, Any]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["drop"]
-    assert (kind.drawing, set(kind.tables)) == (STAGE, set(COLUMNS))
+    assert (kind.drawing, set(kind.tables)) == (STAGE, {*COLUMNS, "sharpness"})
 
 
 def test_curves_seeds_and_bands_are_the_data_written(drop_tables: MakeTables) -> None:
@@ -162,6 +162,26 @@ def test_censored_values_are_arrows_at_the_grids_end(
     assert {(line.get_xdata()[0], line.get_marker()) for line in marks} == {(x, marker)}
     assert marker in {line.get_marker() for line in lines(strip, "end")}
     assert word in words(figure)
+
+
+def test_the_certified_bound_is_the_end_of_a_bar_in_the_strip(drop_tables: MakeTables) -> None:
+    ends = {("bert", "topic"): 0.4, ("opt", "topic"): 0.0, ("opt2", "topic"): None}
+    censored = {curve: {"certified": end} for curve, end in ends.items()}
+    censored["vit", "topic"] = {"certified": 0.9, "certified_censored": "above"}
+    figure = draw_drop(drop_tables(MODELS, tasks=1, censored=censored), SPEC)
+    (strip,) = panels(figure, "strip")
+    bars = [bar for bars in strip.containers if bars.get_label() == "certified" for bar in bars]
+    assert [(bar.get_x(), bar.get_width()) for bar in bars] == [(0, 0.4), (0, 0.0), (0, 0.9)]
+    assert [round(bar.get_y() + bar.get_height() / 2, 9) for bar in bars] == [0, 1, 3]
+    # Off the grid's end the bar is open.
+    assert [line.get_xdata()[0] for line in lines(strip, "bound")] == [0.4, 0.0]
+    assert "certified: drop < ε (95 %)" in words(figure)
+
+
+def test_without_certificates_none_is_promised(drop_tables: MakeTables) -> None:
+    censored = {("bert", "topic"): {"certified": None}}
+    figure = draw_drop(drop_tables(("bert",), tasks=1, censored=censored), SPEC)
+    assert not any("certified" in text for text in words(figure))
 
 
 def test_only_censored_figures_speak_of_the_grids_end(drop_tables: MakeTables) -> None:

@@ -56,7 +56,24 @@ def marks(axes: Axes, hollow: bool) -> dict[float, float]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["pattern"]
-    assert (kind.drawing, set(kind.tables)) == (STAGE, set(COLUMNS))
+    assert (kind.drawing, set(kind.tables)) == (STAGE, {*COLUMNS, "sharpness"})
+
+
+def test_bars_lie_over_the_masks_that_are_certified(drop_tables: MakeTables) -> None:
+    tables = drop_tables(("bert",), tasks=1, patterns=("7:8", "2:4", "1:4"), grid=(0.0, 0.5, 0.75))
+    bounds = {"magnitude-nof8": 0.125, "magnitude-nof4": 0.5, "magnitude-global": 0.0}
+    essential = tables["essential"].to_pylist()
+    for row in essential:
+        row["certified"] = bounds[row["family"]]
+    figure = draw_pattern({**tables, "essential": pa.Table.from_pylist(essential)}, SPEC)
+    (strip,) = [axes for axes in figure.axes if axes.get_label() == "strip"]
+    bars = [bar for bars in strip.containers if bars.get_label() == "certified" for bar in bars]
+    middles = sorted(bar.get_x() + bar.get_width() / 2 for bar in bars)
+    (axes,) = [axes for axes in figure.axes if axes.get_label() == "patterns"]
+    places = {
+        t.get_text(): x for t, x in zip(axes.get_xticklabels(), axes.get_xticks(), strict=True)
+    }
+    assert middles == pytest.approx([places["7:8"], places["2:4"]])
 
 
 def test_patterns_stand_by_ascending_sparsity_then_group(drop_tables: MakeTables) -> None:

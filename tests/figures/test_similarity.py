@@ -35,6 +35,11 @@ MATCHED = ("random-matched-magnitude-global-seed1", "random, matched magnitude-g
 Mask = tuple[tuple[str, str, str], float]
 
 
+def ticket(task: str, seed: int) -> tuple[str, str, str]:
+    name = f"ticket, global, of {task}, seed {seed}, steps of 30 %"
+    return f"ticket-{task}-{seed}", name, "ticket"
+
+
 def grid(families: list[tuple[str, str, str]], sparsities: tuple[float, ...]) -> list[Mask]:
     return [(family, sparsity) for family in families for sparsity in sparsities]
 
@@ -54,6 +59,7 @@ def make_tables(
             chance = ((1 - a[1]) * (1 - b[1])) ** 0.5
             kappa = 0.97 - 0.001 * number - 0.01 * (model == "vit")
             row |= {"chance": chance, "kappa": kappa, "cosine": chance + kappa * (1 - chance),
+                    "overlap": a[1] + kappa * (1 - a[1]), "overlap_chance": a[1],
                     "chance_layers": chance + 0.01, "kappa_layers": kappa - 0.02,
                     **changes}  # fmt: skip
             rows += [row, {**row, "matrix": "q", "cosine": 0.123, "kappa": 0.123}]
@@ -98,7 +104,9 @@ def test_cosines_lie_below_the_diagonal_and_kappas_above_it() -> None:
     for pair in pairs:
         a, b = order.index(pair["family_a"]), order.index(pair["family_b"])
         assert (values[b, a], values[a, b]) == (pair["cosine"], pair["kappa"])
-        assert shown[b, a] == f"{100 * pair['cosine']:.1f}"
+        above, below = sorted(y for y, x in shown if x == a and b - 0.5 < y < b + 0.5)
+        assert shown[above, a] == f"{100 * pair['cosine']:.1f}"
+        assert shown[below, a] == f"{100 * pair['overlap']:.1f}"
         assert shown[a, b] == f"{100 * pair['kappa']:.1f}"
     assert [shown[i, i] for i in range(3)] == ["1", "2", "3"]
 
@@ -225,6 +233,7 @@ LONG = ("imported-x", "imported, a-mask-with-a-name-that-somebody-gave-it " * 2,
                  (0.1, 0.2, 0.3, 0.4)),
             ("bert", "vit"),
         ),
+        (grid([GLOBAL, *(ticket("rte", seed) for seed in range(8))], (0.3, 0.6)), ("bert",)),
         (grid([GLOBAL, NOISY, RANDOM, LONG], (0.1, 0.5)), ("a model with a long name " * 6,)),
         (
             grid([(f"f{i}", f"family number {i}", "magnitude") for i in range(24)], (0.1, 0.5)),
@@ -240,17 +249,33 @@ def test_no_text_covers_another_or_leaves_the_page(
     assert figure.get_size_inches()[0] in (style.SINGLE_WIDTH, style.DOUBLE_WIDTH)
 
 
+def test_what_long_labels_have_in_common_is_said_once() -> None:
+    tickets = [ticket(task, seed) for task in ("topic", "pair") for seed in (1, 2)]
+    moved = (
+        "noisy",
+        "noisy magnitude, global, moved as far as by topic, seed 0",
+        "noisy-magnitude",
+    )
+    tables = make_tables(grid([GLOBAL, *tickets, moved], (0.3, 0.6)))
+    found = words(draw_similarity(tables, SPEC))
+    assert {"magnitude", "ticket, of topic, seed 1", "ticket, of pair, seed 2"} <= set(found)
+    assert "noisy magnitude, moved as far as by topic, seed 0" in found
+    assert any(text.endswith("All masks: global; ticket: steps of 30 %.") for text in found)
+    assert GLOBAL[1] in set(select_similarity(tables, SPEC)["label_a"].to_pylist())
+
+
 def test_a_number_that_is_too_wide_loses_its_decimal_alone() -> None:
     tables = make_tables(grid([GLOBAL, LAYER, ROW], (0.5,)), kappa=-0.1234)
     [(axes, _)] = meshes(draw_similarity(tables, SPEC))
     texts = texts_at(axes)
     assert texts[0, 1] == "−12"
-    assert texts[1, 0] == "98.5"
+    assert "98.5" in texts.values()
 
 
 def test_eight_masks_at_four_sparsities_have_their_numbers() -> None:
     families = [GLOBAL, LAYER, ROW, PATTERN, IMPORTED, NOISY, RANDOM, MATCHED]
     figure = draw_similarity(make_tables(grid(families, (0.1, 0.2, 0.3, 0.4))), SPEC)
     for axes, _ in meshes(figure):
-        assert sum("." in text for text in texts_at(axes).values()) == 56
+        numbers = [text for text in texts_at(axes).values() if text.replace(".", "").isdigit()]
+        assert sum("." in number for number in numbers) == 3 * 28
     assert min(t.get_fontsize() for axes in figure.axes for t in axes.texts) >= 7

@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from essential_sparsity.statistics import bootstrap
 from essential_sparsity.statistics.bootstrap import (
-    Floats,
+    Resamples,
     named_generator,
     percentile_interval,
-    resampled_scores,
+    resample,
 )
+from essential_sparsity.statistics.spread import Floats
 
 
 def _first(means: Floats) -> Floats:
@@ -15,9 +17,13 @@ def _first(means: Floats) -> Floats:
     return first
 
 
+def _resample(scores: Floats, resamples: int, generator: np.random.Generator) -> Resamples:
+    """Resamples of a metric that is the mean of what each example scores."""
+    return resample(scores[..., None], _first, resamples, generator)
+
+
 def _resampled_means(scores: Floats, resamples: int, generator: np.random.Generator) -> Floats:
-    """The scores of a metric that is the mean of what each example scores."""
-    return resampled_scores(scores[..., None], _first, resamples, generator)
+    return _resample(scores, resamples, generator).scores()
 
 
 def test_generator_depends_on_the_names_alone() -> None:
@@ -43,11 +49,27 @@ def test_examples_spread_as_sampling_theory_says() -> None:
     assert means.std() == pytest.approx(100 * np.sqrt(0.25 * 0.75 / 400), rel=0.03)
 
 
-def test_seeds_are_resampled_too() -> None:
+def test_seeds_alone_spread_as_students_t() -> None:
+    """What examples have no part in: 66 points, and a standard error of 6 / √3."""
     by_seed = np.array([60.0, 66.0, 72.0])
     scores = np.broadcast_to(by_seed[None, :, None], (1, 3, 5))
-    means = _resampled_means(scores, 20_000, named_generator("x"))
-    assert means.std() == pytest.approx(by_seed.std() / np.sqrt(3), rel=0.03)
+    means = _resampled_means(scores, 200_000, named_generator("x"))[0]
+    error = by_seed.std(ddof=1) / np.sqrt(3)
+    for share in (0.025, 0.1, 0.5, 0.9, 0.975):
+        expected = 66 + error * stats.t(df=2).ppf(share)
+        assert np.quantile(means, share) == pytest.approx(expected, abs=0.3)
+
+
+def test_a_seeds_noise_that_is_its_answers_own_does_not_count_twice() -> None:
+    """Runs that differ by single answers alone: the mean of five spreads as that of 5 × 400."""
+    rng = np.random.default_rng(2)
+    widths = []
+    for _ in range(40):
+        scores = 100.0 * (rng.random((1, 5, 400)) < 0.7)
+        low, high = percentile_interval(_resampled_means(scores, 1000, rng), 0.95)
+        widths.append(high[0] - low[0])
+    expected = 2 * 1.96 * 100 * np.sqrt(0.7 * 0.3 / 2000)
+    assert expected < np.mean(widths) < 1.5 * expected  # of the pigeonhole bootstrap 1.7
 
 
 def test_masks_share_the_draw_and_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,35 +80,35 @@ def test_masks_share_the_draw_and_chunks_do_not_show(monkeypatch: pytest.MonkeyP
     np.testing.assert_allclose(_resampled_means(scores, 100, named_generator("x")), means)
 
 
-def _shares(generator: np.random.Generator, resamples: int, size: int) -> Floats:
-    """How often each of `size` is drawn in each resample, as a share."""
-    drawn = generator.integers(size, size=(resamples, size))
-    return np.array([np.bincount(row, minlength=size) for row in drawn]) / size
-
-
 def test_a_seeds_score_is_that_of_its_examples_together() -> None:
-    """A ratio of means, worked resample by resample: not the mean of ratios, nor of all seeds."""
+    """A ratio of means, worked resample by resample: not the mean of ratios."""
     parts = 0.1 + np.random.default_rng(0).random((2, 3, 7, 2))
-    found = resampled_scores(parts, lambda means: means[..., 0] / means[..., 1], 20,
-                             named_generator("x"))  # fmt: skip
-    generator = named_generator("x")
-    seed_shares, shares = _shares(generator, 20, 3), _shares(generator, 20, 7)
-    for resample in range(20):
-        for mask in range(2):
-            means = np.einsum("sep,e->sp", parts[mask], shares[resample])
-            expected = seed_shares[resample] @ (means[:, 0] / means[:, 1])
-            assert found[mask, resample] == pytest.approx(expected, rel=1e-12)
+    found = resample(parts, lambda means: means[..., 0] / means[..., 1], 20, named_generator("x"))
+    _, of_examples = named_generator("x").spawn(2)
+    for number, row in enumerate(of_examples.integers(7, size=(20, 7))):
+        means = parts[:, :, row].mean(axis=2)
+        expected = (means[..., 0] / means[..., 1]).mean(axis=1)
+        np.testing.assert_allclose(found.by_example[:, number], expected, rtol=1e-12)
+
+
+def test_differences_are_those_of_the_same_resamples() -> None:
+    """One seed has no share in a resample, so that scores and differences are plain."""
+    scores = np.random.default_rng(1).random((3, 1, 50))
+    drawn = _resample(scores, 30, named_generator("x"))
+    plain = drawn.scores()
+    np.testing.assert_allclose(drawn.drops(), plain[0] - plain)
+    np.testing.assert_allclose(drawn.differences([2, 1], [1, 0]), plain[[2, 1]] - plain[[1, 0]])
 
 
 def test_pairing_narrows_the_interval_of_a_difference() -> None:
     rng = np.random.default_rng(3)
     dense = 100.0 * (rng.random((1, 2, 300)) < 0.7)
     sparse = np.where(rng.random(dense.shape) < 0.05, 100 - dense, dense)  # the same errors, mostly
-    paired = _resampled_means(np.concatenate([dense, sparse]), 2000, named_generator("x"))
+    paired = _resample(np.concatenate([dense, sparse]), 2000, named_generator("x")).drops()
     apart = [
         _resampled_means(s, 2000, named_generator(str(i))) for i, s in enumerate((dense, sparse))
     ]
-    low, high = percentile_interval(paired[0] - paired[1], 0.95)
+    low, high = percentile_interval(paired[1], 0.95)
     loose_low, loose_high = percentile_interval(apart[0][0] - apart[1][0], 0.95)
     assert high - low < 0.6 * (loose_high - loose_low)
 
@@ -112,14 +134,26 @@ def _scores(
 
 
 @pytest.mark.parametrize(
-    ("seeds", "spread", "expected"), [(1, 0, 0.95), (1, 1, 0.70), (3, 1, 0.92), (2, 2, 0.77)]
+    ("seeds", "spread", "least"),
+    [(1, 0, 0.90), (2, 1, 0.95), (2, 4, 0.91), (5, 0, 0.91), (5, 2, 0.91)],
 )
-def test_coverage_is_what_the_docstring_says(seeds: int, spread: float, expected: float) -> None:
-    """Over 200 simulated data sets; two standard errors of the coverage are 3 to 6 points."""
+def test_intervals_hold_the_true_drop(seeds: int, spread: float, least: float) -> None:
+    """Over 200 simulated data sets; two standard errors of 95 % are 3 points."""
     rng = np.random.default_rng(11)
     drop, sets, hits = 3.0, 200, 0
     for _ in range(sets):
-        means = _resampled_means(_scores(rng, seeds, 400, drop, spread), 300, rng)
-        low, high = percentile_interval(means[0] - means[1], 0.95)
+        drops = _resample(_scores(rng, seeds, 400, drop, spread), 300, rng).drops()
+        low, high = percentile_interval(drops[1], 0.95)
         hits += bool(low <= drop <= high)
-    assert hits / sets == pytest.approx(expected, abs=0.06)
+    assert hits / sets >= 0.92
+
+
+def test_one_seed_does_not_tell_how_seeds_differ() -> None:
+    """Its intervals are of that very seed: as docs/validation.md says, they hold too little."""
+    rng = np.random.default_rng(11)
+    hits = 0
+    for _ in range(200):
+        drops = _resample(_scores(rng, 1, 400, 3.0, 2), 300, rng).drops()
+        low, high = percentile_interval(drops[1], 0.95)
+        hits += bool(low <= 3 <= high)
+    assert 0.3 < hits / 200 < 0.6

@@ -13,8 +13,8 @@ from essential_sparsity.errors import UserError
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.statistics.drop import SCHEMAS, compute_tables, essential_sparsity
-from essential_sparsity.statistics.spec import DropSpec, StatisticsSpec
+from essential_sparsity.statistics.drop import SCHEMAS, compute_tables
+from essential_sparsity.statistics.spec import DropSpec
 from essential_sparsity.tables import origin_of
 
 RECIPE = "quick-12345678"
@@ -68,7 +68,7 @@ def test_runs_table(tmp_path: Path, small_study: DropSpec) -> None:
         "family": "magnitude-global", "label": "magnitude, global", "criterion": "magnitude",
         "scope": "global", "pattern": None, "sparsity": 0.5, "seed": 1,
         "control_of": None, "metric": "accuracy", "score": 80.0, "loss": 0.5, "examples": 10,
-        "seconds": 3.0,
+        "seconds": 3.0, "run": f"runs/bert/rte/{RECIPE}/magnitude-global-s0.50/seed1",
     }  # fmt: skip
 
 
@@ -92,13 +92,16 @@ def test_drop_table_by_hand(tmp_path: Path, small_study: DropSpec) -> None:
     assert (rows[0]["drop_low"], rows[0]["drop_high"]) == (0, 0)
 
 
-def test_accuracys_intervals_are_golden(tmp_path: Path, small_study: DropSpec) -> None:
-    """As computed when accuracy was the only metric: a bootstrap of single answers."""
+def test_intervals_are_golden(tmp_path: Path, small_study: DropSpec) -> None:
     rows = compute_tables(tmp_path, small_study)["drop"].to_pylist()
     found = [[r[k] for k in ("score_low", "score_high", "drop_low", "drop_high")] for r in rows]
-    np.testing.assert_allclose(
-        found, [[60, 100, 0, 0], [50, 100, 0, 40], [10, 65, 20, 80], [25, 85, 5, 60]], rtol=1e-12
-    )
+    expected = [
+        [22.327405, 100, 0, 0],
+        [6.990361, 100, -114.005955, 137.185380],  # two seeds' drops are 0 and 20
+        [0, 100, 20, 75],
+        [0, 100, 5, 55],
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def _write_metric(write_run: Any, metric: str, label: list[Any], **predictions: list[Any]) -> None:
@@ -133,9 +136,9 @@ def test_drops_of_metrics_of_classes_by_hand(
     assert [row["score"] for row in rows] == pytest.approx([dense, sparse])
     assert rows[1]["drop"] == pytest.approx(dense - sparse)
     assert rows[1]["drop_max"] == pytest.approx(100 - sparse)
-    for table in tables.values():
+    for table in (tables["runs"], tables["drop"], tables["essential"]):
         assert set(table["metric"].to_pylist()) == {metric}
-    assert tables["essential"]["constant"].to_pylist() == pytest.approx([constant])
+    assert tables["essential"]["constant"].to_pylist() == pytest.approx([constant] * 4)
 
 
 @pytest.mark.parametrize("metric", ["pearson", "spearman"])
@@ -176,7 +179,8 @@ def test_pairing_is_by_seed_and_example(tmp_path: Path, write_run: Any) -> None:
 
 def test_essential_table_by_hand(tmp_path: Path, small_study: DropSpec) -> None:
     tables = compute_tables(tmp_path, small_study)
-    (row,) = tables["essential"].to_pylist()
+    row, *others = tables["essential"].to_pylist()
+    assert row["main"] and not any(other["main"] for other in others)
     assert (row["model"], row["task"], row["criterion"], row["scope"]) == (
         "bert", "rte", "magnitude", "global",
     )  # fmt: skip
@@ -187,87 +191,6 @@ def test_essential_table_by_hand(tmp_path: Path, small_study: DropSpec) -> None:
     dense = tables["drop"].to_pylist()[0]
     assert (row["dense_low"], row["dense_high"]) == (dense["score_low"], dense["score_high"])
     assert row["resolution"] > 1 and not row["resolved"]
-
-
-def _samples(drops: list[float], noise: float, resamples: int = 2001) -> np.ndarray:
-    """Resamples that shift the whole curve evenly within ± `noise`, the median one not at all."""
-    return np.array(drops)[:, None] + np.linspace(-noise, noise, resamples)
-
-
-GRID = np.array([0.1, 0.3, 0.5, 0.7])
-
-
-def _estimate(drops: list[float], noise: float, epsilon: float = 1.0) -> dict[str, Any]:
-    settings = StatisticsSpec(epsilon=epsilon, confidence=0.9)
-    samples = _samples(drops, noise)
-    return essential_sparsity(GRID, np.array(drops), samples, examples=1000, settings=settings)
-
-
-def test_essential_sparsity_with_a_shifted_curve() -> None:
-    row = _estimate([0, 0.5, 2.5, 4.5], noise=0.5)
-    assert row["estimate"] == pytest.approx(0.35)
-    # A curve 0.45 points up or down (90 % of ± 0.5) crosses 0.045 earlier or later.
-    assert row["low"] == pytest.approx(0.305, abs=2e-4)
-    assert row["high"] == pytest.approx(0.395, abs=2e-4)
-    assert row["resolution"] == pytest.approx(0.45, abs=1e-3)
-    assert row["resolved"] is True
-    assert {row[f"{k}_censored"] for k in ("estimate", "low", "high", "first_crossing")} == {""}
-
-
-def test_a_larger_epsilon_lies_further_out() -> None:
-    row = _estimate([0, 0.5, 2.5, 4.5], noise=0.5, epsilon=2)
-    assert (row["epsilon"], row["estimate"]) == (2, pytest.approx(0.45))
-
-
-@pytest.mark.parametrize(
-    ("drops", "noise", "estimate", "low", "high"),
-    [
-        ([0, 0, 0.2, 0.5], 0.1, (0.7, "above"), (0.7, "above"), (0.7, "above")),
-        ([0, 0, 0.4, 0.8], 0.4, (0.7, "above"), (0.62, ""), (0.7, "above")),
-        ([0, 0, 0.2, 1.1], 0.4, (0.678, ""), (0.598, ""), (0.7, "above")),
-        ([1.3, 3, 5, 9], 0.4, (0.1, "below"), (0.1, "below"), (0.107, "")),
-        ([0.9, 2.9, 5, 9], 0.4, (0.11, ""), (0.1, "below"), (0.146, "")),
-        ([2, 3, 5, 9], 0.4, (0.1, "below"), (0.1, "below"), (0.1, "below")),
-    ],
-)
-def test_censoring_at_both_ends(
-    drops: list[float],
-    noise: float,
-    estimate: tuple[float, str],
-    low: tuple[float, str],
-    high: tuple[float, str],
-) -> None:
-    row = _estimate(drops, noise)
-    expected = {"estimate": estimate, "low": low, "high": high}
-    for name, (value, censored) in expected.items():
-        assert row[name] == pytest.approx(value, abs=0.002), name
-        assert row[f"{name}_censored"] == censored, name
-
-
-def test_non_monotone_curve_is_fitted_between_its_raw_crossings() -> None:
-    row = _estimate([0, 1.5, 0.9, 4.0], noise=0.01)
-    assert row["first_crossing"] == pytest.approx(0.1 + 0.2 / 1.5, abs=1e-6)
-    assert row["last_crossing"] == pytest.approx(0.5 + 0.2 * 0.1 / 3.1, abs=1e-6)
-    # The two middle points are pooled to 1.2.
-    assert row["estimate"] == pytest.approx(0.1 + 0.2 / 1.2, abs=1e-6)
-
-
-def test_points_weigh_by_the_inverse_of_their_variance() -> None:
-    drops = np.array([0, 1.5, 0.9, 4.0])
-    samples = _samples(drops.tolist(), 1.0)
-    samples[1] = 1.5 + 3 * (samples[1] - 1.5)  # nine times the variance: pooled to .96
-    settings = StatisticsSpec()
-    row = essential_sparsity(GRID, drops, samples, examples=1000, settings=settings)
-    assert row["estimate"] == pytest.approx(0.5 + 0.2 * 0.04 / 3.04)
-
-
-def test_the_variance_of_few_examples_has_a_floor() -> None:
-    drops = np.array([0, 1.5, 0.9, 4.0])
-    samples = _samples(drops.tolist(), 1.0)
-    samples[1] = 1.5  # never moves: with no floor the fit would stay at 1.5
-    settings = StatisticsSpec()
-    row = essential_sparsity(GRID, drops, samples, examples=10, settings=settings)
-    assert row["estimate"] == pytest.approx(0.1 + 0.2 / 1.2)  # both weigh by half an example
 
 
 def test_tables_are_deterministic_and_a_new_sparsity_changes_no_old_row(
@@ -306,8 +229,9 @@ def test_models_and_tasks_make_groups_of_their_own(tmp_path: Path, write_run: An
         ("b", "x", 20),
         ("b", "y", 10),
     ]
-    assert tables["essential"]["dense_score"].to_pylist() == [90, 80, 70, 60]
-    assert tables["essential"]["estimate_censored"].to_pylist() == ["above"] * 4
+    main = [row for row in tables["essential"].to_pylist() if row["main"]]
+    assert [row["dense_score"] for row in main] == [90, 80, 70, 60]
+    assert [row["estimate_censored"] for row in main] == ["above"] * 4
     assert {name: table.schema for name, table in tables.items()} == SCHEMAS
 
 
@@ -326,7 +250,7 @@ def test_patterns_of_equal_groups_are_one_curve(tmp_path: Path, write_run: Any) 
         ("magnitude-nof8", "N:8", None, 0, 0), ("magnitude-nof8", "N:8", "4:8", 0.5, 20),
         ("magnitude-nof8", "N:8", "2:8", 0.75, 40),
     ]  # fmt: skip
-    assert [(r["label"], r["grid"]) for r in tables["essential"].to_pylist()] == [
+    assert [(r["label"], r["grid"]) for r in tables["essential"].to_pylist() if r["main"]] == [
         ("magnitude, N:4", [0, 0.5]), ("magnitude, N:8", [0, 0.5, 0.75]),
     ]  # fmt: skip
 
@@ -359,7 +283,7 @@ def _run_stage(folder: Path, spec: DropSpec) -> subprocess.CompletedProcess[str]
     # What the stage imports is printed at exit: torch would cost seconds a job.
     code = (
         "import atexit, runpy, sys\n"
-        "heavy = {'torch', 'transformers', 'scipy', 'sklearn'}\n"
+        "heavy = {'torch', 'transformers', 'sklearn'}\n"
         "atexit.register(lambda: print(sorted(heavy & set(sys.modules))))\n"
         "runpy.run_module('essential_sparsity.statistics.drop', run_name='__main__')\n"
     )
@@ -372,7 +296,7 @@ def test_command_line(tmp_path: Path, small_study: DropSpec) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
     folder = tmp_path / "studies/s/e"
     assert sorted(p.name for p in folder.iterdir()) == [
-        "drop.parquet", "essential.parquet", "runs.parquet",
+        "drop.parquet", "essential.parquet", "runs.parquet", "sharpness.parquet",
     ]  # fmt: skip
     expected = compute_tables(tmp_path, small_study)
     for name, table in expected.items():

@@ -18,7 +18,8 @@ def _curve(estimate: str, low: str, high: str, **fields: Any) -> dict[str, Any]:
         "label": "magnitude, global", "criterion": "magnitude", "scope": "global",
         "epsilon": 1.0, "confidence": 0.95, "dense_score": 72.14, "dense_low": 70.0,
         "dense_high": 74.6, "metric": "accuracy", "constant": 50.0, "seeds": 3, "examples": 400,
-        "resolution": 0.8, "resolved": True,
+        "resolution": 0.8, "resolved": True, "main": True, "certified": 0.4,
+        "certified_censored": "", "certification_level": 0.95,
     }  # fmt: skip
     for name, text in (("estimate", estimate), ("low", low), ("high", high)):
         row[name] = float(text.strip("<> ")) / 100
@@ -54,14 +55,17 @@ def test_golden_text(tmp_path: Path) -> None:
     first = _write(
         tmp_path / "figure2",
         _curve("52.3", "44", "61"),
-        _curve("> 90", "78", "> 90", task="pair", resolution=2.34, resolved=False),
-        _curve("< 10", "< 10", "< 10", model="opt-125m", dense_score=100.0, seeds=10),
-    )
+        _curve("20", "10", "30", epsilon=0.5, main=False),
+        _curve("> 90", "78", "> 90", task="pair", resolution=2.34, resolved=False, certified=None,
+               uncertified_because="100 examples are too few for 1 point"),
+        _curve("< 10", "< 10", "< 10", model="opt-125m", dense_score=100.0, seeds=10, certified=0),
+    )  # fmt: skip
     second = _write(
         tmp_path / "wide-epsilon",
-        _curve("20", "10", "30", epsilon=2.5, confidence=0.9),
-        _curve("30", "20", "40", epsilon=2.5, confidence=0.9, label="magnitude, layer"),
-    )
+        _curve("20", "10", "30", epsilon=2.5, confidence=0.9, certification_level=0.9),
+        _curve("> 90", "80", "> 90", epsilon=2.5, confidence=0.9, label="magnitude, layer",
+               certified=0.9, certified_censored="above"),
+    )  # fmt: skip
     (tmp_path / "placement").mkdir()
     text = summarize(
         [first, tmp_path / "placement", second],
@@ -70,18 +74,24 @@ def test_golden_text(tmp_path: Path) -> None:
     )
     assert text == (
         "figure2: essential sparsity, the largest that costs at most 1 point [95 % interval]\n"
-        "model      task    dense score     essential sparsity    seeds\n"
-        "minilm     topic   72.1 ± 2.3 %    52.3 % [44, 61]       3\n"
-        "minilm     pair    72.1 ± 2.3 %    > 90 % [78, > 90] *   3\n"
-        "opt-125m   topic   100.0 ± 2.3 %   < 10 %                10\n"
+        "model      task    dense score     essential sparsity    certified   seeds\n"
+        "minilm     topic   72.1 ± 2.3 %    52.3 % [44, 61]       40 %        3\n"
+        "minilm     pair    72.1 ± 2.3 %    > 90 % [78, > 90] *   –           3\n"
+        "opt-125m   topic   100.0 ± 2.3 %   < 10 %                none        10\n"
+        "certified: all tested sparsities up to there cost less than 1 point, with 95 % "
+        "confidence\n"
+        "– 100 examples are too few for 1 point\n"
         "* noise of up to ± 2.3 points hides a drop of 1: "
         "it takes more seeds or a larger evaluation set\n"
         "\n"
         "wide-epsilon: essential sparsity, the largest that costs at most 2.5 points "
         "[90 % interval]\n"
-        "model    task    mask                dense score    essential sparsity   seeds\n"
-        "minilm   topic   magnitude, global   72.1 ± 2.3 %   20 % [10, 30]        3\n"
-        "minilm   topic   magnitude, layer    72.1 ± 2.3 %   30 % [20, 40]        3\n"
+        "model    task    mask                dense score    essential sparsity   certified   "
+        "seeds\n"
+        "minilm   topic   magnitude, global   72.1 ± 2.3 %   20 % [10, 30]        40 %        3\n"
+        "minilm   topic   magnitude, layer    72.1 ± 2.3 %   > 90 % [80, > 90]    > 90 %      3\n"
+        "certified: all tested sparsities up to there cost less than 2.5 points, with 90 % "
+        "confidence\n"
         "\n"
         "Figures\n"
         "results/studies/s/figures/figure2.png\n"
@@ -94,7 +104,7 @@ def test_lines_stay_within_the_width(tmp_path: Path) -> None:
     curve = _curve("> 98.44", "< 10.55", "> 98.44", model=long, task=long, resolved=False)
     text = summarize([_write(tmp_path / long, curve, {**curve, "label": "magnitude, layer"})], [])
     assert max(map(len, text.splitlines())) <= WIDTH
-    assert text.splitlines()[2].startswith("a-name-of-s…   a-name-of-s…   magnitude, global")
+    assert text.splitlines()[2].startswith("a-nam…   a-nam…   magnitude, global")
 
 
 def test_damaged_table_is_named(tmp_path: Path) -> None:
@@ -142,6 +152,6 @@ def test_scores_bear_the_unit_of_their_metric(tmp_path: Path) -> None:
         "72.1 ± 2.3 % F1", "72.1 ± 2.3 MCC", "72.1 ± 2.3 % F1",
     ]  # fmt: skip
     assert "†" not in text
-    assert text.splitlines()[5] == (
+    assert text.splitlines()[6] == (
         "scores that are correlations are × 100, and their points hundredths"
     )

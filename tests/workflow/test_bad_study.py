@@ -85,7 +85,7 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "no sparsities": (
         grid(sparsities=[]),
-        "experiments[0].masks[0]: how much is removed? state a sparsity or a pattern",
+        "experiments[0]: masks[0]: how much is removed? state a sparsity or a pattern, or let",
     ),
     "a pattern that keeps more than there is": (
         grid(patterns=["4:2"], sparsities=[]),
@@ -211,6 +211,10 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "an experiment twice": (
         lambda study: study["experiments"][1].update(name="drop"),
         "experiments: a name occurs twice",
+    ),
+    "an experiment named as the study's figure": (
+        lambda study: study["experiments"][1].update(name="essential"),
+        "experiments: 'essential' names the figure of the whole study",
     ),
 }
 

@@ -12,8 +12,12 @@ from project import RECIPE, Project, tiny_study
 
 pytestmark = pytest.mark.workflow
 
-# Everything behind the runs of one task, and behind the masks of one experiment.
-BEHIND_RUNS = {"drop_statistics": 1, "drop_figure": 1, "summary": 1}
+# The page that tells of everything, and what is behind the runs of one experiment.
+PAGE = {"provenance": 1, "report": 1}
+BEHIND_RUNS = {
+    **{"drop_statistics": 1, "drop_figure": 1, "essential": 1, "tidy": 1},
+    **{"claims": 1, "summary": 1, **PAGE},
+}
 
 
 def change_drop(project: Project, **changes: Any) -> None:
@@ -30,7 +34,7 @@ def test_a_second_run_does_nothing(project: Project) -> None:
 def test_a_missing_result_would_be_noticed(project: Project) -> None:
     """The dry run is no rubber stamp."""
     (project.results / "studies/tiny/summary.txt").unlink()
-    assert project.planned() == {"summary": 1}
+    assert project.planned() == {"summary": 1, **PAGE}
 
 
 def test_a_fresh_clone_beside_copied_results_does_nothing(project: Project, tmp_path: Path) -> None:
@@ -90,7 +94,7 @@ def test_a_label_redraws_and_runs_nothing(project: Project) -> None:
 
 def test_plotting_code_redraws_its_figure_only(project: Project) -> None:
     project.edit_code("figures/drop.py")
-    assert project.planned() == {"drop_figure": 1}
+    assert project.planned() == {"drop_figure": 1, **PAGE}
 
 
 def test_training_code_runs_runs_again_but_not_masks(project: Project) -> None:
@@ -175,7 +179,7 @@ def test_studies_share_what_is_equal_and_overwrite_nothing(project: Project) -> 
     project.write_study(study)
     # Equal in all but the name: only what bears the name is made.
     tables = {"drop_statistics": 1, "placement_statistics": 1}
-    named = {**tables, "drop_figure": 1, "placement_figure": 1, "summary": 1}
+    named = {**tables, "drop_figure": 1, "placement_figure": 1, "claims": 1, "summary": 1}
     assert project.planned() == named
     # Another recipe: its runs are new, and those of the first study stay as they are.
     study["experiments"][0]["overrides"] = {"epochs": 1}

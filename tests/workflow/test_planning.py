@@ -217,6 +217,25 @@ def test_what_two_experiments_share_counts_once(desk: Desk) -> None:
     assert row(report, "shared ones once") == ["4", "0", "8", "0", "9.9"]
 
 
+def test_a_search_is_planned_by_its_budget(desk: Desk) -> None:
+    searched = experiment(
+        masks=[{"criterion": "magnitude"}], search={"resolution": 0.1, "budget": 40}
+    )
+    report = desk.describe(searched)
+    # 10 to begin with, and 2 dense.
+    assert row(report, "drop") == ["6", "0", "≤", "40", "0", "49.3"]
+    assert row(report, "first", "mood")[1:4] == ["≤", "40", "0"]
+    assert "Left: at most 40 runs" in report
+    plan = desk.plan(searched)
+    found = plan.round_spec(plan.study.experiments[0]).first()
+    curve = found.curves[0].model_copy(update={"settled": True})
+    last = found.model_copy(update={"number": 1, "curves": (curve,)})
+    path = desk.results / plan.round_path(plan.study.experiments[0], 1)
+    path.parent.mkdir(parents=True)
+    path.write_text(last.model_dump_json())
+    assert row(desk.describe(searched), "drop")[2:4] == ["12", "0"]
+
+
 def test_what_the_catalog_does_not_say_is_named(desk: Desk) -> None:
     report = desk.describe(experiment(models=["first", "second"], tasks=["mood", "unsized"]))
     assert row(report, "second", "mood")[1:] == ["6", "0", "unknown", "unknown"]

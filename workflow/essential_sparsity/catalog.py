@@ -1,4 +1,4 @@
-"""The catalog: models and tasks as data, one short YAML file an entry, found by its name."""
+"""The catalog: models, tasks and claims as data, one short YAML file each, found by its name."""
 
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 from pydantic import Field, model_validator
 
 from essential_sparsity.checkpoints.spec import CheckpointSpec, RandomSource
+from essential_sparsity.claims.entry import ClaimEntry, Trait
 from essential_sparsity.errors import UserError
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.runs.spec import MetricName, RecipeSpec
@@ -44,6 +45,9 @@ class ModelEntry(CheckpointSpec):
     preprocessor: Name | None = Field(
         default=None,
         description="a model with the same tokenizer or image processor, whose task data are used",
+    )
+    traits: tuple[Trait, ...] = Field(
+        default=(), description="what the model is, for [claims](claims.md) that extend to its like"
     )
     size: ModelSize | None = Field(default=None, description="known facts, for planning alone")
 
@@ -131,11 +135,11 @@ class TaskEntry(Spec):
         )
 
 
-_Entry = TypeVar("_Entry", ModelEntry, TaskEntry)
+_Entry = TypeVar("_Entry", ModelEntry, TaskEntry, ClaimEntry)
 
 
 class Catalog:
-    """Entries of one or more catalog folders, each with `models/` and `tasks/`; read on demand."""
+    """Entries of one or more catalog folders: `models/`, `tasks/`, `claims/`; read on demand."""
 
     def __init__(self, *folders: Path) -> None:
         """Take the folders; a name may be in one of them only."""
@@ -152,6 +156,26 @@ class Catalog:
     def task(self, name: str, where: str) -> TaskEntry:
         """Return a task; like `model`."""
         return self._entry(TaskEntry, "task", name, where)
+
+    def claims(self) -> dict[str, ClaimEntry]:
+        """Return all claims by their names.
+
+        Raises:
+            UserError: a file is not a valid entry, or names a model or task that is not there.
+        """
+        files = self._files("claim")
+        found = {name: self._entry(ClaimEntry, "claim", name, "") for name in files}
+        known = {what: self._files(what) for what in ("model", "task")}
+        for name, claim in found.items():
+            for role, spoken_of in claim.roles.items():
+                for what, names in (("model", spoken_of.models), ("task", spoken_of.tasks)):
+                    for position, wanted in enumerate(names):
+                        if wanted not in known[what]:
+                            key = f"roles.{role}.{what}s[{position}]"
+                            raise UserError(
+                                unknown(str(files[name]), key, wanted, known[what], what)
+                            )
+        return found
 
     def _entry(self, kind: type[_Entry], what: str, name: str, where: str) -> _Entry:
         files = self._files(what)

@@ -58,6 +58,11 @@ class Metric:
         return self.unit.startswith("%")
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest score that there can be."""
+        return (0.0 if self.in_percent else -100.0), 100.0
+
+    @property
     def is_mean(self) -> bool:
         """Whether the metric is the mean of what every example scores by itself, in points."""
         return self.combine is _mean

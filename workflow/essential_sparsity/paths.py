@@ -34,5 +34,16 @@ MEASUREMENT = "{measurement}/{model}/{set}.parquet"
 
 STUDY = "studies/{study}"
 TABLE = STUDY + "/{experiment}/{table}.parquet"
+# What an experiment's search wants after each of its rounds.
+SEARCH = STUDY + "/{experiment}/search"
+SEARCH_ROUND = SEARCH + "/round{round}.json"
 FIGURE = STUDY + "/figures/{experiment}.{format}"
+CLAIMS = STUDY + "/claims.parquet"
 SUMMARY = STUDY + "/summary.txt"
+PROVENANCE = STUDY + "/provenance.json"
+REPORT = STUDY + "/report.html"
+
+# Of the study as a whole: all of its runs, all of their predictions, all essential sparsities.
+ALL_RUNS = STUDY + "/runs.parquet"
+ALL_PREDICTIONS = STUDY + "/predictions.parquet"
+ESSENTIAL_FIGURE = STUDY + "/figures/essential.{format}"

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from essential_sparsity import paths
 from essential_sparsity.catalog import Catalog, ModelEntry, TaskEntry
 from essential_sparsity.checkpoints.spec import FolderSource
+from essential_sparsity.claims.spec import ClaimsSpec, ModelFacts, TrainedMask
 from essential_sparsity.errors import UserError
 from essential_sparsity.figures.kinds import FIGURE_KINDS, FigureKind
 from essential_sparsity.figures.spec import FigureSpec
@@ -23,19 +24,28 @@ from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.runs import kinds as run_kinds
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
+from essential_sparsity.search.rounds import Round, RoundSpec
+from essential_sparsity.search.spec import FIRST_SEEDS
 from essential_sparsity.spec import Spec
-from essential_sparsity.statistics.spec import MaskSetSpec, WeightsSpec
+from essential_sparsity.statistics.spec import MaskSetSpec, StatisticsSpec, WeightsSpec
 from essential_sparsity.study import Experiment, Study
 from essential_sparsity.tasks import kinds as task_kinds
 from essential_sparsity.tasks.sources import SOURCES
 from essential_sparsity.tasks.spec import LocalFiles
 from essential_sparsity.tickets.spec import TrainingSpec
+from essential_sparsity.tidy.spec import TidySpec
 from essential_sparsity.validation import unknown
 
 _T = TypeVar("_T")
 
+# The recipes that are the paper's bear this name in the catalog.
+_PAPERS_RECIPE = "paper"
+
 
 RUN_TABLES = (paths.METRICS, paths.PREDICTIONS)
+
+# A figure as picture, as print, as data.
+FIGURE_FORMATS = ("png", "pdf", "parquet")
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,8 @@ class Plan:
                 through it, so that a project that moves as a whole is still the same.
 
         Raises:
-            UserError: a model, task or recipe is unknown, or a control has no model here.
+            UserError: a model, task or recipe is unknown, a control has no model here, or a claim
+                of the catalog is not valid.
         """
         self.study = study
         self._sources = sources
@@ -99,6 +110,8 @@ class Plan:
         for index, experiment in enumerate(study.experiments):
             self._resolve(experiment, f"experiments[{index}]")
         self._check_references()
+        # What the verdicts on the paper's claims depend on.
+        self.claims = self._claims_spec()
 
     def _resolve(self, experiment: Experiment, key: str) -> None:
         for field in ("models", "controls"):
@@ -115,7 +128,7 @@ class Plan:
             entry = self._catalog.task(name, f"{self._where}: {key}.tasks[{position}]")
             self._tasks[name] = entry
             self._resolve_recipe(experiment, name, experiment.recipe, key)
-        for position, grid in enumerate(experiment.masks):
+        for position, grid in enumerate(experiment.grids):
             self._resolve_masks(experiment, grid, f"{key}.masks[{position}]")
         self._resolve_measurement(experiment)
         self.table_spec(experiment)  # a mistake in it is told now, not after the runs
@@ -184,7 +197,7 @@ class Plan:
     def _check_references(self) -> None:
         """Check that every mask which another one is made from is one of the study's."""
         for index, experiment in enumerate(self.study.experiments):
-            for position, grid in enumerate(experiment.masks):
+            for position, grid in enumerate(experiment.grids):
                 # What training finds brings along the masks that it begins with.
                 plain = [mask for mask in grid.masks() if not isinstance(mask, Trained)]
                 for name in (name for mask in plain for name in mask.references()):
@@ -215,9 +228,14 @@ class Plan:
     # What there is to make.
 
     def runs(self, experiment: Experiment) -> list[Run]:
-        """Return an experiment's runs, controls last; empty if its figure reads masks alone."""
+        """Return an experiment's runs, controls last; empty if its figure reads masks alone.
+
+        Of a search it is those with which it begins: `searched_runs` returns those of a round.
+        """
         if FIGURE_KINDS[experiment.figure].reads != "runs":
             return []
+        if experiment.search is not None:
+            return self.searched_runs(experiment, self.round_spec(experiment).first())
         rows = [
             *((model, mask) for model in experiment.models for mask in self.run_masks(experiment)),
             *((control, DENSE) for control in experiment.controls),
@@ -230,9 +248,24 @@ class Plan:
             for model, mask in rows
         ]
 
+    def searched_runs(self, experiment: Experiment, found: Round) -> list[Run]:
+        """Return the runs that a round of an experiment's search wants, controls last."""
+        runs = [
+            Run(curve.model, curve.task, self._recipe_of(experiment, curve.task), mask, seed)
+            for curve in found.curves
+            for mask, seed in curve.runs
+        ]
+        controls = [
+            Run(control, task, self._recipe_of(experiment, task), DENSE.name, seed)
+            for task in experiment.tasks
+            for seed in experiment.seeds_on(task)[:FIRST_SEEDS]
+            for control in experiment.controls
+        ]
+        return _unique([*runs, *controls])
+
     @cached_property
     def all_runs(self) -> list[Run]:
-        """Every run of the study, once."""
+        """Every run of the study, once: of a search, those with which it begins."""
         return _unique(run for e in self.study.experiments for run in self.runs(e))
 
     def run_masks(self, experiment: Experiment) -> list[MaskSpec]:
@@ -277,7 +310,7 @@ class Plan:
         return [paths.MASK.format(model=model, mask=mask.name) for model, mask in self.all_masks]
 
     def table_inputs(self, experiment: Experiment) -> list[str]:
-        """Return the artifacts that an experiment's tables are computed from."""
+        """Return the artifacts that an experiment's tables are computed from, without a search."""
         kind = FIGURE_KINDS[experiment.figure]
         if kind.measurement is not None:
             return list(self._measurements(experiment).values())
@@ -288,6 +321,47 @@ class Plan:
             for model, mask in self.masks(experiment)
             for path in (paths.MASK_MANIFEST, paths.CHECKPOINT_MANIFEST)
         ]
+
+    def round_inputs(self, experiment: Experiment, found: Round | None) -> list[str]:
+        """Return the runs' tables from which what follows a round of a search is decided.
+
+        `found` is None before the first round.
+        """
+        found = found or self.round_spec(experiment).first()
+        return [table for run in self.searched_runs(experiment, found) for table in run.tables]
+
+    def round_path(self, experiment: Experiment, number: int | str) -> str:
+        """Return the path of a round of an experiment's search."""
+        return paths.SEARCH_ROUND.format(
+            study=self.study.study, experiment=experiment.name, round=number
+        )
+
+    def round_spec(self, experiment: Experiment) -> RoundSpec:
+        """Return the spec of an experiment's search.
+
+        Raises:
+            UserError: the experiment has none.
+        """
+        if experiment.search is None:
+            raise UserError(f"{self._where}: experiment '{experiment.name}' has no search")
+        starts: dict[str, list[str]] = {}
+        for mask in (mask for grid in experiment.beginnings for mask in grid.masks()):
+            starts.setdefault(mask.family, []).append(mask.name)
+        table = self.table_spec(experiment)
+        # Controls have no part in it, nor has what tables say of other ε.
+        filled = table.model_dump(include={"models", "tasks", "masks", "seeds", "seeds_of"})
+        statistics = self._statistics_of(experiment)
+        used = {"epsilon", "confidence", "resamples"}
+        return RoundSpec(
+            **filled,
+            statistics=statistics.model_dump(include=used),
+            settings=experiment.search,
+            starts=starts,
+        )
+
+    def searches(self) -> list[Experiment]:
+        """Return the experiments that search."""
+        return [e for e in self.study.experiments if e.search is not None]
 
     def measurement_inputs(self, kind: str, model: str, digest: str) -> list[str]:
         """Return what a measurement of a model is made from: its checkpoint, and masks if any."""
@@ -323,11 +397,38 @@ class Plan:
             for table in FIGURE_KINDS[experiment.figure].tables
         ]
 
+    def tables_called(self, table: str) -> dict[str, str]:
+        """Return experiment → path of its table of this name, of those that have one."""
+        return {
+            experiment.name: paths.TABLE.format(
+                study=self.study.study, experiment=experiment.name, table=table
+            )
+            for experiment in self.study.experiments
+            if table in FIGURE_KINDS[experiment.figure].tables
+        }
+
+    def tidy_tables(self) -> list[str]:
+        """Return the paths of the study's tables of all runs; none if it has no runs."""
+        patterns = (paths.ALL_RUNS, paths.ALL_PREDICTIONS) if self.tables_called("runs") else ()
+        return [pattern.format(study=self.study.study) for pattern in patterns]
+
+    def tidy_spec(self) -> TidySpec:
+        """Return what the tables of all runs are gathered from."""
+        return TidySpec(study=self.study.study, experiments=tuple(self.tables_called("runs")))
+
+    def essential_figure(self) -> list[str]:
+        """Return the paths of the figure of all essential sparsities; none if there are none."""
+        formats = FIGURE_FORMATS if self.tables_called("essential") else ()
+        return [
+            paths.ESSENTIAL_FIGURE.format(study=self.study.study, format=format)
+            for format in formats
+        ]
+
     def figures(self, experiment: Experiment) -> list[str]:
         """Return the paths of an experiment's figure, as picture, as print, as data."""
         return [
             paths.FIGURE.format(study=self.study.study, experiment=experiment.name, format=format)
-            for format in ("png", "pdf", "parquet")
+            for format in FIGURE_FORMATS
         ]
 
     # What each job depends on, by the wildcards of its path.
@@ -507,19 +608,62 @@ class Plan:
                 "masks": [mask.label() for mask in self.run_masks(experiment)],
                 "seeds": experiment.seeds,
                 "seeds_of": experiment.seeds_of,
-                "statistics": self.study.statistics,
+                "statistics": self._statistics_of(experiment),
             }
+            if experiment.search is not None:
+                names = {"study": self.study.study, "experiment": experiment.name}
+                filled["search"] = paths.SEARCH.format(**names)
         where = f"{self._where}: experiment '{experiment.name}'"
         return kind.spec.check(filled | experiment.options, where)
 
-    def figure_spec(self, experiment: Experiment) -> Spec:
-        """Return the spec of an experiment's figure: the words on it."""
+    def figure_spec(self, experiment: Experiment | None = None) -> Spec:
+        """Return the spec of an experiment's figure, or of the study's: the words on it."""
+        tasks = self._tasks if experiment is None else experiment.tasks
         return FigureSpec(
             # All of the study's, so that a model has one colour in all of its figures.
             models={name: entry.label for name, entry in self._models.items()},
-            tasks={name: self._tasks[name].label for name in experiment.tasks},
-            epsilon=self.study.statistics.epsilon,
+            tasks={name: self._tasks[name].label for name in tasks},
+            epsilon=(
+                self._statistics_of(experiment) if experiment else self.study.statistics
+            ).epsilon,
         )
+
+    def _claims_spec(self) -> ClaimsSpec:
+        """Return the claims for whose test one of the study's experiments has a table."""
+        tables = {e.name: FIGURE_KINDS[e.figure].tables for e in self.study.experiments}
+        there = {table for names in tables.values() for table in names}
+        claims = {n: c for n, c in self._catalog.claims().items() if c.test.table in there}
+        read = {claim.test.table for claim in claims.values()}
+        entries = {name: e for name, e in self._models.items() if e.base is None}
+        papers = {t: e.recipes.get(_PAPERS_RECIPE) for t, e in self._tasks.items()}
+        return ClaimsSpec(
+            claims=claims,
+            experiments={name: [t for t in names if t in read] for name, names in tables.items()},
+            models={n: ModelFacts(label=e.label, traits=e.traits) for n, e in entries.items()},
+            tasks={name: entry.label for name, entry in self._tasks.items()},
+            recipes={t: recipe_id(_PAPERS_RECIPE, r) for t, r in papers.items() if r is not None},
+            trained={
+                mask.name: TrainedMask(
+                    task=mask.task,
+                    recipe=mask.recipe,
+                    seed=mask.seed,
+                    plain=not mask.training_options(),
+                )
+                for experiment in self.experiments_of(FIGURE_KINDS["similarity"])
+                for mask in self.figure_masks(experiment)
+                if isinstance(mask, Trained)
+            },
+            epsilon=self.study.statistics.epsilon,
+            confidence=self.study.statistics.confidence,
+        )
+
+    def claims_inputs(self) -> list[str]:
+        """Return the tables that the study's claims are tested on."""
+        return [
+            paths.TABLE.format(study=self.study.study, experiment=experiment, table=table)
+            for experiment, tables in self.claims.experiments.items()
+            for table in tables
+        ]
 
     def experiment(self, name: str) -> Experiment:
         """Return an experiment by its name."""
@@ -528,6 +672,12 @@ class Plan:
     def experiments_of(self, kind: FigureKind) -> list[Experiment]:
         """Return the experiments that are drawn as `kind`."""
         return [e for e in self.study.experiments if e.figure == kind.name]
+
+    def _statistics_of(self, experiment: Experiment) -> StatisticsSpec:
+        """Return the study's statistics, with the ε that an experiment searches for."""
+        epsilon = experiment.search and experiment.search.epsilon
+        settings = self.study.statistics
+        return settings.model_copy(update={"epsilon": epsilon}) if epsilon else settings
 
     def _recipe_of(self, experiment: Experiment, task: str) -> str:
         name = str(experiment.recipe)

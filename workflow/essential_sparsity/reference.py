@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from essential_sparsity.catalog import ModelEntry, TaskEntry
+from essential_sparsity.claims.entry import ClaimEntry
 from essential_sparsity.errors import run_stage
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.files import write_text
@@ -25,6 +26,7 @@ _PAGES: dict[str, tuple[type[BaseModel], str]] = {
     "study": (Study, "A study file (`config.yaml`, `studies/*.yaml`)"),
     "model": (ModelEntry, "A model of the catalog (`catalog/models/*.yaml`)"),
     "task": (TaskEntry, "A task of the catalog (`catalog/tasks/*.yaml`)"),
+    "claim": (ClaimEntry, "A claim of the catalog (`catalog/claims/*.yaml`)"),
 }
 _INTRODUCTION = """\
 # Configuration

@@ -8,9 +8,12 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from essential_sparsity.errors import run_stage
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.masks.grid import AnyGrid, Seed
+from essential_sparsity.masks.grid import AnyGrid, Grid, RankedGrid, Seed
+from essential_sparsity.masks.registry import known_criteria
 from essential_sparsity.masks.spec import DENSE
+from essential_sparsity.masks.trained import Trained
 from essential_sparsity.runs.spec import RecipeSpec
+from essential_sparsity.search.spec import SearchSpec
 from essential_sparsity.spec import Name, Spec
 from essential_sparsity.statistics.spec import StatisticsSpec
 from essential_sparsity.validation import explain
@@ -33,6 +36,10 @@ def _check_overrides(value: dict[str, object]) -> dict[str, object]:
     return value
 
 
+# Figures of a study beside those of its experiments.
+RESERVED = ("essential",)
+
+
 class Experiment(Spec):
     """What is run, and the figure that shows it."""
 
@@ -52,6 +59,11 @@ class Experiment(Spec):
     masks: tuple[AnyGrid, ...] = Field(
         default=(), description="which masks; all figures but those of weights need some"
     )
+    search: SearchSpec | None = Field(
+        default=None,
+        description="[sparsities and seeds that results decide](search.md); the masks' own "
+        "sparsities are then where it begins, and need not be given",
+    )
     seeds: tuple[Seed, ...] = Field(default=(1,), min_length=1, description="one run each")
     seeds_of: dict[Name, tuple[Seed, ...]] = Field(
         default={}, description="other seeds for some of the tasks, such as more for small ones"
@@ -63,6 +75,24 @@ class Experiment(Spec):
     def override(self, recipe: RecipeSpec) -> RecipeSpec:
         """Return a task's recipe as this experiment changes it."""
         return RecipeSpec.model_validate({**recipe.document(), **self.overrides})
+
+    @property
+    def grids(self) -> tuple[Grid, ...]:
+        """The grids of masks: where there is a search, all that it may try."""
+        if self.search is None:
+            return self.masks
+        lattice = self.search.lattice()
+        return tuple(g.over(lattice) for g in self.masks if isinstance(g, RankedGrid))
+
+    @property
+    def beginnings(self) -> tuple[Grid, ...]:
+        """The grids of masks with which a search begins."""
+        if self.search is None:
+            return ()
+        beginning = self.search.beginning()
+        return tuple(
+            g.over(g.sparsities or beginning) for g in self.masks if isinstance(g, RankedGrid)
+        )
 
     def seeds_on(self, task: str) -> tuple[int, ...]:
         """Return the seeds of a task's runs."""
@@ -83,6 +113,7 @@ class Experiment(Spec):
         for key, values in lists.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"{key}: a value occurs twice in {list(values)}")
+        self._check_amounts()
         kind = FIGURE_KINDS[self.figure]
         if (kind.reads == "weights") == bool(self.masks):
             raise ValueError(
@@ -94,7 +125,9 @@ class Experiment(Spec):
                 raise ValueError(f"figure '{self.figure}' needs tasks: at least one")
             if self.recipe is None:
                 raise ValueError(f"figure '{self.figure}' needs a recipe of its tasks")
-            if all(mask == DENSE for grid in self.masks for mask in grid.masks()):
+            if self.search is None and all(
+                mask == DENSE for grid in self.masks for mask in grid.masks()
+            ):
                 raise ValueError(f"figure '{self.figure}' needs a sparsity above 0: at least one")
         elif self.tasks or self.controls:
             raise ValueError(
@@ -106,6 +139,51 @@ class Experiment(Spec):
             where = f"of figure '{self.figure}'"
             raise ValueError(f"options: {explain(error, kind.options, where)}") from None
         return self
+
+    def _check_amounts(self) -> None:
+        """Check that grids, or a search over them, say how much is removed.
+
+        Raises:
+            ValueError: they do not, or the search cannot be made.
+        """
+        if self.search is None:
+            for position, grid in enumerate(self.masks):
+                if isinstance(grid, RankedGrid) and grid.is_open:
+                    raise ValueError(
+                        f"masks[{position}]: how much is removed? state a sparsity or a pattern, "
+                        "or let a search find it"
+                    )
+            return
+        if not FIGURE_KINDS[self.figure].searchable:
+            known = ", ".join(name for name, kind in FIGURE_KINDS.items() if kind.searchable)
+            raise ValueError(f"search: not for figure '{self.figure}', only for {known}")
+        try:
+            self.search.check_lattice()
+            for position, grid in enumerate(self.masks):
+                self._check_searched(grid, self.search, f"masks[{position}]")
+        except ValueError as error:
+            raise ValueError(f"search: {error}") from None
+
+    def _check_searched(self, grid: Grid, search: SearchSpec, key: str) -> None:
+        kind = known_criteria()[grid.criterion]
+        if not isinstance(grid, RankedGrid) or grid.patterns or issubclass(kind, Trained):
+            raise ValueError(
+                f"{key}: only masks are searched that a sparsity decides, and no training"
+            )
+        lattice = search.lattice()
+        for sparsity in grid.sparsities:
+            if sparsity not in lattice:
+                raise ValueError(
+                    f"{key}.sparsities: {sparsity:g} is no multiple of {search.resolution:g} "
+                    f"from {lattice[0]:g} to {lattice[-1]:g}"
+                )
+        beginning = len(grid.sparsities or search.beginning())
+        seeds = max(map(len, (self.seeds, *self.seeds_of.values())))
+        if search.budget < (least := search.least_budget(beginning, seeds)):
+            raise ValueError(
+                f"budget: {search.budget} runs a curve are fewer than it begins with: {least}, "
+                f"{search.reserve()} of them for certification"
+            )
 
 
 class Study(Spec):
@@ -125,6 +203,9 @@ class Study(Spec):
         names = [experiment.name for experiment in self.experiments]
         if len(set(names)) < len(names):
             raise ValueError(f"experiments: a name occurs twice in {names}")
+        for name in RESERVED:
+            if name in names:
+                raise ValueError(f"experiments: '{name}' names the figure of the whole study")
         return self
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import platform
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,24 @@ def provenance(stage: str, spec: dict[str, Any], *modules: str) -> dict[str, Any
 
 def write_table(path: Path, table: pa.Table, origin: dict[str, Any]) -> None:
     """Write `table` to `path` atomically, with `origin` (see `provenance`) in its metadata."""
-    metadata = {**(table.schema.metadata or {}), _KEY: json.dumps(origin).encode()}
-    with atomic_path(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
+    with open_table(path, table.schema, origin) as write:
+        write(table)
+
+
+@contextlib.contextmanager
+def open_table(
+    path: Path, schema: pa.Schema, origin: dict[str, Any]
+) -> Iterator[Callable[[pa.Table], None]]:
+    """Write a table piece by piece, as `write_table` does: yield what writes a piece.
+
+    Each piece is a row group, or several if it has more than a million rows.
+    """
+    schema = schema.with_metadata({**(schema.metadata or {}), _KEY: json.dumps(origin).encode()})
+    with (
+        atomic_path(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+        yield writer.write_table
 
 
 def read_table(path: Path, columns: set[str]) -> pa.Table:

@@ -94,7 +94,8 @@ class _DifferencePanel(TaskPanel):
             axes.fill_between(
                 [row["sparsity"] - half, row["sparsity"] + half],
                 row["difference_low"], row["difference_high"],
-                color=self._look.models[row["model"]].colour, alpha=0.16, lw=0, label="lone band",
+                color=self._look.models[row["model"]].colour, alpha=style.BAND_ALPHA, lw=0,
+                label="lone band",
             )  # fmt: skip
 
     def _limit(self, axes: Axes) -> None:
@@ -110,7 +111,7 @@ def _mark_handles(rows: list[Row], look: Look) -> list[Artist]:
     """Return the legend of the marks that the figure has."""
     colour = drop_legend.colour_of(look.models)
     level = drop_legend.interval_words(rows[0]["confidence"])
-    band = Patch(color=colour, alpha=0.25, lw=0, label=level)
+    band = Patch(color=colour, alpha=style.BAND_ALPHA, lw=0, label=level)
     return [band, *drop_legend.seed_handles(rows, colour)]
 
 

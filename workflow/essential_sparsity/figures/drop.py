@@ -16,14 +16,12 @@ from matplotlib.patches import Patch
 from essential_sparsity.errors import run_stage
 from essential_sparsity.figures import drop_legend, layout, style
 from essential_sparsity.figures.drop_data import COLUMNS, drop_words, names_of, select_drop
-from essential_sparsity.figures.drop_panel import SIDEWAYS, CurvesPanel, Look, look_of
+from essential_sparsity.figures.drop_panel import CurvesPanel, Look, look_of
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
 from essential_sparsity.figures.task_panel import PANEL_HEIGHT, known
 
 STAGE = "essential_sparsity.figures.drop"
-
-_UNRESOLVED = "unresolved: noise exceeds ε"
 
 
 def draw_drop(tables: Tables, spec: FigureSpec) -> Figure:
@@ -69,24 +67,15 @@ def _mark_handles(rows: list[Row], look: Look, spec: FigureSpec) -> list[Artist]
     level = drop_legend.interval_words(essential[0]["confidence"])
     handles: list[Artist] = []
     if any(known(row["drop_low"], row["drop_high"]) for row in rows):
-        handles.append(Patch(color=only, alpha=0.25, lw=0, label=level))
+        handles.append(Patch(color=only, alpha=style.BAND_ALPHA, lw=0, label=level))
     handles += drop_legend.seed_handles(rows, only)
     handles.append(drop_legend.epsilon_handle(spec.epsilon))
     handles.append(
         drop_legend.line(f"essential sparsity, {level}", only, marker="|", ms=6,
                          mew=style.LINE_WIDTH)
     )  # fmt: skip
-    ends = {r[key] for r in essential for key in ("censored", "low_censored", "high_censored")}
-    for end in sorted(ends & set(SIDEWAYS)):
-        where = {
-            "above": "above the last tested sparsity",
-            "below": "below the first tested sparsity",
-        }[end]
-        handles.append(drop_legend.line(where, only, ls="none", marker=SIDEWAYS[end], ms=4.0))
-    if not all(row["resolved"] for row in essential):
-        handles.append(
-            drop_legend.line(_UNRESOLVED, only, ls="none", marker="o", mfc="white", ms=4.4, mew=0.8)
-        )
+    handles += drop_legend.certified_handles(essential, only)
+    handles += drop_legend.censoring_handles(essential, only)
     return handles + drop_legend.floor_handles(rows, look.models, spec, only)
 
 

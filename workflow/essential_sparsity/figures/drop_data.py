@@ -28,6 +28,7 @@ COLUMNS = {
             "family",
             "label",
             "epsilon",
+            "main",
             "confidence",
             "estimate",
             "estimate_censored",
@@ -36,6 +37,9 @@ COLUMNS = {
             "high",
             "high_censored",
             "resolved",
+            "certified",
+            "certified_censored",
+            "certification_level",
         ]
     ),
 }
@@ -61,6 +65,9 @@ DRAWN = pa.schema(
         ("low_censored", _TEXT),
         ("high_censored", _TEXT),
         ("resolved", pa.bool_()),
+        ("certified", _NUMBER),  # a sparsity; null where it could not be tested
+        ("certified_censored", _TEXT),
+        ("certification_level", _NUMBER),
         ("drop", _NUMBER),
         ("drop_low", _NUMBER),
         ("drop_high", _NUMBER),
@@ -81,7 +88,7 @@ def select_drop(tables: Tables, spec: FigureSpec) -> pa.Table:
     rows = [
         *mean_rows(drops),
         *seed_rows(tables["runs"].to_pylist()),
-        *_essential_rows(tables["essential"].to_pylist(), spec.epsilon),
+        *essential_rows(tables["essential"].to_pylist(), spec.epsilon),
         *dense_rows(drops),
         *control_rows(drops),
         *epsilon_rows(drops, spec.epsilon),
@@ -155,7 +162,13 @@ def seed_rows(runs: list[Row]) -> Iterable[Row]:
         }
 
 
-def _essential_rows(essentials: list[Row], epsilon: float) -> Iterable[Row]:
+def essential_rows(essentials: list[Row], epsilon: float) -> Iterable[Row]:
+    """Yield each curve's essential sparsity at ε, with its interval and its certified bound.
+
+    Raises:
+        UserError: none is that of ε.
+    """
+    essentials = [row for row in essentials if row["main"]]
     chosen = [row for row in essentials if row["epsilon"] == epsilon]
     if not chosen:
         known = ", ".join(f"{e:g}" for e in sorted(set(names_of(essentials, "epsilon"))))
@@ -165,6 +178,7 @@ def _essential_rows(essentials: list[Row], epsilon: float) -> Iterable[Row]:
             "element": "essential",
             **pick(row, "task", "model", "family", "label", "resolved", "confidence"),
             **pick(row, "low_censored", "high_censored"),
+            **pick(row, "certified", "certified_censored", "certification_level"),
             "censored": row["estimate_censored"],
             "sparsity": row["estimate"],
             "sparsity_low": row["low"],

@@ -4,12 +4,14 @@ from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from essential_sparsity.figures import style
 from essential_sparsity.figures.drop_data import names_of
-from essential_sparsity.figures.drop_panel import Look
+from essential_sparsity.figures.drop_panel import SIDEWAYS, Look
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row
+from essential_sparsity.figures.task_panel import known
 
 Models = dict[str, style.ModelStyle]
 
@@ -63,6 +65,38 @@ def epsilon_handle(epsilon: float) -> Artist:
     """Return the entry of the line at ε."""
     label = f"ε = {epsilon:g} point{'' if epsilon == 1 else 's'}"
     return line(label, style.INK, lw=style.THIN_WIDTH)
+
+
+def certified_handles(essential: list[Row], colour: str) -> list[Artist]:
+    """Return the entry of certified bounds, if there are any."""
+    levels = {row["certification_level"] for row in essential if known(row["certified"])}
+    return [
+        Patch(color=colour, alpha=style.BAR_ALPHA, lw=0, label=certified_words(level))
+        for level in sorted(levels)
+    ]
+
+
+def certified_words(level: float) -> str:
+    """Return what the bars are called that end at a certified bound."""
+    return f"certified: drop < ε ({100 * level:g}\N{NO-BREAK SPACE}%)"
+
+
+def censoring_handles(essential: list[Row], colour: str) -> list[Artist]:
+    """Return the entries of values off the grid's ends, and of those that are not resolved."""
+    ends = {r[key] for r in essential for key in ("censored", "low_censored", "high_censored")}
+    handles: list[Artist] = [
+        line(_BEYOND[end], colour, ls="none", marker=SIDEWAYS[end], ms=4.0)
+        for end in sorted(ends & set(SIDEWAYS))
+    ]
+    if not all(row["resolved"] for row in essential):
+        handles.append(
+            line(_UNRESOLVED, colour, ls="none", marker="o", mfc="white", ms=4.4, mew=0.8)
+        )
+    return handles
+
+
+_BEYOND = {"above": "above the last tested sparsity", "below": "below the first tested sparsity"}
+_UNRESOLVED = "unresolved: noise exceeds ε"
 
 
 def floor_handles(rows: list[Row], models: Models, spec: FigureSpec, colour: str) -> list[Artist]:

@@ -8,11 +8,10 @@ from matplotlib.axes import Axes
 from essential_sparsity.figures import style
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row
-from essential_sparsity.figures.task_panel import TaskPanel, known, models_of
+from essential_sparsity.figures.task_panel import STRIP_ROW, TaskPanel, known, models_of
 
 Curve = tuple[str, str]  # family of masks, and the family in words
 
-_STRIP_ROW = 0.115
 SIDEWAYS = {"above": ">", "below": "<"}
 _TICK_SIZE = {"|": 7.0, ">": 4.0, "<": 4.0}
 
@@ -48,7 +47,7 @@ class CurvesPanel(TaskPanel):
     ) -> None:
         super().__init__(rows, task, look.models, spec, width)
         self._look = look
-        self.strip_height = _STRIP_ROW * len(look.models) * len(look.curves)
+        self.strip_height = STRIP_ROW * len(look.models) * len(look.curves)
 
     def draw_strip(self, axes: Axes) -> None:
         """Draw title and dense scores, and a row a curve with its essential sparsity."""
@@ -59,7 +58,9 @@ class CurvesPanel(TaskPanel):
         axes.set_ylim(len(order) - 0.5, -0.5)
         for row in self.of("essential"):
             curve = row["family"], row["label"]
-            _draw_interval(axes, order.index((row["model"], curve)), row, self._look)
+            height = order.index((row["model"], curve))
+            draw_certified(axes, height, row, self._look.models[row["model"]])
+            draw_interval(axes, height, row, self._look.models[row["model"]], self._line(row))
         self.draw_title(axes)
 
     def draw_curves(self, axes: Axes) -> None:
@@ -90,6 +91,12 @@ class CurvesPanel(TaskPanel):
                 mfc=colour if row["resolved"] else "white", label="crossing", zorder=4,
             )  # fmt: skip
 
+    def _line(self, row: Row) -> style.LineStyle:
+        """Return the line of a row's interval: where there are several curves, the curve's."""
+        if len(self._look.curves) == 1:
+            return "solid"
+        return self._look.lines[row["model"], (row["family"], row["label"])]
+
     def _sparsity_limits(self) -> tuple[float, float]:
         last = max(row["sparsity"] for row in self.of("mean"))
         return -0.03 * last, 1.06 * last
@@ -119,7 +126,7 @@ def draw_curve(
         return
     axes.fill_between(
         sparsities, of_curve(means, f"{value}_low"), of_curve(means, f"{value}_high"),
-        color=colour, alpha=0.16, lw=0, label="band",
+        color=colour, alpha=style.BAND_ALPHA, lw=0, label="band",
     )  # fmt: skip
     axes.plot(
         of_curve(seeds, "sparsity"), of_curve(seeds, value), ls="none", marker=marker, ms=2.2,
@@ -132,20 +139,33 @@ def draw_curve(
     )  # fmt: skip
 
 
-def _draw_interval(axes: Axes, height: int, row: Row, look: Look) -> None:
+def draw_certified(axes: Axes, height: float, row: Row, look: style.ModelStyle) -> None:
+    """Draw a bar at `height` up to the certified sparsity, open at the grid's end.
+
+    Where nothing is certified, there is but the bar's end, at 0.
+    """
+    if not known(row["certified"]):
+        return
+    axes.barh(height, row["certified"], height=0.66, color=look.colour, alpha=style.BAR_ALPHA,
+              lw=0, label="certified")  # fmt: skip
+    if not row["certified_censored"]:
+        axes.plot([row["certified"]] * 2, [height - 0.33, height + 0.33], color=look.colour,
+                  lw=style.THIN_WIDTH, label="bound", solid_capstyle="butt")  # fmt: skip
+
+
+def draw_interval(
+    axes: Axes, height: float, row: Row, look: style.ModelStyle, line: style.LineStyle = "solid"
+) -> None:
     """Draw an essential sparsity and its interval at `height`; arrows point off the grid's end."""
-    model = look.models[row["model"]]
-    several = len(look.curves) > 1
-    line = look.lines[row["model"], (row["family"], row["label"])] if several else "solid"
     if known(row["sparsity_low"], row["sparsity_high"]):
         ends = [row["sparsity_low"], row["sparsity_high"]]
-        axes.plot(ends, [height] * 2, color=model.colour, ls=line, lw=style.LINE_WIDTH,
+        axes.plot(ends, [height] * 2, color=look.colour, ls=line, lw=style.LINE_WIDTH,
                   label="interval")  # fmt: skip
         for x, censored in zip(ends, (row["low_censored"], row["high_censored"]), strict=True):
-            axes.plot([x], [height], color=model.colour, marker=SIDEWAYS.get(censored, "|"),
+            axes.plot([x], [height], color=look.colour, marker=SIDEWAYS.get(censored, "|"),
                       ms=3.6, mew=0.9, label="end", clip_on=False)  # fmt: skip
     if known(row["sparsity"]):
-        face = model.colour if row["resolved"] else "white"
-        marker = SIDEWAYS.get(row["censored"], model.marker)
-        axes.plot([row["sparsity"]], [height], color=model.colour, marker=marker, mfc=face,
+        face = look.colour if row["resolved"] else "white"
+        marker = SIDEWAYS.get(row["censored"], look.marker)
+        axes.plot([row["sparsity"]], [height], color=look.colour, marker=marker, mfc=face,
                   ms=4.4, mew=0.8, label="estimate", clip_on=False, zorder=4)  # fmt: skip

@@ -26,7 +26,8 @@ class FigureKind:
     `reads` says which artifacts its tables are computed from: the experiment's runs, its masks, or
     its models' weights. `spec` is what its tables depend on; those of its fields that the plan does
     not fill are the keys of an experiment's `options`. Where a model's part of the tables takes a
-    while, `measurement` names the module that computes it, once a model, for all studies.
+    while, `measurement` names the module that computes it, once a model, for all studies. A
+    `searchable` one can be drawn of sparsities that differ from curve to curve.
     """
 
     name: str
@@ -37,6 +38,7 @@ class FigureKind:
     statistics: str
     drawing: str
     measurement: str | None = None
+    searchable: bool = False
 
     @property
     def options(self) -> type[Spec]:
@@ -51,7 +53,8 @@ class FigureKind:
 
 # Fields of table specs that follow from the rest of the study.
 _FILLED = {
-    "models", "masks", "controls", "tasks", "seeds", "seeds_of", "statistics", "measurements",
+    "models", "masks", "controls", "tasks", "seeds", "seeds_of", "search", "statistics",
+    "measurements",
 }  # fmt: skip
 
 
@@ -62,16 +65,17 @@ FIGURE_KINDS = {
             name="drop",
             title="Performance drop against sparsity (the paper's Figure 2)",
             reads="runs",
-            tables=("runs", "drop", "essential"),
+            tables=("runs", "drop", "essential", "sharpness"),
             spec=DropSpec,
             statistics="essential_sparsity.statistics.drop",
             drawing="essential_sparsity.figures.drop",
+            searchable=True,
         ),
         FigureKind(
             name="pattern",
             title="Performance drop against N:M pattern (the paper's Figure 5)",
             reads="runs",
-            tables=("runs", "drop", "essential"),
+            tables=("runs", "drop", "essential", "sharpness"),
             spec=DropSpec,
             statistics="essential_sparsity.statistics.drop",
             drawing="essential_sparsity.figures.pattern",

@@ -3,7 +3,8 @@
 A pattern N:M keeps N of every M consecutive weights, so that it decides the sparsity, 1 − N/M. A
 panel is a task, and its axis has the patterns in the order of their sparsities. Patterns of equal
 sparsity share a stripe with the unstructured masks of that sparsity, hollow: what lies between full
-and hollow marks is the price of the pattern. As in `drop.py`, the axis of drops points down.
+and hollow marks is the price of the pattern. As in `drop.py`, the axis of drops points down. Above
+a panel, a row a model, bars lie over the masks that are certified.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,13 +15,14 @@ from matplotlib.figure import Figure
 
 from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.figures import drop_legend, layout, style
-from essential_sparsity.figures.drop_data import COLUMNS as DROP_COLUMNS
 from essential_sparsity.figures.drop_data import (
+    COLUMNS,
     DRAWN,
     control_rows,
     dense_rows,
     drop_words,
     epsilon_rows,
+    essential_rows,
     mean_rows,
     names_of,
     seed_rows,
@@ -33,8 +35,6 @@ from essential_sparsity.statistics.spec import are_equal
 
 STAGE = "essential_sparsity.figures.pattern"
 
-COLUMNS = {**DROP_COLUMNS, "essential": frozenset(["confidence"])}
-
 _FOOT = 0.44
 
 
@@ -45,7 +45,8 @@ def select_pattern(tables: Tables, spec: FigureSpec) -> pa.Table:
     of the means' intervals.
 
     Raises:
-        UserError: no mask has a pattern, or a sparse run has no dense partner.
+        UserError: no mask has a pattern, a sparse run has no dense partner, or no essential
+            sparsity is that of ε.
     """
     drops = tables["drop"].to_pylist()
     sparsities = {row["sparsity"] for row in drops if row["pattern"]}
@@ -64,6 +65,7 @@ def select_pattern(tables: Tables, spec: FigureSpec) -> pa.Table:
     rows = [
         *({**row, "confidence": confidence} for row in shown(mean_rows(drops))),
         *shown(seed_rows(tables["runs"].to_pylist())),
+        *essential_rows(tables["essential"].to_pylist(), spec.epsilon),
         *dense_rows(drops),
         *control_rows(drops),
         *epsilon_rows(drops, spec.epsilon),
@@ -88,11 +90,13 @@ def _draw(rows: list[Row], spec: FigureSpec) -> Figure:
     width = layout.panel_width(len(tasks), least)
     panels = [PatternPanel(rows, task, models, places, spec, width) for task in tasks]
     height = PANEL_HEIGHT[layout.panel_columns(len(tasks), least)]
-    heads = [0.08 + panel.title_height for panel in panels]
+    heads = [0.08 + panel.title_height + panel.strip_height for panel in panels]
     grid = layout.panel_grid(heads, height=height, foot=_FOOT, least=least)
     page = layout.Page(grid.page_width)
     for panel, place in zip(panels, grid.panels, strict=True):
         axes = page.axes(place.left, place.top, place.width, place.height)
+        top = place.top - panel.strip_height
+        panel.draw_strip(page.axes(place.left, top, place.width, panel.strip_height))
         panel.draw(axes)
         if place.leftmost:
             axes.set_ylabel(drop_words(rows))
@@ -133,6 +137,7 @@ def _what(rows: list[Row], models: drop_legend.Models, spec: FigureSpec) -> list
         *handles,
         *drop_legend.seed_handles(rows, only),
         drop_legend.epsilon_handle(spec.epsilon),
+        *drop_legend.certified_handles([r for r in rows if r["element"] == "essential"], only),
         *drop_legend.floor_handles(rows, models, spec, only),
     ]
 

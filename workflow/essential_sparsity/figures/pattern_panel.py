@@ -1,7 +1,7 @@
 """One task's panel of a figure of patterns: stripes of equal sparsity, and the marks in them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from essential_sparsity.figures import layout, style
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row
-from essential_sparsity.figures.task_panel import TaskPanel, known
+from essential_sparsity.figures.task_panel import STRIP_ROW, TaskPanel, known
 
 _PLAIN = 0.6  # width of an unstructured mask's column, if a pattern's is 1
 _MARGIN = 0.1  # of a stripe, at both sides
 _DODGE = 0.075  # inches between two models' marks in a column
 _ROOM = 0.02  # inches between two labels
+_BAR_GAP = 0.12  # between two bars of certified masks
 
 # How marks of patterns and of unstructured masks are filled: full is a pattern, hollow none.
 _PATTERN_FILLS = ("full", "top", "left")
@@ -44,6 +45,11 @@ class Column:
     series: Series
     pattern: str | None
     place: float
+
+    @property
+    def width(self) -> float:
+        """How wide it is, if a pattern's is 1."""
+        return 1.0 if self.pattern else _PLAIN
 
 
 @dataclass(frozen=True)
@@ -91,16 +97,16 @@ class Places:
         for pattern in (*by_size, None):
             for series in self.series:
                 if (pattern, series) in there:
-                    width = 1.0 if pattern else _PLAIN
-                    columns.append(Column(series, pattern, right + width / 2))
-                    right += width
+                    column = Column(series, pattern, right)
+                    columns.append(replace(column, place=right + column.width / 2))
+                    right += column.width
         return Stripe(sparsity, left, right + _MARGIN, tuple(columns))
 
-    def find(self, row: Row) -> float:
+    def find(self, row: Row) -> Column:
         """Return where a mean or a seed stands."""
         series, nearest = Series.of(row), self._nearest(row)
         return next(
-            column.place
+            column
             for stripe in self.stripes
             for column in stripe.columns
             if stripe.sparsity == nearest and column.series == series
@@ -139,14 +145,31 @@ class PatternPanel(TaskPanel):
     ) -> None:
         super().__init__(rows, task, models, spec, width)
         self._places = places
+        self.strip_height = STRIP_ROW * len(models)
+
+    def draw_strip(self, axes: Axes) -> None:
+        """Draw title and dense scores, and a row a model with a bar over each certified mask."""
+        axes.spines[:].set_visible(False)
+        axes.set(xticks=[], yticks=[], label="strip")
+        self._draw_stripes(axes)
+        axes.set_ylim(len(self._models) - 0.5, -0.5)
+        bounds = {(row["model"], row["family"]): row["certified"] for row in self.of("essential")}
+        for row in self.of("mean"):
+            bound = bounds.get((row["model"], row["family"]))
+            if known(bound) and row["sparsity"] <= bound:
+                column = self._places.find(row)
+                axes.barh(
+                    list(self._models).index(row["model"]), column.width - _BAR_GAP,
+                    left=column.place - (column.width - _BAR_GAP) / 2, height=0.66, lw=0,
+                    color=self._models[row["model"]].colour, alpha=style.BAR_ALPHA,
+                    label="certified",
+                )  # fmt: skip
+        self.draw_title(axes)
 
     def draw(self, axes: Axes) -> None:
-        """Draw title, stripes, floors, the line at ε and the marks."""
+        """Draw stripes, floors, the line at ε and the marks."""
         axes.set_label("patterns")
-        axes.set_xlim(0, self._places.width)
-        for stripe in self._places.stripes[::2]:
-            axes.axvspan(stripe.left, stripe.right, color=style.PALE, lw=0, zorder=0)
-        self.draw_title(axes)
+        self._draw_stripes(axes)
         self.draw_floors(axes)
         self.draw_epsilon(axes)
         for number, model in enumerate(self._models):
@@ -155,6 +178,11 @@ class PatternPanel(TaskPanel):
                 self._draw_marks(axes, model, series, shift * self._places.width / self._width)
         self.limit_drops(axes)
         self._write_places(axes)
+
+    def _draw_stripes(self, axes: Axes) -> None:
+        axes.set_xlim(0, self._places.width)
+        for stripe in self._places.stripes[::2]:
+            axes.axvspan(stripe.left, stripe.right, color=style.PALE, lw=0, zorder=0)
 
     def _draw_marks(self, axes: Axes, model: str, series: Series, shift: float) -> None:
         """Draw a model's means, with their intervals, and its seeds."""
@@ -165,7 +193,7 @@ class PatternPanel(TaskPanel):
             return [row for row in rows if Series.of(row) == series]
 
         def places(rows: list[Row]) -> list[float]:
-            return [self._places.find(row) + shift for row in rows]
+            return [self._places.find(row).place + shift for row in rows]
 
         means, seeds = own("mean"), own("seed")
         for place, row in zip(places(means), means, strict=True):

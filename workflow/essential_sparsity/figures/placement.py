@@ -74,9 +74,8 @@ DRAWN = pa.schema(
     ]
 )
 
-_ATTENTION, _FEED_FORWARD = "attention", "feed_forward"
-_PART_COLOURS = {_ATTENTION: style.BLUE, _FEED_FORWARD: style.VERMILION}
-_BASE_COLOUR = "#BDBDBD"
+_ATTENTION, _FEED_FORWARD, _POOLER = "attention", "feed_forward", "pooler"
+_PART_COLOURS = {_ATTENTION: style.BLUE, _FEED_FORWARD: style.VERMILION, _POOLER: style.PURPLE}
 
 _WIDTH = style.DOUBLE_WIDTH
 _LABELS, _HEAT, _BAR, _BARS = 1.05, 2.9, 0.08, 2.1  # widths in inches, from left to right
@@ -153,7 +152,8 @@ def draw_placement(tables: Tables, spec: FigureSpec) -> Figure:
         for _, of_mask in groupby(rows, key=lambda row: (row["model"], row["mask"])):
             top = _draw_mask(page, list(of_mask), spec, top)
         top += 0.04
-        top += page.legend(_handles(), top)
+        parts = {row["part"] for row in rows if row["element"] == "share"}
+        top += page.legend(_handles(parts), top)
         return page.finish(top + 0.06)
 
 
@@ -236,10 +236,10 @@ def _widest(rates: npt.NDArray[np.float64], decimals: int) -> float:
 def _draw_shares(axes: Axes, shares: list[Row]) -> None:
     """Draw each module's share of the removed weights over its share of all prunable ones."""
     rows = np.arange(len(shares))
-    colours = [_PART_COLOURS.get(row["part"], style.PURPLE) for row in shares]
+    colours = [_PART_COLOURS[row["part"]] for row in shares]
     series = {
         "share": ([row["share"] for row in shares], -0.21, colours),
-        "base_share": ([row["base_share"] for row in shares], 0.21, _BASE_COLOUR),
+        "base_share": ([row["base_share"] for row in shares], 0.21, style.SILVER),
     }
     for label, (values, shift, colour) in series.items():
         bars = axes.barh(rows + shift, values, height=0.40, color=colour, label=label)
@@ -254,11 +254,14 @@ def _draw_shares(axes: Axes, shares: list[Row]) -> None:
     axes.set_xlabel("Share (%)")
 
 
-def _handles() -> list[Artist]:
+def _handles(parts: set[str]) -> list[Artist]:
     return [
-        Patch(color=style.BLUE, label="share of removed weights, attention"),
-        Patch(color=style.VERMILION, label="share of removed weights, feed-forward"),
-        Patch(color=_BASE_COLOUR, label="share of prunable weights"),
+        *(
+            Patch(color=colour, label=f"share of removed weights, {module_label(part)}")
+            for part, colour in _PART_COLOURS.items()
+            if part in parts or part != _POOLER
+        ),
+        Patch(color=style.SILVER, label="share of prunable weights"),
     ]
 
 

@@ -1,7 +1,8 @@
 """Draws how similar masks are to each other (paper, Figure 10): a matrix a model and sparsity.
 
 Masks of one sparsity are compared two by two: below the diagonal by the cosine of the keep masks,
-as the paper does, and above it by κ, which takes off what random masks reach. Further down, the
+as the paper does, and by the overlap of what they remove; above it by κ, which takes off what
+random masks reach. Further down, the
 similarity of every family of masks with the first one against the sparsity, over the chance level
 that the masks' own layers give.
 """
@@ -14,8 +15,10 @@ from matplotlib.lines import Line2D
 
 from essential_sparsity.errors import run_stage
 from essential_sparsity.figures import layout, style
+from essential_sparsity.figures.mask_labels import MaskLabels
 from essential_sparsity.figures.similarity_data import COLUMNS, select_similarity
 from essential_sparsity.figures.similarity_matrix import (
+    LABEL,
     Block,
     draw_key,
     matrices_of,
@@ -25,6 +28,7 @@ from essential_sparsity.figures.stage import Row, Tables, run_drawing
 
 STAGE = "essential_sparsity.figures.similarity"
 
+_LABELS = ("label_a", "label_b")
 _CURVES_HEIGHT = 1.35
 _CURVES_FOOT = 0.42
 
@@ -36,6 +40,8 @@ def draw_similarity(tables: Tables, spec: FigureSpec) -> Figure:
         UserError: see `select_similarity`.
     """
     rows = select_similarity(tables, spec).to_pylist()
+    labels = MaskLabels.fit((row[key] for row in rows for key in _LABELS), LABEL)
+    rows = [{**row, **{key: labels.short[row[key]] for key in _LABELS}} for row in rows]
     pairs = [row for row in rows if row["element"] == "pair"]
     curves = [row for row in rows if row["element"] == "curve"]
     with style.use_style():
@@ -45,7 +51,7 @@ def draw_similarity(tables: Tables, spec: FigureSpec) -> Figure:
         for block in blocks:
             top = block.draw(page, top)
         nulls = any(row["null_a"] or row["null_b"] for row in rows)
-        top = draw_key(page, top, bool(curves), nulls)
+        top = draw_key(page, top, bool(curves), nulls, labels.key)
         if curves:
             top = _draw_curves(page, curves, spec, top + 0.1)
         return page.finish(top + 0.06)

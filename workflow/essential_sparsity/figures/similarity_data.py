@@ -13,7 +13,9 @@ from essential_sparsity.figures.stage import Row, Tables
 
 _SIDES = ("a", "b")
 _OF_MASK = ("mask", "family", "label", "criterion", "sparsity")
-_OF_PAIR = ("cosine", "chance", "kappa", "chance_layers", "kappa_layers")
+_OF_PAIR = (
+    "cosine", "chance", "kappa", "chance_layers", "kappa_layers", "overlap", "overlap_chance",
+)  # fmt: skip
 
 COLUMNS = {
     "similarity": frozenset(

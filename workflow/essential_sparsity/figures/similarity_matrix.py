@@ -19,8 +19,10 @@ EDGE = 0.1  # inches of white at the page's left and right edge
 
 # The same in all matrices and for both measures, so that a colour means one number.
 _SCALE = Normalize(0, 1, clip=True)
-_CELL_WIDTH, _NARROW_CELL, _CELL_HEIGHT = 0.27, 0.25, 0.24
-_LABELS = (1.40, 1.75, 2.10)  # widths that names of masks get, in inches, the first that does
+_CELL_WIDTH, _NARROW_CELL, _CELL_HEIGHT = 0.27, 0.25, 0.29
+_LINE = style.TEXT_SIZE * layout.LINE_HEIGHT / _CELL_HEIGHT  # a line's height, as part of a cell's
+LABEL = 1.40  # the width, in inches, in which names of masks are to fit
+_LABELS = (LABEL, 1.75, 2.10)  # widths that they get, the first in which they have two lines
 _LABEL_GAP = 0.06
 _BRACKET = 0.2  # of null models, left of their names
 _GAP = 0.24  # between two matrices
@@ -31,8 +33,9 @@ _UNDEFINED = "–"
 
 _SCALE_WIDTH, _SCALE_HEIGHT = 1.5, 0.42  # of the colours' scale, its numbers and its label
 _KEY = (
-    "Below the diagonal: cosine of the two keep masks. Above it: κ, how far the cosine has come "
-    "from its chance level to 100. Chance: random masks of these sparsities"
+    "Below the diagonal: cosine of the two keep masks, and under it, slanted, the share of the "
+    "removed weights that both remove. Above it: κ, how far the cosine has come from its chance "
+    "level to 100. Chance: random masks of these sparsities"
 )
 _CURVES_KEY = ", for the curves those with these sparsities in every matrix"
 _NULLS_KEY = ". Grey: null models"
@@ -64,9 +67,9 @@ class Masks:
 class Matrix:
     """The similarities of one model's masks at one sparsity.
 
-    `cosine` and `kappa` are (masks, masks), NaN on the diagonal and where not defined; `there`
-    tells for each mask whether it exists at this sparsity. `chance` holds the smallest and the
-    largest chance level of the cosine.
+    `cosine`, `kappa` and `overlap` are (masks, masks), NaN on the diagonal and where not defined;
+    `there` tells for each mask whether it exists at this sparsity. `chance` holds the smallest and
+    the largest chance level of the cosine.
     """
 
     sparsity: float
@@ -74,6 +77,7 @@ class Matrix:
     there: npt.NDArray[np.bool_]
     cosine: npt.NDArray[np.float64]
     kappa: npt.NDArray[np.float64]
+    overlap: npt.NDArray[np.float64]
     chance: tuple[float, float]
 
     @classmethod
@@ -81,15 +85,15 @@ class Matrix:
         """Return the matrix of the pairs of one model and sparsity."""
         count = len(masks.families)
         there = np.zeros(count, bool)
-        cosine, kappa = np.full((2, count, count), np.nan)
+        measures = {key: np.full((count, count), np.nan) for key in ("cosine", "kappa", "overlap")}
         for pair in pairs:
             a, b = (masks.families.index(pair[f"family_{side}"]) for side in "ab")
             there[[a, b]] = True
-            for values, key in ((cosine, "cosine"), (kappa, "kappa")):
+            for key, values in measures.items():
                 values[a, b] = values[b, a] = np.nan if pair[key] is None else pair[key]
         levels = [pair["chance"] for pair in pairs if pair["chance"] is not None]
         chance = (min(levels, default=np.nan), max(levels, default=np.nan))
-        return cls(sparsity, masks, there, cosine, kappa, chance)
+        return cls(sparsity, masks, there, **measures, chance=chance)
 
     @property
     def title(self) -> str:
@@ -233,7 +237,7 @@ def _draw_matrix(axes: Axes, matrix: Matrix, cell: float) -> None:
             place, place, str(place + 1), ha="center", va="center_baseline", weight="bold",
             size=style.TEXT_SIZE, **_mask_style(place >= first_null),
         )  # fmt: skip
-    _write_values(axes, values, np.isnan(there), mesh, cell)
+    _write_values(axes, _cell_texts(matrix, cell), values, mesh)
     _write(axes, matrix.chance_text, 0, 3, size=style.TEXT_SIZE)
     _write(axes, matrix.title, 0, 3 + 72 * style.TEXT_SIZE * layout.LINE_HEIGHT,
            size=style.TITLE_SIZE)  # fmt: skip
@@ -243,33 +247,48 @@ def _mask_style(is_null: bool) -> dict[str, Any]:
     return {"style": "italic", "color": style.GREY} if is_null else {"color": style.INK}
 
 
+@dataclass(frozen=True)
+class _CellText:
+    """A number in a cell: its row and column, how far below the cell's middle, how it looks."""
+
+    row: int
+    column: int
+    down: float
+    text: str
+    style: str = "normal"
+
+
+def _cell_texts(matrix: Matrix, cell: float) -> list[_CellText]:
+    """Return the numbers in percent for cells of `cell` inches; none if not all of them fit."""
+    texts = []
+    for row, column in zip(*np.nonzero(np.outer(matrix.there, matrix.there)), strict=True):
+        place = int(row), int(column)
+        if row < column:
+            texts.append(_CellText(*place, 0.0, _spell(matrix.kappa[place], cell)))
+        elif row > column:
+            texts.append(_CellText(*place, -_LINE / 2, _spell(matrix.cosine[place], cell)))
+            overlap = _spell(matrix.overlap[place], cell)
+            texts.append(_CellText(*place, _LINE / 2, overlap, style="italic"))
+    return texts if all(_fits(text.text, cell) for text in texts) else []
+
+
 def _write_values(
-    axes: Axes,
-    values: npt.NDArray[np.float64],
-    absent: npt.NDArray[np.bool_],
-    mesh: QuadMesh,
-    cell: float,
+    axes: Axes, texts: list[_CellText], values: npt.NDArray[np.float64], mesh: QuadMesh
 ) -> None:
-    """Write the numbers in percent into cells of `cell` inches, if all of them fit somehow."""
-    shown = ~(absent | np.eye(len(values), dtype=bool))
-    texts = {
-        place: min(_spellings(values[place]), key=lambda text: not _fits(text, cell))
-        for place in zip(*np.nonzero(shown), strict=True)
-    }
-    if not all(_fits(text, cell) for text in texts.values()):
-        return
-    for (row, column), text in texts.items():
-        value = values[row, column]
+    """Write numbers into their cells, whose colours are those of `values`."""
+    for text in texts:
+        value = values[text.row, text.column]
         colour = style.INK if np.isnan(value) else style.ink_on(mesh.to_rgba(np.array([value]))[0])
         axes.text(
-            column, row, text, ha="center", va="center_baseline",
-            color=colour, size=style.TEXT_SIZE,
+            text.column, text.row + text.down, text.text, ha="center", va="center_baseline",
+            color=colour, size=style.TEXT_SIZE, style=text.style,
         )  # fmt: skip
 
 
-def _spellings(share: float) -> tuple[str, str]:
-    """Return a share as it is written, and what is left of it where that is too wide."""
-    return format_share(share), format_share(share, 0)
+def _spell(share: float, width: float) -> str:
+    """Return a share as it is written, without decimals where that is too wide."""
+    text = format_share(share)
+    return text if _fits(text, width) else format_share(share, 0)
 
 
 def _fits(text: str, width: float) -> bool:
@@ -306,8 +325,11 @@ def _write(axes: Axes, text: str, right: float, up: float, **look: Any) -> None:
     )  # fmt: skip
 
 
-def draw_key(page: layout.Page, top: float, curves: bool, nulls: bool) -> float:
-    """Draw the colours' scale, and beside or below it what the figure shows; return the end."""
+def draw_key(page: layout.Page, top: float, curves: bool, nulls: bool, masks: str) -> float:
+    """Draw the colours' scale, and beside or below it what the figure shows; return the end.
+
+    `masks` is what is said of the masks besides their labels.
+    """
     axes = page.axes(EDGE + 0.05, top, _SCALE_WIDTH, 0.08)
     axes.figure.colorbar(
         ScalarMappable(_SCALE, style.COLOUR_MAP), cax=axes, orientation="horizontal"
@@ -319,6 +341,7 @@ def draw_key(page: layout.Page, top: float, curves: bool, nulls: bool) -> float:
     if page.width < style.DOUBLE_WIDTH:
         right, down = 0.0, _SCALE_HEIGHT + 0.05
     text = f"{_KEY}{_CURVES_KEY if curves else ''}{_NULLS_KEY if nulls else ''}."
+    text += f" {masks[0].upper()}{masks[1:]}." if masks else ""
     text = layout.wrap_text(text, page.width - 2 * EDGE - right, style.TEXT_SIZE)
     axes.annotate(
         text, (0, 1), xycoords="axes fraction", va="top", size=style.TEXT_SIZE,

@@ -42,27 +42,36 @@ def run_drawing(
     """
     parser = argparse.ArgumentParser(prog=f"python -m {stage}")
     parser.add_argument("--spec", required=True, help="JSON of a FigureSpec, or its file")
-    parser.add_argument("--tables", required=True, type=Path, help="folder of the tables")
+    parser.add_argument(
+        "--tables", required=True, type=Path, nargs="+", help="folders of the experiments' tables"
+    )
     parser.add_argument("--output", required=True, type=Path, help="path without its suffix")
     arguments = parser.parse_args()
     spec = FigureSpec.read(arguments.spec)
-    tables = load_tables(arguments.tables, columns)
+    tables = load_tables(*arguments.tables, columns=columns)
     origin = provenance(stage, spec.document())
     save_figure(arguments.output, draw(tables, spec), select(tables, spec), origin)
 
 
-def load_tables(folder: Path, columns: Columns) -> dict[str, pa.Table]:
-    """Read `{name}.parquet` of `folder` for every name in `columns`.
+def load_tables(*folders: Path, columns: Columns) -> dict[str, pa.Table]:
+    """Read `{name}.parquet` of the folders for every name in `columns`.
+
+    Those of several folders follow each other, and `experiment` is the name of a row's folder.
 
     Raises:
         UserError: one is missing or damaged, lacks a column or has no rows.
     """
     tables = {}
     for name, needed in columns.items():
-        path = folder / f"{name}.parquet"
-        tables[name] = read_table(path, set(needed))
-        if not tables[name].num_rows:
-            raise UserError(f"{path}: has no rows; there is nothing to draw")
+        parts = []
+        for folder in folders:
+            path = folder / f"{name}.parquet"
+            part = read_table(path, set(needed))
+            if not part.num_rows:
+                raise UserError(f"{path}: has no rows; there is nothing to draw")
+            experiment = pa.repeat(folder.name, part.num_rows)
+            parts.append(part.append_column("experiment", experiment))
+        tables[name] = pa.concat_tables(parts, promote_options="default")
     return tables
 
 

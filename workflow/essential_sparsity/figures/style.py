@@ -27,7 +27,8 @@ LineStyle = str | tuple[float, tuple[float, ...]]
 
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
-INK, GREY, PALE = "#333333", "#777777", "#EFEFEF"
+INK, GREY, SILVER, PALE = "#333333", "#777777", "#BDBDBD", "#EFEFEF"
+BAND_ALPHA, BAR_ALPHA = 0.18, 0.35  # of intervals behind curves, of bars behind marks
 
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")

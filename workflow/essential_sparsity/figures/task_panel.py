@@ -14,6 +14,8 @@ from essential_sparsity.metrics import METRICS
 
 PANEL_HEIGHT = {1: 1.95, 2: 1.75, 3: 1.5}  # inches, by how many stand side by side
 
+STRIP_ROW = 0.115  # inches, of the strip above a panel
+
 _SCORES_A_LINE = 4
 
 

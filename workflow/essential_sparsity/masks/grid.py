@@ -49,8 +49,22 @@ class RankedGrid(Grid):
         default=(), description="or N:M patterns, N of every M consecutive weights of a row kept"
     )
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing says how much goes: a search has to."""
+        return not (self.sparsities or self.patterns or self.like)
+
+    def over(self, sparsities: tuple[float, ...]) -> Self:
+        """Return the grid with other sparsities."""
+        return self.model_copy(update={"sparsities": sparsities})
+
     def masks(self) -> list[MaskSpec]:
-        """Return the masks, by ascending sparsity for each seed; sparsity 0 is the dense mask."""
+        """Return the masks, by ascending sparsity for each seed; sparsity 0 is the dense mask.
+
+        An open grid has none.
+        """
+        if self.is_open:
+            return []
         kind = known_criteria()[self.criterion]
         amounts: list[dict[str, Any]] = [
             *({"sparsity": sparsity} for sparsity in sorted(self.sparsities)),
@@ -74,7 +88,9 @@ class RankedGrid(Grid):
             values = getattr(self, name, ())
             if len(set(values)) < len(values):
                 raise ValueError(f"a value of '{name}' occurs twice in {list(values)}")
-        check_amount(self.scope, self.like, bool(self.sparsities), bool(self.patterns))
+        # An experiment that has no search sees to it that its grids are not open.
+        stated = bool(self.sparsities) or self.is_open
+        check_amount(self.scope, self.like, stated, bool(self.patterns))
         self.masks()
         return self
 

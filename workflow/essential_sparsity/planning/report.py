@@ -10,6 +10,7 @@ from essential_sparsity.planning.amount import Amount, total
 from essential_sparsity.planning.cost import Machine
 from essential_sparsity.planning.inventory import Inventory, Item, left
 from essential_sparsity.planning.runs import RunGroup, group_runs
+from essential_sparsity.planning.searches import Searches
 
 WIDTH = 100
 
@@ -40,7 +41,8 @@ class _Report:
         self._results = results
         self._machine = machine
         self._inventory = Inventory(plan, results)
-        self._groups = group_runs(plan, results, machine)
+        self._searches = Searches(plan, results)
+        self._groups = group_runs(plan, results, machine, self._searches)
         self._unit = "GPU-hours" if machine.device == "gpu" else "CPU-hours"
 
     def sections(self) -> Iterable[str]:
@@ -86,21 +88,28 @@ class _Report:
             (
                 experiment.name,
                 self._plan.masks(experiment),
-                [*self._plan.runs(experiment), *self._plan.trainings(experiment)],
+                [*self._searches.runs(experiment), *self._plan.trainings(experiment)],
+                self._searches.further(experiment),
             )
             for experiment in self._plan.study.experiments
         ]
-        everything = [*self._plan.all_runs, *self._plan.all_trainings]
-        rows.append(("shared ones once", self._plan.all_masks, everything))
-        for name, masks, runs in rows:
+        everything = [*self._searches.all_runs(), *self._plan.all_trainings]
+        all_further = self._searches.all_further()
+        rows.append(("shared ones once", self._plan.all_masks, everything, all_further))
+        for name, masks, runs, further in rows:
             to_make = [run for run in runs if not self._inventory.has_run(run)]
             yield [
                 name,
                 str(len(masks)),
                 str(sum(self._inventory.has_mask(model, mask.name) for model, mask in masks)),
-                f"{len(runs):,}",
+                _at_most(len(runs), further.total()),
                 f"{len(runs) - len(to_make):,}",
-                total(seconds[run.model, run.task, run.recipe] for run in to_make).text(1, _HOUR),
+                total(
+                    (
+                        *(seconds[run.model, run.task, run.recipe] for run in to_make),
+                        *(seconds[place] * more for place, more in further.items()),
+                    )
+                ).text(1, _HOUR),
             ]
 
     def _runs(self) -> Iterable[list[str]]:
@@ -111,23 +120,24 @@ class _Report:
         for group in self._groups:
             yield [
                 *(group.model, group.task, group.recipe),
-                *(f"{group.runs:,}", f"{group.cached:,}"),
+                *(_at_most(group.runs, group.further), f"{group.cached:,}"),
                 group.seconds.text(1, 60),
                 _origin(group),
                 group.seconds_left.text(1, _HOUR),
             ]
 
     def _time(self) -> str:
-        ahead = [group for group in self._groups if group.cached < group.runs]
-        runs = sum(group.runs - group.cached for group in ahead)
+        ahead = [group for group in self._groups if group.runs_left]
+        runs = sum(group.runs_left for group in ahead)
+        bound = "at most " if any(group.further for group in ahead) else ""
         seconds = total(group.seconds_left for group in ahead)
         at_once = self._machine.at_once
         longest = max((group.seconds.value for group in ahead), default=0.0)
         wall = Amount(max(seconds.value / at_once, longest), seconds.unknown)
         noun = {"gpu": "GPU(s)", "cpu": "run(s) at once"}[self._machine.device]
         return (
-            f"Left: {runs:,} runs, {seconds.text(1, _HOUR)} {self._unit}; with {at_once} {noun} "
-            f"{wall.text(1, _HOUR)} hours ({wall.text(1, _DAY)} days)"
+            f"Left: {bound}{runs:,} runs, {seconds.text(1, _HOUR)} {self._unit}; "
+            f"with {at_once} {noun} {wall.text(1, _HOUR)} hours ({wall.text(1, _DAY)} days)"
         )
 
     def _disk(self) -> Iterable[list[str]]:
@@ -169,6 +179,10 @@ class _Report:
         )
         amounts = [*(item.bytes for item in items), *(group.seconds for group in self._groups)]
         return total(amounts).unknown
+
+
+def _at_most(known: int, further: int) -> str:
+    return f"≤ {known + further:,}" if further else f"{known:,}"
 
 
 def _origin(group: RunGroup) -> str:

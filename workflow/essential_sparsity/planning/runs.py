@@ -10,6 +10,7 @@ from essential_sparsity.plan import Plan, Run
 from essential_sparsity.planning.amount import Amount
 from essential_sparsity.planning.cost import Machine, estimated_seconds, run_operations
 from essential_sparsity.planning.inventory import Inventory
+from essential_sparsity.planning.searches import Searches
 from essential_sparsity.planning.sizes import Sizes
 from essential_sparsity.tables import read_table
 
@@ -26,6 +27,7 @@ class RunGroup:
         recipe: the recipe's identity in paths.
         runs: how many there are.
         cached: how many of them lie in the results folder.
+        further: how many more searches may ask for.
         seconds: what one takes, its start-up included.
         measured: how many runs tell it, 0 where it is estimated.
     """
@@ -37,14 +39,20 @@ class RunGroup:
     cached: int
     seconds: Amount
     measured: int
+    further: int = 0
+
+    @property
+    def runs_left(self) -> int:
+        """How many are not there yet, at most."""
+        return self.runs + self.further - self.cached
 
     @property
     def seconds_left(self) -> Amount:
         """What those take that are not there yet, one after the other."""
-        return self.seconds * (self.runs - self.cached)
+        return self.seconds * self.runs_left
 
 
-def group_runs(plan: Plan, results: Path, machine: Machine) -> list[RunGroup]:
+def group_runs(plan: Plan, results: Path, machine: Machine, searches: Searches) -> list[RunGroup]:
     """Return the groups of the study's runs.
 
     Where the results folder has runs of a group's model, task and recipe that were made on the
@@ -56,7 +64,8 @@ def group_runs(plan: Plan, results: Path, machine: Machine) -> list[RunGroup]:
     """
     inventory, sizes = Inventory(plan, results), Sizes(plan)
     groups: dict[tuple[str, str, str], list[Run]] = {}
-    for run in (*plan.all_runs, *plan.all_trainings):
+    further = searches.all_further()
+    for run in (*searches.all_runs(), *plan.all_trainings):
         groups.setdefault((run.model, run.task, run.recipe), []).append(run)
     found = []
     for (model, task, recipe), runs in groups.items():
@@ -69,7 +78,16 @@ def group_runs(plan: Plan, results: Path, machine: Machine) -> list[RunGroup]:
         start_up = Amount(0.0 if training.unknown else machine.start_up)
         cached = sum(map(inventory.has_run, runs))
         found.append(
-            RunGroup(model, task, recipe, len(runs), cached, training + start_up, len(measured))
+            RunGroup(
+                model,
+                task,
+                recipe,
+                runs=len(runs),
+                cached=cached,
+                seconds=training + start_up,
+                measured=len(measured),
+                further=further[model, task, recipe],
+            )
         )
     return found
 

@@ -1,12 +1,12 @@
 """What masks cost to find and to fine-tune: times of jobs, as Snakemake's benchmarks have them."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
 from essential_sparsity import paths
+from essential_sparsity.benchmark import read_benchmark
 from essential_sparsity.files import read_json
 from essential_sparsity.masks.registry import check_mask
 from essential_sparsity.masks.trained import Trained
@@ -49,7 +49,7 @@ def cost_rows(root: Path, group: Group) -> Iterator[Row]:
             for run in group.runs[index]:
                 place = {key: run.metrics[key] for key in ("model", "task", "recipe", "seed")}
                 mask = run.metrics["mask"]
-                jobs = _mask_jobs(root, group.model, mask)
+                jobs = mask_jobs(root, group.model, mask)
                 found = _add(_times(root / job) for job in jobs) if jobs else (None, None)
                 tuned = _times(root / _RUN_JOB.format(**place, mask=mask))
                 yield {
@@ -61,7 +61,7 @@ def cost_rows(root: Path, group: Group) -> Iterator[Row]:
                 }
 
 
-def _mask_jobs(root: Path, model: str, name: str) -> list[str]:
+def mask_jobs(root: Path, model: str, name: str) -> list[str]:
     """Return the benchmarks of the jobs that led to a mask; none if its manifest is not there."""
     path = root / paths.MASK_MANIFEST.format(model=model, mask=name)
     if not path.exists():
@@ -90,17 +90,5 @@ def _sum(values: tuple[float | None, ...]) -> float | None:
 
 def _times(path: Path) -> _Times:
     """Return wall and CPU seconds of a job's last execution."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            row = next(csv.DictReader(file, delimiter="\t"), {})
-    except FileNotFoundError:
-        row = {}
-    return _number(row.get("s")), _number(row.get("cpu_time"))
-
-
-def _number(text: str | None) -> float | None:
-    # Of a job of less than a second or so, Snakemake sees nothing: it writes NA, or 0.
-    try:
-        return float(text or "") or None
-    except ValueError:
-        return None
+    benchmark = read_benchmark(path)
+    return benchmark.seconds, benchmark.cpu_seconds

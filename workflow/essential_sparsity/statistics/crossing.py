@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from essential_sparsity.statistics.bootstrap import Floats
+from essential_sparsity.statistics.spread import Floats
 
 Censoring = Literal["", "above", "below"]
 

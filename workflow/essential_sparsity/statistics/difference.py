@@ -14,7 +14,7 @@ from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.statistics.bootstrap import (
     named_generator,
     percentile_interval,
-    resampled_scores,
+    resample,
 )
 from essential_sparsity.statistics.cost import COST, cost_rows
 from essential_sparsity.statistics.groups import (
@@ -84,10 +84,11 @@ def _difference_rows(group: Group, spec: DifferenceSpec) -> Iterator[Row]:
     settings, parts, metric = spec.statistics, group.parts, group.metric
     by_seed = metric.combine(parts.mean(axis=2))
     generator = named_generator(group.model, group.task)
-    samples = resampled_scores(parts, metric.combine, settings.resamples, generator)
-    for index, partner in pairs:
+    resamples = resample(parts, metric.combine, settings.resamples, generator)
+    samples = resamples.differences(*zip(*pairs, strict=True))
+    for (index, partner), of_pair in zip(pairs, samples, strict=True):
         differences = by_seed[index] - by_seed[partner]
-        low, high = percentile_interval(samples[index] - samples[partner], settings.confidence)
+        low, high = percentile_interval(of_pair, settings.confidence)
         baseline = group.entries[partner][1]
         yield {
             **{key: value for key, value in group.names(index).items() if key != "control_of"},

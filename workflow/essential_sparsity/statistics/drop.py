@@ -9,22 +9,11 @@ condition the fitted curve meets at any ρ).
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from essential_sparsity.errors import run_stage
-from essential_sparsity.statistics.bootstrap import (
-    Floats,
-    named_generator,
-    percentile_interval,
-    resampled_scores,
-)
-from essential_sparsity.statistics.crossing import (
-    first_crossing,
-    fit_monotone,
-    last_crossing,
-    locate,
-)
+from essential_sparsity.masks.spec import MaskLabel
+from essential_sparsity.statistics.curve import Curve, Scores
 from essential_sparsity.statistics.groups import (
     CURVE_COLUMNS,
     RUNS,
@@ -54,19 +43,29 @@ SCHEMAS = {
             *((name, _NUMBER) for name in ("score", "score_low", "score_high")),
             *((name, _NUMBER) for name in ("drop", "drop_low", "drop_high")),
             *((name, _NUMBER) for name in ("drop_min", "drop_max", "constant")),
+            *((f"normalised_drop{end}", _NUMBER) for end in ("", "_low", "_high")),
+            ("p_noninferior", _NUMBER),
         ]
     ),
     "essential": pa.schema(
         [
             *CURVE_COLUMNS,
             *FAMILY_COLUMNS,
+            ("tolerance", pa.string()),
             ("epsilon", _NUMBER),
+            ("relative", pa.bool_()),
+            ("main", pa.bool_()),
             ("confidence", _NUMBER),
             *(
                 (name + suffix, kind)
                 for name in ("estimate", "low", "high", "first_crossing", "last_crossing")
                 for suffix, kind in (("", _NUMBER), ("_censored", pa.string()))
             ),
+            ("crossings_differ", pa.bool_()),
+            ("certified", _NUMBER),
+            ("certified_censored", pa.string()),
+            ("certification_level", _NUMBER),
+            ("uncertified_because", pa.string()),
             ("metric", pa.string()),
             ("dense_score", _NUMBER),
             ("dense_low", _NUMBER),
@@ -79,18 +78,32 @@ SCHEMAS = {
             ("resolved", pa.bool_()),
         ]
     ),
+    "sharpness": pa.schema(
+        [
+            *CURVE_COLUMNS,
+            *FAMILY_COLUMNS,
+            *((name, _NUMBER) for name in ("breakpoint", "breakpoint_low", "breakpoint_high")),
+            *((name, _NUMBER) for name in ("slope_before", "slope_after")),
+            *((name, _NUMBER) for name in ("slope_ratio", "slope_ratio_low", "slope_ratio_high")),
+            *((name, _NUMBER) for name in ("aicc_hinge", "aicc_smooth", "evidence")),
+            ("shape", pa.string()),
+            ("points", pa.int64()),
+            ("seeds", pa.int64()),
+            ("confidence", _NUMBER),
+        ]
+    ),
 }
 
 
 def compute_tables(root: Path, spec: DropSpec) -> dict[str, pa.Table]:
-    """Compute the tables `runs`, `drop` and `essential` from the runs below `root`.
+    """Compute the tables `runs`, `drop`, `essential` and `sharpness` from the runs below `root`.
 
-    Scores and drops are in points, sparsities in [0, 1]. Every curve of
-    `drop` starts with its dense row. A control is one dense row, and its drop is that of the base
-    model's dense score. In `essential`, a value whose `_censored` is "above" or "below" stands for
-    one beyond that end of the sparse points. `resolution` is half the width of the drop's interval
-    at the sparse point nearest the estimate, in points, and a curve is `resolved` where that is at
-    most ε: where it is not, drops of ε cannot be told from none.
+    Scores and drops are in points, sparsities in [0, 1]. Every curve of `drop` starts with its
+    dense row. A control is one dense row, and its drop is that of the base model's dense score.
+    `essential` has a row for each curve and tolerance. A value whose `_censored` is "above" or
+    "below" stands for one beyond that end of the sparse points. `resolution` is half the width of
+    the drop's interval at the sparse point nearest the estimate, in points, and a curve is
+    `resolved` where that is at most ε: where it is not, drops of ε cannot be told from none.
 
     Raises:
         UserError: a run is missing or damaged, or two runs cannot be paired.
@@ -98,125 +111,59 @@ def compute_tables(root: Path, spec: DropSpec) -> dict[str, pa.Table]:
     rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
     for group in load_groups(root, spec):
         rows["runs"] += run_rows(group)
-        drops, essentials = _statistics_rows(group, spec.statistics)
-        rows["drop"] += drops
-        rows["essential"] += essentials
+        for name, found in _statistics_rows(group, spec.statistics).items():
+            rows[name] += found
     return {name: pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in SCHEMAS}
 
 
-def _statistics_rows(group: Group, settings: StatisticsSpec) -> tuple[list[Row], list[Row]]:
-    """Return the rows of `drop` and those of `essential` for one group."""
-    parts, metric = group.parts, group.metric
-    by_seed = metric.combine(parts.mean(axis=2))
-    drops_by_seed = by_seed[0] - by_seed
-    drops = drops_by_seed.mean(axis=1)
-    generator = named_generator(group.model, group.task)
-    score_samples = resampled_scores(parts, metric.combine, settings.resamples, generator)
-    drop_samples = score_samples[0] - score_samples
-    score_low, score_high = percentile_interval(score_samples, settings.confidence)
-    drop_low, drop_high = percentile_interval(drop_samples, settings.confidence)
-
-    sample = group.runs[0][0]
-    common = {
-        "recipe": sample.metrics["recipe"],
-        "seeds": parts.shape[1],
-        "examples": parts.shape[2],
-        "metric": metric.name,
-        "constant": metric.constant(sample.examples) if metric.constant else None,
+def _statistics_rows(group: Group, settings: StatisticsSpec) -> dict[str, list[Row]]:
+    """Return the rows of `drop`, `essential` and `sharpness` for one group."""
+    scores = group.scores(settings)
+    recipe = {"recipe": group.runs[0][0].metrics["recipe"]}
+    measured = {
+        "examples": scores.examples,
+        "metric": group.metric.name,
+        "constant": group.constant,
     }
 
     def drop_row(index: int) -> Row:
-        return {
-            **group.names(index),
-            **common,
-            "score": by_seed[index].mean(),
-            "score_low": score_low[index],
-            "score_high": score_high[index],
-            "drop": drops[index],
-            "drop_low": drop_low[index],
-            "drop_high": drop_high[index],
-            "drop_min": drops_by_seed[index].min(),
-            "drop_max": drops_by_seed[index].max(),
-        }
+        names = group.names(index)
+        seeds = {"seeds": int(scores.seeds[index])}
+        return {**names, **recipe, **seeds, **measured, **scores.drop_row(index)}
 
-    drop_rows, essential_rows = [], []
+    rows: dict[str, list[Row]] = {"drop": [], "essential": [], "sharpness": []}
     for sparse in group.curves().values():
-        first = mask_names(group.entries[sparse[0]][1])
-        names = {name: first[name] for name, _ in FAMILY_COLUMNS}
-        drop_rows += [{**drop_row(index), **names} for index in (0, *sparse)]
-        essential_rows.append(
-            {
-                "model": group.model,
-                "task": group.task,
-                **names,
-                **common,
-                **essential_sparsity(
-                    np.array([group.entries[index][1].sparsity for index in sparse]),
-                    drops[sparse],
-                    drop_samples[sparse],
-                    examples=parts.shape[2],
-                    settings=settings,
-                ),
-                "dense_score": by_seed[0].mean(),
-                "dense_low": score_low[0],
-                "dense_high": score_high[0],
-            }
-        )
+        masks = [group.entries[index][1] for index in sparse]
+        family = {name: mask_names(masks[0])[name] for name, _ in FAMILY_COLUMNS}
+        curve = _curve(scores, group, sparse, _certifying(group, masks, settings))
+        seeds = {"seeds": int(curve.seeds.max())}
+        names = {"model": group.model, "task": group.task, **recipe, **family, **seeds}
+        p_values = [None, *curve.p_values(settings.epsilon)]
+        rows["drop"] += [
+            {**drop_row(index), **family, "p_noninferior": p_value}
+            for index, p_value in zip((0, *sparse), p_values, strict=True)
+        ]
+        rows["essential"] += [{**names, **measured, **row} for row in curve.essential_rows()]
+        rows["sharpness"].append({**names, **curve.sharpness_row()})
     controls = [i for i, (model, _) in enumerate(group.entries) if model != group.model]
-    return drop_rows + [drop_row(index) for index in controls], essential_rows
+    rows["drop"] += [drop_row(index) for index in controls]
+    return rows
 
 
-def essential_sparsity(
-    sparsities: Floats,
-    drops: Floats,
-    samples: Floats,
-    *,
-    examples: int,
-    settings: StatisticsSpec,
-) -> Row:
-    """Estimate one curve's essential sparsity, with its interval and its raw crossings.
+def _curve(scores: Scores, group: Group, sparse: list[int], certifying: Curve | None) -> Curve:
+    sparsities = [float(group.entries[index][1].sparsity or 0) for index in sparse]
+    return scores.curve(sparsities, sparse, certifying)
 
-    Points weigh by the inverse of their drop's variance over the resamples, which is held above
-    that of half an example, so that a mask that changes no answer does not weigh without bound.
-    Each resample is fitted anew with the same weights. First and last crossing are those of the
-    unfitted mean drops: where they lie apart, the curve is not monotone.
 
-    Args:
-        sparsities: (points,), increasing, positive.
-        drops: (points,), mean drops in points.
-        samples: (points, resamples), the drops in every resample.
-        examples: the number of evaluation examples.
-        settings: ε and the interval's level.
-
-    Returns:
-        The columns of the table `essential` from `epsilon` on that this curve determines.
-    """
-    epsilon = settings.epsilon
-    weights = 1 / np.maximum(samples.var(axis=1), (50 / examples) ** 2)
-    estimate = last_crossing(sparsities, fit_monotone(drops, weights), epsilon)
-    resampled = last_crossing(sparsities, fit_monotone(samples.T, weights), epsilon)
-    low, high = percentile_interval(resampled, settings.confidence)
-    found = {
-        "estimate": estimate,
-        "low": low,
-        "high": high,
-        "first_crossing": first_crossing(sparsities, drops, epsilon),
-        "last_crossing": last_crossing(sparsities, drops, epsilon),
-    }
-    row: Row = {
-        "epsilon": epsilon,
-        "confidence": settings.confidence,
-        "grid": [0.0, *sparsities.tolist()],
-    }
-    for name, value in found.items():
-        crossing = locate(float(value), sparsities)
-        row[name] = crossing.sparsity
-        row[f"{name}_censored"] = crossing.censored
-    nearest = int(np.abs(sparsities - row["estimate"]).argmin())
-    drop_low, drop_high = percentile_interval(samples[nearest], settings.confidence)
-    row["resolution"] = float(drop_high - drop_low) / 2
-    row["resolved"] = row["resolution"] <= epsilon
-    return row
+def _certifying(group: Group, masks: list[MaskLabel], settings: StatisticsSpec) -> Curve | None:
+    """Return the curve of a search's fresh seeds, perhaps of no points; None without a search."""
+    if group.certification is None:
+        return None
+    names = [mask.name for mask in masks]
+    fresh = {name: seeds for name, seeds in group.certification.items() if name in names}
+    tested = group.only(fresh) if fresh else group
+    sparse = [i for i, (_, mask) in enumerate(tested.entries) if mask.name in fresh]
+    return _curve(tested.scores(settings), tested, sparse, None)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import pyarrow.types as pat
 from essential_sparsity import paths
 from essential_sparsity.errors import UserError
 from essential_sparsity.metrics import METRICS, Metric
-from essential_sparsity.statistics.bootstrap import Floats
+from essential_sparsity.statistics.spread import Floats
 from essential_sparsity.tables import read_table
 from essential_sparsity.validation import unknown
 

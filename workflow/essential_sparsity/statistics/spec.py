@@ -8,12 +8,20 @@ from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.spec import Name, Spec
 from essential_sparsity.validation import near_miss
 
+_Tolerance = Annotated[float, Field(gt=0, lt=100)]
+
 
 class StatisticsSpec(Spec):
     """How intervals and the essential sparsity are computed."""
 
     epsilon: float = Field(
-        default=1.0, gt=0, description="drop that counts as none, in percentage points"
+        default=1.0, gt=0, lt=100, description="drop that counts as none, in percentage points"
+    )
+    epsilons: tuple[_Tolerance, ...] = Field(
+        default=(0.5, 1.0, 2.0), description="further ε, in points, to tell how much hangs on it"
+    )
+    relative_epsilons: tuple[_Tolerance, ...] = Field(
+        default=(1.0,), description="further ε, in percent of the dense score"
     )
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="level of every interval")
     resamples: int = Field(default=2000, ge=100, description="bootstrap resamples")
@@ -33,6 +41,9 @@ class DropSpec(Spec):
     seeds: tuple[int, ...] = Field(min_length=1)
     seeds_of: dict[Name, tuple[int, ...]] = Field(
         default={}, description="other seeds for some of the tasks"
+    )
+    search: str = Field(
+        default="", description="folder of a search's rounds: of all runs, those that it chose"
     )
     statistics: StatisticsSpec = StatisticsSpec()
 

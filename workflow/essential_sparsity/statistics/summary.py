@@ -5,25 +5,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from essential_sparsity.claims.summary import summarize_claims
 from essential_sparsity.errors import run_stage
 from essential_sparsity.files import write_text
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.statistics.difference_summary import summarize_differences
 from essential_sparsity.statistics.lines import WIDTH, align, cut
+from essential_sparsity.statistics.tolerance import in_points
 from essential_sparsity.tables import read_table
 
 _SIGNS = {"": "", "above": "> ", "below": "< "}
 _UNRESOLVED = "*"
 _UNLEARNT = "†"
+_UNCERTIFIED = "–"
 _COLUMNS = {
     *("model", "task", "label", "metric", "epsilon", "confidence", "seeds", "resolution"),
     *("dense_score", "dense_low", "dense_high", "constant", "resolved"),
     *("estimate", "low", "high"),
     *("estimate_censored", "low_censored", "high_censored"),
+    *("main", "certified", "certified_censored", "certification_level", "uncertified_because"),
 }
 
 
-def summarize(tables: Sequence[Path], figures: Sequence[str], root: str = "") -> str:
+def summarize(
+    tables: Sequence[Path], figures: Sequence[str], root: str = "", claims: Path | None = None
+) -> str:
     """Return the summary's text, lines of at most `WIDTH` characters but for longer paths.
 
     Args:
@@ -31,6 +37,7 @@ def summarize(tables: Sequence[Path], figures: Sequence[str], root: str = "") ->
             are passed over.
         figures: the figures' paths.
         root: put before every figure's path.
+        claims: the table of verdicts on the paper's claims, if there is one.
 
     Raises:
         UserError: a table is damaged.
@@ -38,10 +45,14 @@ def summarize(tables: Sequence[Path], figures: Sequence[str], root: str = "") ->
     sections = []
     for folder in tables:
         path = folder / "essential.parquet"
-        if path.exists() and (curves := read_table(path, _COLUMNS).to_pylist()):
-            sections.append(_section(folder.name, curves))
+        if path.exists():
+            rows = read_table(path, _COLUMNS).to_pylist()
+            if curves := [row for row in rows if row["main"]]:
+                sections.append(_section(folder.name, curves))
         if (folder / "difference.parquet").exists():
             sections.append(summarize_differences(folder))
+    if claims is not None and (verdicts := summarize_claims(claims)):
+        sections.append(verdicts)
     if figures:
         sections.append("\n".join(["Figures", *(root + figure for figure in figures)]))
     return "\n\n".join(sections) + "\n"
@@ -50,11 +61,11 @@ def summarize(tables: Sequence[Path], figures: Sequence[str], root: str = "") ->
 def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
     epsilon, level = curves[0]["epsilon"], curves[0]["confidence"]
     title = (
-        f": essential sparsity, the largest that costs at most {epsilon:g} "
-        f"point{'' if epsilon == 1 else 's'} [{100 * level:g} % interval]"
+        f": essential sparsity, the largest that costs at most {in_points(epsilon)} "
+        f"[{100 * level:g} % interval]"
     )
     lines = [cut(experiment, WIDTH - len(title)) + title]
-    head = ["model", "task", "mask", "dense score", "essential sparsity", "seeds"]
+    head = ["model", "task", "mask", "dense score", "essential sparsity", "certified", "seeds"]
     rows = [
         [
             curve["model"],
@@ -62,6 +73,7 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
             curve["label"],
             _format_dense(curve),
             f"{format_essential(curve)} {_marks(curve)}".rstrip(),
+            format_certified(curve),
             str(curve["seeds"]),
         ]
         for curve in curves
@@ -70,6 +82,7 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
         for row in (head, *rows):
             del row[2]
     lines += align([head, *rows])
+    lines += _certificate_notes(curves)
     if not all(METRICS[curve["metric"]].in_percent for curve in curves):
         lines.append("scores that are correlations are × 100, and their points hundredths")
     if wide := [curve["resolution"] for curve in curves if not curve["resolved"]]:
@@ -83,6 +96,18 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
             "everything:\n  the recipe does not learn this task, and its drops mean nothing"
         )
     return "\n".join(lines)
+
+
+def _certificate_notes(curves: list[dict[str, Any]]) -> list[str]:
+    notes = []
+    if any(curve["certified"] is not None for curve in curves):
+        level, epsilon = curves[0]["certification_level"], curves[0]["epsilon"]
+        notes.append(
+            f"certified: all tested sparsities up to there cost less than {in_points(epsilon)}, "
+            f"with {100 * level:g} % confidence"
+        )
+    reasons = dict.fromkeys(curve["uncertified_because"] for curve in curves)
+    return notes + [cut(f"{_UNCERTIFIED} {reason}", WIDTH) for reason in reasons if reason]
 
 
 def _is_learnt(curve: dict[str, Any]) -> bool:
@@ -113,17 +138,28 @@ def format_essential(curve: dict[str, Any]) -> str:
     return f"{estimate} % [{low}, {high}]"
 
 
+def format_certified(curve: dict[str, Any]) -> str:
+    """Return a row's certificate as `40 %`, `> 90 %`, `none` or, where none can be had, a dash."""
+    if curve["certified"] is None:
+        return _UNCERTIFIED
+    if curve["certified"] == 0:
+        return "none"
+    return f"{_SIGNS[curve['certified_censored']]}{100 * curve['certified']:.3g} %"
+
+
 def main() -> None:
     """Run the stage from the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m essential_sparsity.statistics.summary", description=__doc__
     )
     parser.add_argument("--tables", required=True, type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--claims", type=Path, metavar="FILE", help="the study's verdicts")
     parser.add_argument("--figures", nargs="*", default=[], metavar="FILE")
     parser.add_argument("--root", default="", help="put before every figure's path")
     parser.add_argument("--output", required=True, type=Path)
     arguments = parser.parse_args()
-    write_text(arguments.output, summarize(arguments.tables, arguments.figures, arguments.root))
+    text = summarize(arguments.tables, arguments.figures, arguments.root, arguments.claims)
+    write_text(arguments.output, text)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Validation of the estimators on simulated curves whose turning points are known."""

@@ -1,0 +1,96 @@
+"""The claims of the catalog are sound, and a mistake in one is named in a line."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from essential_sparsity.catalog import Catalog
+from essential_sparsity.claims.tests.unavailable import Unavailable
+from essential_sparsity.errors import UserError
+from essential_sparsity.plan import Plan
+from essential_sparsity.study import Study
+from essential_sparsity.yaml_files import read_yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def plan(file: str) -> Plan:
+    return Plan(Study.check(read_yaml(ROOT / file), file), ROOT, file, ROOT)
+
+
+def test_all_sixteen_claims_of_the_paper_are_there() -> None:
+    numbers = {int(re.sub(r"\D", "", name)) for name in Catalog(ROOT / "catalog").claims()}
+    assert numbers == set(range(1, 17))
+
+
+def test_what_cannot_be_run_says_why() -> None:
+    claims = Catalog(ROOT / "catalog").claims()
+    missing = {name for name, claim in claims.items() if isinstance(claim.test, Unavailable)}
+    assert missing == {"c12", "c13", "c16"}
+    assert all(claims[name].own is None for name in missing)
+
+
+def test_the_papers_study_can_speak_to_every_other_claim() -> None:
+    spec = plan("studies/paper.yaml").claims
+    assert set(Catalog(ROOT / "catalog").claims()) - set(spec.claims) == {"c12", "c13", "c16"}
+    for name, claim in spec.claims.items():
+        for role in claim.roles.values():
+            assert set(role.models) <= set(spec.models), name
+            # Every task has its paper recipe, by which the paper's rows are told from others.
+            assert set(role.tasks) <= set(spec.recipes), name
+        assert any(claim.test.table in tables for tables in spec.experiments.values())
+
+
+def test_pre_trained_models_have_traits_and_random_starts_are_left_out() -> None:
+    spec = plan("studies/gallery.yaml").claims
+    assert spec.models["minilm-l6"].traits
+    assert "minilm-l6-random" not in spec.models
+    assert spec.trained["ticket-global-topic-" + _recipe(spec.trained) + "-seed1-step0.30-s0.30"]
+
+
+def _recipe(trained: dict[str, object]) -> str:
+    (name,) = {re.search(r"topic-(quick-\w+)-seed", n)[1] for n in trained if "topic" in n}  # type: ignore[index]
+    return name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "models: [bert-base]",
+            "models: [bert-bas]",
+            r"claims/c03\.yaml: roles\.every\.models\[0\]: unknown model 'bert-bas'; did you mean "
+            r"'bert-base'\?",
+        ),
+        (
+            "kind: rate-ratio",
+            "kind: rate-ration",
+            r"claims/c03\.yaml: test\.kind: unknown kind 'rate-ration'; did you mean 'rate-ratio'",
+        ),
+        (
+            "kind: rate-ratio, sparsity: 0.215",
+            "kind: sharper",
+            r"c03\.yaml: roles: a test of kind 'sharper' needs first, second; there are every",
+        ),
+        ("    like: []", "", r"roles\.every\.like: belongs to `own`"),
+        ("sparsity: 0.215", "sparsity: 1.5", r"test\.sparsity: a sparsity lies in \[0, 1\)"),
+    ],
+)
+def test_a_mistake_in_a_claim_is_one_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    shutil.copytree(ROOT / "catalog", tmp_path / "catalog")
+    file = tmp_path / "catalog" / "claims" / "c03.yaml"
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
+    with pytest.raises(UserError, match=message) as raised:
+        Catalog(tmp_path / "catalog").claims()
+    assert "\n" not in str(raised.value)
+
+
+def test_another_catalog_may_add_claims(tmp_path: Path) -> None:
+    claims = tmp_path / "claims"
+    claims.mkdir()
+    shutil.copyfile(ROOT / "catalog" / "claims" / "c03.yaml", claims / "mine.yaml")
+    assert "mine" in Catalog(ROOT / "catalog", tmp_path).claims()

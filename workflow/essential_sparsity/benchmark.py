@@ -1,0 +1,32 @@
+"""What a job took, as the benchmark that Snakemake keeps of its last execution has it."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A job's times in seconds and its largest resident memory in MiB; None where not known."""
+
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    memory: float | None = None
+
+
+def read_benchmark(path: Path) -> Benchmark:
+    """Read a benchmark; nothing is known of a job whose benchmark is not there."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            row = next(csv.DictReader(file, delimiter="\t"), {})
+    except (FileNotFoundError, UnicodeDecodeError):
+        row = {}
+    return Benchmark(*(_number(row.get(name)) for name in ("s", "cpu_time", "max_rss")))
+
+
+def _number(text: str | None) -> float | None:
+    # Of a job of less than a second or so, Snakemake sees nothing: it writes NA, or 0.
+    try:
+        return float(text or "") or None
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""A study's results as one file to hand over: what its figures need, with a checksum of each."""

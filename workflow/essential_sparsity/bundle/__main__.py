@@ -1,0 +1,60 @@
+"""Packs a study's results for others, or puts such a bundle in its place."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from essential_sparsity.bundle.archive import unpack_bundle, write_bundle
+from essential_sparsity.bundle.contents import PROJECT, Contents
+from essential_sparsity.errors import run_stage
+from essential_sparsity.plan import Plan
+from essential_sparsity.study import Study
+from essential_sparsity.yaml_files import read_yaml
+
+_ROOT = Path(__file__).parents[3]
+
+
+def main() -> None:
+    """Pack or unpack."""
+    parser = argparse.ArgumentParser(
+        prog="python -m essential_sparsity.bundle", description=__doc__
+    )
+    parser.add_argument(
+        "--results", type=Path, metavar="FOLDER", help="where results lie: results/ if not given"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    pack = commands.add_parser("pack", help="write a bundle of a study")
+    pack.add_argument("study", type=Path, help="a study file")
+    pack.add_argument("--masks", action="store_true", help="with the masks")
+    pack.add_argument(
+        "--output", type=Path, metavar="FILE", help="STUDY.bundle.tar.gz if not given"
+    )
+    unpack = commands.add_parser("unpack", help="check a bundle and put its files in place")
+    unpack.add_argument("bundle", type=Path, help="a bundle")
+    arguments = parser.parse_args()
+    results = arguments.results or _ROOT / "results"
+    if arguments.command == "pack":
+        _pack(arguments.study, results, arguments.masks, arguments.output)
+    else:
+        manifest = unpack_bundle(arguments.bundle, _ROOT, results)
+        print(
+            f"{arguments.bundle}: {len(manifest.files)} files of study '{manifest.study}' are in "
+            f"place; make figures STUDY={manifest.study_file}",
+            file=sys.stderr,
+        )
+
+
+def _pack(file: Path, results: Path, masks: bool, output: Path | None) -> None:
+    sources = Path(os.path.relpath(_ROOT, results))
+    plan = Plan(Study.check(read_yaml(file), str(file)), _ROOT, str(file), sources)
+    contents = Contents.of(plan, file, _ROOT, results, masks)
+    path = output or Path(f"{plan.study.study}.bundle.tar.gz")
+    study_file = next(n for n in contents.files if n.startswith(f"{PROJECT}/")).partition("/")[2]
+    write_bundle(path, plan.study.study, study_file, contents.files)
+    size = path.stat().st_size
+    print(f"{path}: {len(contents.files)} files, {size / 1e6:.1f} MB", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,80 @@
+"""Which files a bundle of a study holds."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from essential_sparsity import paths
+from essential_sparsity.errors import UserError
+from essential_sparsity.plan import Plan
+
+# Below these a bundle keeps what lies in the results folder, and what lies in the project.
+RESULTS = "results"
+PROJECT = "project"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Name in the bundle → file on this machine; names use `/`."""
+
+    files: dict[str, Path]
+
+    @classmethod
+    def of(cls, plan: Plan, study: Path, root: Path, results: Path, masks: bool) -> "Contents":
+        """Return what redrawing a study's figures and its report takes, and these themselves.
+
+        Args:
+            plan: the study's plan.
+            study: its file.
+            root: the project's folder: the study's file and its catalogs lie there.
+            results: the folder of the results.
+            masks: its masks as well, with the manifests of their checkpoints.
+
+        Raises:
+            UserError: something is missing, or lies outside the project.
+        """
+        names = {"study": plan.study.study}
+        experiments = plan.study.experiments
+        needed = [table for experiment in experiments for table in plan.tables(experiment)]
+        needed.append(paths.CLAIMS.format(**names))
+        wanted = [
+            paths.PROVENANCE.format(**names),
+            paths.SUMMARY.format(**names),
+            paths.REPORT.format(**names),
+            paths.ALL_RUNS.format(**names),
+            *(file for experiment in experiments for file in plan.figures(experiment)),
+            *plan.essential_figure(),
+        ]
+        if masks:
+            # A search may have tried a part of its masks only.
+            (needed if not plan.searches() else wanted).extend(_mask_files(plan))
+        for file in needed:
+            if not (results / file).is_file():
+                raise UserError(f"{results / file}: no such file; `make study` computes it")
+        found = [*needed, *(file for file in wanted if (results / file).is_file())]
+        files = {f"{RESULTS}/{file}": results / file for file in dict.fromkeys(found)}
+        return cls(files | {f"{PROJECT}/{n}": root / n for n in _project_files(plan, study, root)})
+
+
+def _mask_files(plan: Plan) -> list[str]:
+    return [
+        path.format(model=model, mask=mask.name)
+        for model, mask in plan.all_masks
+        for path in (paths.MASK, paths.MASK_MANIFEST, paths.CHECKPOINT_MANIFEST)
+    ]
+
+
+def _project_files(plan: Plan, study: Path, root: Path) -> list[str]:
+    """Return the study's file and those of its own catalogs, relative to the project."""
+    found = [study.resolve()]
+    for catalog in plan.study.catalogs:
+        found += sorted((root / catalog).resolve().rglob("*.yaml"))
+    names = []
+    for file in found:
+        name = os.path.relpath(file, root.resolve())
+        if name.startswith(".."):
+            raise UserError(
+                f"{file}: outside {root}: a bundle takes a study and catalogs of the project alone"
+            )
+        names.append(Path(name).as_posix())
+    return names

@@ -1,0 +1,135 @@
+"""What a test finds, and the rule that decides on claims about every model and task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from essential_sparsity.claims.intervals import Interval, widening
+
+Verdict = Literal["holds", "does not", "not resolved", "not run"]
+
+# A bound that is met on paper must not be missed in floating point.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict with its reason in one line, the measured value, and that one's unit."""
+
+    verdict: Verdict
+    reason: str
+    measured: Interval | None = None
+    unit: str = ""
+
+    def with_reason(self, more: str) -> "Finding":
+        """Return the finding with a further clause of its reason."""
+        return replace(self, reason=f"{self.reason}; {more}") if more else self
+
+
+@dataclass(frozen=True)
+class Case:
+    """One of those that a claim about all of them speaks of: a model on a task, say.
+
+    `floor` is what is certified from below, where that is not the interval's own lower bound.
+    `void` says why a case can tell nothing, such as a task that is not learnt; `uncertified` why it
+    cannot be certified, so that its interval may refute a claim from below but not support it.
+    """
+
+    name: str
+    interval: Interval
+    floor: float | None = None
+    void: str = ""
+    uncertified: str = ""
+
+    @property
+    def lower(self) -> float:
+        """The largest value that the case is known to reach."""
+        return self.interval.low if self.floor is None else self.floor
+
+
+@dataclass(frozen=True)
+class Range:
+    """What a claim says of every case: not below `low`, not above `high`; in `unit`."""
+
+    low: float | None
+    high: float | None
+    unit: str
+    confidence: float
+
+    def decide(self, cases: Sequence[Case]) -> Finding:
+        """Decide whether every case lies in the range.
+
+        It holds where each case is shown to lie inside, each at the full level: an
+        intersection–union test, which needs no correction. It does not where one case's interval
+        lies outside as a whole; as any of them may, intervals are widened for that by Bonferroni,
+        which for a single rejection is Holm's method. What is measured is the case that decides,
+        or the one nearest to failing.
+        """
+        factor = widening(self.confidence, len(cases))
+        outside = [case for case in cases if self._excludes(case, factor)]
+        open_cases = [case for case in cases if not self._supports(case)]
+        if outside:
+            worst = min(outside, key=self._slack)
+            reason = f"{worst.name}: {self.say(worst.interval)} is {self._beyond(worst)}"
+            if len(cases) > 1 and not worst.interval.is_exact:
+                reason += f", at a level for {len(cases)} comparisons"
+            return Finding("does not", reason, worst.interval, self.unit)
+        if open_cases:
+            worst = min(open_cases, key=lambda case: (bool(case.void), self._slack(case)))
+            counted = f"{len(open_cases)} of {len(cases)} undecided: " if len(cases) > 1 else ""
+            reason = f"{counted}{worst.name}: {self._doubt(worst)}"
+            if worst.void:
+                return Finding("not resolved", reason)
+            return Finding("not resolved", reason, worst.interval, self.unit)
+        nearest = min(cases, key=self._slack)
+        where = f"in all {len(cases)} cases; nearest to failing: " if len(cases) > 1 else ""
+        reason = f"{where}{nearest.name}: {self.say(nearest.interval)}"
+        if nearest.floor is not None and self.low is not None:
+            reason += f", certified to {nearest.floor:.3g} {self.unit}"
+        return Finding("holds", reason, nearest.interval, self.unit)
+
+    def say(self, interval: Interval) -> str:
+        """Return `52.3 [44, 61] %`, or the number alone where it was counted."""
+        if interval.is_exact:
+            return f"{interval.value:.3g} {self.unit}"
+        return f"{interval.value:.3g} [{interval.low:.3g}, {interval.high:.3g}] {self.unit}"
+
+    def _supports(self, case: Case) -> bool:
+        if case.void:
+            return False
+        above = self.low is None or (not case.uncertified and case.lower >= self.low - _ROUNDING)
+        below = self.high is None or case.interval.high <= self.high + _ROUNDING
+        return above and below
+
+    def _excludes(self, case: Case, factor: float) -> bool:
+        if case.void:
+            return False
+        wide = case.interval.widened(factor)
+        below = self.low is not None and wide.high < self.low - _ROUNDING
+        above = self.high is not None and wide.low > self.high + _ROUNDING
+        return below or above
+
+    def _slack(self, case: Case) -> float:
+        """Return how far inside the range a case lies; negative outside."""
+        low = float("inf") if self.low is None else case.interval.value - self.low
+        high = float("inf") if self.high is None else self.high - case.interval.value
+        return min(low, high)
+
+    def _beyond(self, case: Case) -> str:
+        if self.low is not None and case.interval.high < self.low:
+            return f"below {self.low:g}"
+        return f"above {self.high:g}"
+
+    def _doubt(self, case: Case) -> str:
+        """Return why a case is undecided."""
+        if case.void:
+            return case.void
+        text = self.say(case.interval)
+        if self.low is not None and case.uncertified:
+            return f"{text}, {case.uncertified}"
+        if self.low is not None and case.lower < self.low - _ROUNDING:
+            if case.floor is None:
+                return f"{text} reaches below {self.low:g}"
+            certified = f"to {case.floor:.3g}" if case.floor > 0 else "at none"
+            return f"{text}, certified {certified}, not to {self.low:g}"
+        return f"{text} reaches above {self.high:g}"

@@ -1,0 +1,82 @@
+"""A test of drops at one sparsity."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from essential_sparsity.claims.claim_test import MaskTest
+from essential_sparsity.claims.evidence import Evidence, Row, percent
+from essential_sparsity.claims.finding import Case, Finding, Range
+from essential_sparsity.claims.intervals import Interval
+from essential_sparsity.claims.tests.essential import NOT_LEARNT
+from essential_sparsity.spec import Sparsity
+
+_TOLERANCE = 5e-4  # of sparsities that are meant to be equal
+
+
+class DropWithin(MaskTest):
+    """At a sparsity no task has lost more than ε.
+
+    Where no mask has that very sparsity, the nearest ones bracket it, for masks of one ranking are
+    nested and a drop does not shrink as more is removed: what the next sparser mask has not lost is
+    not lost here, and what the next denser one has lost is.
+    """
+
+    table: ClassVar[str] = "drop"
+    columns: ClassVar[frozenset[str]] = frozenset(
+        [
+            *("model", "task", "recipe", "family", "mask", "criterion", "scope", "seeds"),
+            *("sparsity", "drop", "drop_low", "drop_high", "score_low", "constant"),
+        ]
+    )
+    key: ClassVar[tuple[str, ...]] = ("model", "task", "recipe", "family", "mask")
+
+    kind: Literal["drop-within"]
+    sparsity: Sparsity = Field(gt=0)
+    drop: float | None = Field(
+        default=None, gt=0, description="the largest, in points; the study's ε if not given"
+    )
+
+    def evaluate(self, evidence: Evidence) -> Finding | None:
+        """Decide whether every curve's drop at the sparsity is at most ε."""
+        curves: dict[tuple[str, str], list[Row]] = {}
+        for row in evidence.rows:
+            curves.setdefault((row["model"], row["task"]), []).append(row)
+        found = (self._case(rows, evidence) for rows in curves.values())
+        cases = [case for case in found if case is not None]
+        if not cases:
+            return None
+        allowed = evidence.epsilon if self.drop is None else self.drop
+        finding = Range(None, allowed, "points", evidence.confidence).decide(cases)
+        exact = any(abs(row["sparsity"] - self.sparsity) < _TOLERANCE for row in evidence.rows)
+        bracket = "" if exact else f"bracketed by the masks on either side of {self._at}"
+        return finding.with_reason(bracket)
+
+    @property
+    def _at(self) -> str:
+        return percent(self.sparsity)
+
+    def _case(self, rows: list[Row], evidence: Evidence) -> Case | None:
+        """Return a curve's drop at the sparsity; None where no mask is as sparse."""
+        rows = sorted(rows, key=lambda row: row["sparsity"])
+        denser = [row for row in rows if row["sparsity"] < self.sparsity + _TOLERANCE]
+        sparser = [row for row in rows if row["sparsity"] > self.sparsity - _TOLERANCE]
+        if not denser or not sparser:
+            return None
+        before, after = denser[-1], sparser[0]
+        value = np.interp(
+            self.sparsity, [row["sparsity"] for row in rows], [row["drop"] for row in rows]
+        )
+        # Noise may turn the two bounds around the value, where it is no longer between them.
+        low = min(before["drop_low"], float(value))
+        high = max(after["drop_high"], float(value))
+        dense = next((row for row in rows if row["sparsity"] == 0), None)
+        learnt = (
+            dense is None or dense["constant"] is None or dense["score_low"] > dense["constant"]
+        )
+        return Case(
+            evidence.name(after),
+            Interval(float(value), low, high),
+            void="" if learnt else NOT_LEARNT,
+        )

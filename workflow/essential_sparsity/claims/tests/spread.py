@@ -1,0 +1,88 @@
+"""A test of what turning points depend on: tasks or models."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from essential_sparsity.claims.evidence import Evidence, Row
+from essential_sparsity.claims.finding import Finding
+from essential_sparsity.claims.intervals import Interval, normal_quantile
+from essential_sparsity.claims.tests.essential import EssentialTest, is_learnt, turning_point
+from essential_sparsity.statistics.bootstrap import named_generator
+
+_DRAWS = 4000
+
+UNIT = "squared points"
+
+_Floats = npt.NDArray[np.float64]
+
+
+class Spread(EssentialTest):
+    """Turning points differ more between tasks than between models.
+
+    Of the table models × tasks, the variance of the tasks' means less that of the models' means.
+    Every turning point is drawn anew from its interval (a normal distribution with a spread for
+    either side), and the interval is the basic one, 2·found − quantiles: noise adds to both
+    variances, and reflecting the draws takes that out again. Variances rather than standard
+    deviations, whose interval errs where there is no spread at all. What is off the grid counts at
+    its end.
+    """
+
+    universal: ClassVar[bool] = False
+
+    kind: Literal["spread"]
+
+    def evaluate(self, evidence: Evidence) -> Finding | None:
+        """Decide on the sign; at least two models and two tasks that all of them have."""
+        rows = {(row["model"], row["task"]): row for row in evidence.rows if is_learnt(row)}
+        models = list(dict.fromkeys(model for model, _ in rows))
+        tasks = list(dict.fromkeys(task for _, task in rows))
+        shared = [task for task in tasks if all((model, task) in rows for model in models)]
+        if len(models) < 2 or len(shared) < 2:
+            return None
+        table = [[rows[model, task] for task in shared] for model in models]
+        measured = variance_difference(table, evidence.confidence)
+        found = np.array([[[turning_point(row).value] for row in line] for line in table])
+        tasks_apart, models_apart = (np.sqrt(variance).item() for variance in _variances(found))
+        reason = (
+            f"standard deviation {tasks_apart:.3g} points between {len(shared)} tasks, "
+            f"{models_apart:.3g} between {len(models)} models, noise included"
+        )
+        if off := sum(bool(row["estimate_censored"]) for line in table for row in line):
+            reason += f"; {off} turning points off the grid count at its end"
+        if measured.low > 0:
+            return Finding("holds", reason, measured, UNIT)
+        verdict: Literal["does not", "not resolved"] = (
+            "does not" if measured.high < 0 else "not resolved"
+        )
+        return Finding(verdict, reason, measured, UNIT)
+
+
+def variance_difference(table: list[list[Row]], confidence: float) -> Interval:
+    """Return the variance between tasks less that between models, in squared points of sparsity.
+
+    Args:
+        table: rows of `essential`, models × tasks.
+        confidence: the interval's level.
+    """
+    points = [[turning_point(row) for row in line] for line in table]
+    value, low, high = (
+        np.array([[getattr(point, end) for point in line] for line in points])[..., None]
+        for end in ("value", "low", "high")
+    )
+    quantile = normal_quantile(confidence)
+    generator = named_generator("spread", *(row["model"] + row["task"] for r in table for row in r))
+    noise = generator.standard_normal((*value.shape[:2], _DRAWS))
+    width = np.where(noise < 0, value - low, high - value) / quantile
+    tasks, models = _variances(np.clip(value + noise * width, 0, 100))
+    found = float(np.subtract(*_variances(value)).item())
+    tail = (1 - confidence) / 2
+    lowest, highest = np.quantile(tasks - models, [tail, 1 - tail])
+    corrected = 2 * found - float((tasks - models).mean())
+    return Interval(corrected, 2 * found - float(highest), 2 * found - float(lowest))
+
+
+def _variances(table: _Floats) -> tuple[_Floats, _Floats]:
+    """Return the variances of (models, tasks, draws) between tasks, and between models."""
+    return table.mean(axis=0).var(axis=0, ddof=1), table.mean(axis=1).var(axis=0, ddof=1)

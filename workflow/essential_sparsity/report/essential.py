@@ -1,0 +1,181 @@
+"""The report's tables of essential sparsities: one row a curve, and how much hangs on ε."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from essential_sparsity.metrics import METRICS
+from essential_sparsity.report.spec import ReportSpec
+from essential_sparsity.report.table import NONE, Cell, Column, Table, condensed, number
+
+# What the tables of every study have; the rest is shown where it is there.
+COLUMNS = {
+    *("model", "task", "recipe", "family", "label", "metric", "epsilon", "confidence", "seeds"),
+    *("examples", "dense_score", "dense_low", "dense_high", "constant", "resolved", "resolution"),
+    *("estimate", "low", "high", "estimate_censored", "low_censored", "high_censored"),
+}
+
+Row = dict[str, Any]
+
+_SIGNS = {"above": "> ", "below": "< "}
+_SHARPNESS = ("model", "task", "recipe", "family")
+
+
+def essential_table(
+    curves: Mapping[str, Sequence[Row]], sharpness: Mapping[str, Sequence[Row]], spec: ReportSpec
+) -> Table:
+    """Return the table of all experiments' curves at the main tolerance.
+
+    Args:
+        curves: experiment → rows of `essential`.
+        sharpness: experiment → rows of `sharpness`.
+        spec: the labels.
+    """
+    rows = []
+    main: list[Row] = []
+    for experiment, found in curves.items():
+        turns = {tuple(r[key] for key in _SHARPNESS): r for r in sharpness.get(experiment, ())}
+        for curve in filter(_is_main, found):
+            main.append(curve)
+            turn = turns.get(tuple(curve[key] for key in _SHARPNESS), {})
+            rows.append((Cell(experiment), *_cells(curve, turn, spec)))
+    level = f"{100 * main[0]['confidence']:g} %" if main else "95 %"
+    columns = (
+        Column("Experiment"),
+        Column("Model"),
+        Column("Task"),
+        Column("Masks"),
+        Column("Dense score", "number", f"Without pruning, with its {level} interval"),
+        Column("Essential sparsity, %", "number", "The largest sparsity whose drop is at most ε"),
+        Column(f"{level} interval", "number"),
+        Column("Certified, %", "number", "The largest sparsity shown not to be worse by ε or more"),
+        Column("Turn", "", "Whether a hinge fits the curve better than a smooth one"),
+        Column("Seeds", "number"),
+        Column("Examples", "number"),
+        Column("Notes", "prose"),
+    )
+    table = Table(_caption(main), columns, rows, notes=_notes(main))
+    return condensed(table, "Experiment", "Masks")
+
+
+def tolerance_table(curves: Mapping[str, Sequence[Row]], spec: ReportSpec) -> Table | None:
+    """Return how far each curve goes at every tolerance; None if there is only one."""
+    tolerances = dict.fromkeys(
+        row["tolerance"] for rows in curves.values() for row in rows if row.get("tolerance")
+    )
+    if len(tolerances) < 2:
+        return None
+    found: dict[tuple[str, ...], dict[str, Cell]] = {}
+    for experiment, rows in curves.items():
+        for row in rows:
+            names = (*_names(row, spec), row["label"])
+            found.setdefault((experiment, *names), {})[row["tolerance"]] = _estimate(row)
+    columns = (
+        *map(Column, ("Experiment", "Model", "Task", "Masks")),
+        *(Column(tolerance, "number") for tolerance in tolerances),
+    )
+    cells = [
+        (*map(Cell, names), *(at.get(tolerance, NONE) for tolerance in tolerances))
+        for names, at in found.items()
+    ]
+    table = Table("Essential sparsity, %, by the drop that counts as none (ε)", columns, cells)
+    return condensed(table, "Experiment", "Masks")
+
+
+def _is_main(curve: Row) -> bool:
+    return bool(curve.get("main", True))
+
+
+def _names(curve: Row, spec: ReportSpec) -> tuple[str, str]:
+    return spec.model_label(curve["model"]), spec.task_label(curve["task"])
+
+
+def _cells(curve: Row, turn: Row, spec: ReportSpec) -> tuple[Cell, ...]:
+    metric = METRICS[curve["metric"]]
+    half = (curve["dense_high"] - curve["dense_low"]) / 2
+    score = f"{curve['dense_score']:.1f} ± {half:.1f} {metric.unit}"
+    model, task = _names(curve, spec)
+    return (
+        Cell(model),
+        Cell(task),
+        Cell(curve["label"]),
+        Cell(score, key=curve["dense_score"]),
+        _estimate(curve),
+        _interval(curve),
+        _certified(curve),
+        Cell(turn["shape"]) if turn.get("shape") else NONE,
+        number(curve["seeds"], 0),
+        number(curve["examples"], 0),
+        _remarks(curve),
+    )
+
+
+def _percent(value: float, censored: str | None) -> str:
+    return f"{_SIGNS.get(censored or '', '')}{100 * value:.3g}"
+
+
+def _estimate(curve: Row) -> Cell:
+    text = _percent(curve["estimate"], curve["estimate_censored"])
+    return Cell(text, key=curve["estimate"], mark="" if curve["resolved"] else "open")
+
+
+def _interval(curve: Row) -> Cell:
+    low, high = (_percent(curve[end], curve[f"{end}_censored"]) for end in ("low", "high"))
+    return Cell(f"[{low}, {high}]", key=curve["low"])
+
+
+def _certified(curve: Row) -> Cell:
+    value = curve.get("certified")
+    if value is None:
+        return NONE
+    if not value:
+        return Cell("none", key=0.0)
+    at_least = "≥ " if curve.get("certified_censored") == "above" else ""
+    return Cell(f"{at_least}{100 * value:.3g}", key=value)
+
+
+def _remarks(curve: Row) -> Cell:
+    remarks = []
+    if not curve["resolved"]:
+        remarks.append(
+            f"not resolved: noise of ± {curve['resolution']:.1f} points hides a drop of "
+            f"{curve['epsilon']:.3g}"
+        )
+    if curve.get("crossings_differ"):
+        first, last = (
+            _percent(curve[name], curve[f"{name}_censored"])
+            for name in ("first_crossing", "last_crossing")
+        )
+        remarks.append(f"raw curve crosses ε more than once, from {first} to {last} %")
+    if curve["constant"] is not None and not curve["dense_low"] > curve["constant"]:
+        remarks.append("not learnt: no better than one answer to everything")
+    elif reason := curve.get("uncertified_because"):
+        remarks.append(f"not certified: {reason}")
+    return Cell("", notes=tuple(remarks), key=len(remarks)) if remarks else Cell("", key="")
+
+
+def _caption(curves: Sequence[Row]) -> str:
+    if not curves:
+        return "Essential sparsity"
+    epsilons = sorted({curve["epsilon"] for curve in curves})
+    points = " or ".join(f"{epsilon:.3g}" for epsilon in epsilons)
+    unit = "point" if epsilons == [1] else "points"
+    return f"Essential sparsity: the largest that costs at most {points} {unit} (ε)"
+
+
+def _notes(curves: Sequence[Row]) -> tuple[str, ...]:
+    notes = [
+        "“> 90” and “< 10”: the drop is still, or already, beyond ε at that end of the sparsities "
+        "that were run."
+        for curve in curves
+        if curve["estimate_censored"] or curve["low_censored"] or curve["high_censored"]
+    ][:1]
+    if not all(curve["resolved"] for curve in curves):
+        notes.append("Pale values are not resolved: more seeds or examples would be needed.")
+    if levels := {c["certification_level"] for c in curves if c.get("certification_level")}:
+        shown = ", ".join(f"{100 * level:g} %" for level in sorted(levels))
+        notes.append(
+            f"Certified: one-sided tests, upwards from the smallest sparsity, at the {shown} level."
+        )
+    if not all(METRICS[curve["metric"]].in_percent for curve in curves):
+        notes.append("Scores that are correlations are × 100, and their points hundredths.")
+    return tuple(notes)

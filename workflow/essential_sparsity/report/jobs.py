@@ -1,0 +1,140 @@
+"""The jobs behind a study, stage by stage, with what they took."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from essential_sparsity import paths
+from essential_sparsity.benchmark import Benchmark, read_benchmark
+from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.report.spec import ProvenanceSpec
+from essential_sparsity.statistics.cost import mask_jobs
+from essential_sparsity.statistics.spec import MasksSpec
+from essential_sparsity.tables import origin_of
+
+Pairs = dict[tuple[str, str], None]
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """A study's jobs.
+
+    Attributes:
+        runs: the folders of its runs.
+        trainings: the evaluations of the trainings that found its masks.
+        benchmarks: stage → the jobs' benchmarks; those that are expected may be missing.
+    """
+
+    runs: list[str]
+    trainings: list[str]
+    benchmarks: dict[str, list[str]]
+
+
+def find_jobs(root: Path, spec: ProvenanceSpec) -> Jobs:
+    """Return the jobs behind the tables of a study below `root`.
+
+    Runs and masks are those that the tables themselves say they are made from; a table that is not
+    there names none.
+    """
+    runs: dict[str, None] = {}
+    masks: Pairs = {}
+    measured: dict[str, None] = {}
+    for table in _first_tables(root, spec):
+        if "run" in table.column_names:
+            runs |= dict.fromkeys(table["run"].to_pylist())
+        made_from = _masks_spec(table)
+        if made_from is not None:
+            masks |= {(model, m.name): None for model in made_from.models for m in made_from.masks}
+        measurements: dict[str, str] = origin_of(table).get("spec", {}).get("measurements", {})
+        measured |= dict.fromkeys(measurements.values())
+    masks |= {(PurePath(run).parts[1], PurePath(run).parts[4]): None for run in runs}
+    mask_files = list(dict.fromkeys(job for pair in masks for job in mask_jobs(root, *pair)))
+    histograms = (f"benchmarks/histograms/{model}.tsv" for model in spec.models)
+    return Jobs(
+        runs=list(runs),
+        trainings=_existing(root, map(_training, mask_files)),
+        benchmarks={
+            "checkpoints": [f"benchmarks/checkpoints/{model}.tsv" for model in spec.models],
+            "task data": [f"benchmarks/{PurePath(path).parent}.tsv" for path in spec.task_data],
+            "masks": [*mask_files, *_existing(root, histograms)],
+            "runs": [f"benchmarks/{run}.tsv" for run in runs],
+            "measurements": [f"benchmarks/{PurePath(p).with_suffix('.tsv')}" for p in measured],
+            **_of_study(root, spec.study),
+        },
+    )
+
+
+def stage_times(
+    root: Path, jobs: Jobs, gpu_seconds: Mapping[str, float | None]
+) -> list[dict[str, Any]]:
+    """Return a row for each stage that has jobs: sums of their times, and the largest memory.
+
+    `measured` counts the jobs whose wall time is known; sums are over what is known, None where
+    nothing is. `gpu_seconds` are known to the caller, by stage.
+    """
+    rows = []
+    for stage, files in jobs.benchmarks.items():
+        found = [read_benchmark(root / path) for path in files]
+        if found:
+            rows.append({"stage": stage, **_sums(found), "gpu_seconds": gpu_seconds.get(stage)})
+    return rows
+
+
+def _sums(found: list[Benchmark]) -> dict[str, Any]:
+    return {
+        "jobs": len(found),
+        "measured": sum(job.seconds is not None for job in found),
+        "seconds": _sum(job.seconds for job in found),
+        "cpu_seconds": _sum(job.cpu_seconds for job in found),
+        "memory_mib": max((job.memory for job in found if job.memory), default=None),
+    }
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(sum(known), 2) if known else None
+
+
+def _first_tables(root: Path, spec: ProvenanceSpec) -> Iterator[pa.Table]:
+    """Yield the first table of each experiment, which names its runs if it has any."""
+    for experiment, figure in spec.experiments.items():
+        name = FIGURE_KINDS[figure].tables[0]
+        path = paths.TABLE.format(study=spec.study, experiment=experiment, table=name)
+        try:
+            yield pq.read_table(root / path)
+        except (OSError, pa.ArrowException):
+            continue
+
+
+def _masks_spec(table: pa.Table) -> MasksSpec | None:
+    """Return the models and masks that a table of masks was computed from; None for others."""
+    document = origin_of(table).get("spec", {})
+    if "run" in table.column_names or not {"models", "masks"} <= set(document):
+        return None
+    return MasksSpec(models=document["models"], masks=document["masks"])
+
+
+def _training(mask_job: str) -> str:
+    """Return where the training that found a mask would have left its evaluations."""
+    path = PurePath(mask_job)
+    mask = path.name.removesuffix(".tsv")
+    return paths.TRAINING_METRICS.format(model=path.parent.name, mask=mask)
+
+
+def _of_study(root: Path, study: str) -> dict[str, list[str]]:
+    """Return the benchmarks of the study's own jobs, those of figures apart from the others."""
+    folder = root / "benchmarks" / paths.STUDY.format(study=study)
+    figures = folder / "figures"
+    found = sorted(folder.rglob("*.tsv"))
+    return {
+        "statistics": [str(p.relative_to(root)) for p in found if figures not in p.parents],
+        "figures": [str(p.relative_to(root)) for p in found if figures in p.parents],
+    }
+
+
+def _existing(root: Path, files: Iterable[str]) -> list[str]:
+    return [path for path in files if (root / path).exists()]

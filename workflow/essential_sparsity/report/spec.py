@@ -1,0 +1,59 @@
+"""What the report and its provenance are told besides the tables."""
+
+from typing import Any
+
+from pydantic import Field
+
+from essential_sparsity.spec import Name, Spec
+
+
+class ProvenanceSpec(Spec):
+    """Which artifacts belong to a study."""
+
+    study: Name
+    models: tuple[Name, ...] = Field(description="controls, and bases of random starts, too")
+    task_data: tuple[str, ...] = Field(default=(), description="manifests of the tasks' data")
+    experiments: dict[Name, str] = Field(min_length=1, description="experiment → kind of figure")
+
+
+class RecipeRow(Spec):
+    """A task's recipe as the study's runs use it."""
+
+    task: Name
+    recipe: str = Field(description="its identity in paths")
+    metric: str
+    settings: dict[str, Any]
+
+
+class ExperimentRow(Spec):
+    """An experiment in words."""
+
+    name: Name
+    figure: str = Field(description="the kind of figure")
+    models: tuple[Name, ...]
+    controls: tuple[Name, ...] = ()
+    tasks: tuple[Name, ...] = ()
+    masks: tuple[str, ...] = Field(default=(), description="a family with its sparsities each")
+    searched: bool = Field(default=False, description="whether a search chose among these masks")
+    seeds: tuple[int, ...] = ()
+    seeds_of: dict[Name, tuple[int, ...]] = Field(default={})
+
+
+class ReportSpec(Spec):
+    """A study in words: labels, recipes, experiments, and the study file itself."""
+
+    study: Name
+    files: tuple[str, ...] = Field(default=(), description="the study's files, as a command line")
+    models: dict[Name, str] = Field(description="catalog name → label")
+    tasks: dict[Name, str] = Field(default={}, description="catalog name → label")
+    recipes: tuple[RecipeRow, ...] = ()
+    experiments: tuple[ExperimentRow, ...] = Field(min_length=1)
+    configuration: str = Field(default="", description="the study as YAML, defaults left out")
+
+    def model_label(self, name: str) -> str:
+        """Return the label of the model, its catalog name if it has none."""
+        return self.models.get(name, name)
+
+    def task_label(self, name: str) -> str:
+        """Return the label of the task, its catalog name if it has none."""
+        return self.tasks.get(name, name)

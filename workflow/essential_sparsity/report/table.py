@@ -1,0 +1,104 @@
+"""A table of the report: plain data, of which the page makes HTML."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: its text, what it is sorted by (the text if nothing else), and a mark for its style.
+
+    `notes` are shorter texts below, each a line of its own.
+    """
+
+    text: str
+    key: float | str | None = None
+    mark: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sort_key(self) -> str:
+        """Return what the page sorts by; empty for what is not known, which comes last."""
+        return self.text if self.key is None else str(self.key)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading, what it holds, and what it means, if that needs words.
+
+    Numbers are aligned at the right, prose has room for several words a line.
+    """
+
+    heading: str
+    kind: Literal["", "number", "prose"] = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption; `sortable` where its rows may be read in any order."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Cell, ...]]
+    sortable: bool = True
+    notes: tuple[str, ...] = field(default=())
+
+
+UNKNOWN = "unknown"
+NONE = Cell("–", key="")
+
+
+def number(value: float | None, digits: int = 1, sign: bool = False) -> Cell:
+    """Return a number with so many decimals, or a dash."""
+    if value is None:
+        return NONE
+    return Cell(f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−"), key=value)
+
+
+def interval(low: float | None, high: float | None, digits: int = 1, sign: bool = False) -> Cell:
+    """Return an interval, sorted by its lower end, or a dash."""
+    if low is None or high is None:
+        return NONE
+    ends = (number(end, digits, sign).text for end in (low, high))
+    return Cell(f"[{', '.join(ends)}]", key=low)
+
+
+def count(value: int | None) -> Cell:
+    """Return an integer with its thousands apart, or a dash."""
+    return NONE if value is None else Cell(f"{value:,}".replace(",", " "), key=value)
+
+
+def duration(seconds: float | None) -> Cell:
+    """Return a time in the unit that it is read best in, or a dash."""
+    if seconds is None:
+        return NONE
+    for limit, size, unit in ((60, 1, "s"), (5400, 60, "min"), (172800, 3600, "h")):
+        if seconds < limit:
+            return Cell(f"{seconds / size:.3g} {unit}", key=seconds)
+    return Cell(f"{seconds / 86400:.3g} d", key=seconds)
+
+
+def condensed(table: Table, *headings: str) -> Table:
+    """Return the table without columns that are empty, and with constant ones said once below it.
+
+    The latter are of those called `headings`.
+    """
+    kept: list[int] = []
+    said: list[str] = []
+    for index, column in enumerate(table.columns):
+        cells = {(row[index].text, row[index].notes) for row in table.rows}
+        if not cells - {("", ()), (NONE.text, ())}:
+            continue
+        if column.heading in headings and len(cells) == 1:
+            said.append(f"{column.heading}: {table.rows[0][index].text}.")
+        else:
+            kept.append(index)
+    return Table(
+        table.caption,
+        tuple(table.columns[index] for index in kept),
+        [tuple(row[index] for index in kept) for row in table.rows],
+        table.sortable,
+        (*([" ".join(said)] if said else []), *table.notes),
+    )

@@ -1,0 +1,106 @@
+"""Decide what a search runs next: from the runs so far to a round, a small JSON file."""
+
+import argparse
+from pathlib import Path
+
+from essential_sparsity.errors import run_stage
+from essential_sparsity.files import write_json
+from essential_sparsity.search.decision import Crossing, Curve, decide
+from essential_sparsity.search.rounds import Located, Round, RoundSpec, Wanted
+from essential_sparsity.statistics.crossing import Censoring
+from essential_sparsity.statistics.curve import Scores
+from essential_sparsity.statistics.groups import Group, load_groups_of
+from essential_sparsity.tables import provenance
+
+STAGE = "essential_sparsity.search"
+
+
+def decide_round(root: Path, spec: RoundSpec, previous: Round | None) -> Round:
+    """Return the round that follows `previous`, or the first one.
+
+    Settled curves stay as they are; all others are decided, each for itself.
+
+    Raises:
+        UserError: a run is missing or damaged, or two runs cannot be paired.
+    """
+    before = previous or spec.first()
+    curves = {(curve.model, curve.task, curve.family): curve for curve in before.curves}
+    for group in load_groups_of(root, spec, before):
+        of_group = [c for c in before.curves if (c.model, c.task) == (group.model, group.task)]
+        if all(curve.settled for curve in of_group):
+            continue
+        scores = group.scores(spec.statistics)
+        for curve in of_group:
+            if not curve.settled:
+                found = _next(curve, group, scores, spec)
+                curves[curve.model, curve.task, curve.family] = found
+    return Round(number=before.number + 1, curves=tuple(curves.values()))
+
+
+def _next(wanted: Wanted, group: Group, scores: Scores, spec: RoundSpec) -> Wanted:
+    """Return what is to be run of a curve that is not settled."""
+    lattice = [mask.name for mask in spec.lattice(wanted.family)]
+    seeds = spec.seeds_on(wanted.task)
+    decision = decide(
+        _curve(group, scores, wanted, lattice),
+        spec.settings,
+        epsilon=spec.statistics.epsilon,
+        confidence=spec.statistics.confidence,
+        seeds=len(seeds),
+    )
+    fresh = spec.settings.certification_seeds(seeds)
+    return Wanted(
+        model=wanted.model,
+        task=wanted.task,
+        family=wanted.family,
+        points={lattice[p - 1]: seeds[:n] for p, n in sorted(decision.seeds.items())},
+        certification={lattice[p - 1]: fresh for p in decision.certification},
+        settled=decision.settled,
+        reason=decision.reason,
+        located=_located(decision.crossing, spec),
+    )
+
+
+def _curve(group: Group, scores: Scores, wanted: Wanted, lattice: list[str]) -> Curve:
+    """Return what is known of a curve, its masks by their places on the lattice."""
+    names = [mask.name if model == group.model else "" for model, mask in group.entries]
+    places = [place for place, name in enumerate(lattice, start=1) if name in wanted.points]
+    return Curve.of(scores.curve(places, [names.index(lattice[p - 1]) for p in places]))
+
+
+def _located(crossing: Crossing, spec: RoundSpec) -> Located:
+    """Return a crossing in sparsities; one off an end of the lattice is that end and a word."""
+    lattice = spec.settings.lattice()
+
+    def text(steps: float) -> tuple[float | None, Censoring]:
+        if steps < 1:
+            return lattice[0], "below"
+        if steps > len(lattice):
+            return lattice[-1], "above"
+        return round(steps * lattice[0], 6), ""
+
+    found = {name: text(getattr(crossing, name)) for name in ("estimate", "low", "high")}
+    return Located(
+        **{name: value for name, (value, _) in found.items()},
+        **{f"{name}_censored": word for name, (_, word) in found.items()},
+    )
+
+
+def main() -> None:
+    """Run the stage from the command line."""
+    parser = argparse.ArgumentParser(prog=f"python -m {STAGE}", description=__doc__)
+    parser.add_argument("--spec", required=True, help="a RoundSpec: JSON, or a file that holds it")
+    parser.add_argument("--previous", type=Path, metavar="FILE", help="the round before, if any")
+    parser.add_argument("--output", required=True, type=Path, help="the round's file")
+    arguments = parser.parse_args()
+    spec = RoundSpec.read(arguments.spec)
+    previous = Round.load(arguments.previous) if arguments.previous else None
+    found = decide_round(Path(), spec, previous)
+    origin = provenance(STAGE, spec.document())
+    write_json(arguments.output, {**found.model_dump(mode="json"), "origin": origin})
+    for curve in found.curves:
+        print(f"{curve.model}, {curve.task}, {curve.family}: {curve.reason}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,12 @@
+"""What the study's tables of runs and of predictions are gathered from."""
+
+from pydantic import Field
+
+from essential_sparsity.spec import Name, Spec
+
+
+class TidySpec(Spec):
+    """A study, and those of its experiments that have runs."""
+
+    study: Name = Field(description="names the folder of the results")
+    experiments: tuple[Name, ...] = Field(min_length=1)
