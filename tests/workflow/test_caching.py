@@ -89,7 +89,8 @@ def test_a_learning_rate_runs_its_task_again_and_nothing_else(project: Project) 
 
 def test_a_label_redraws_and_runs_nothing(project: Project) -> None:
     project.write_task("mood", RECIPE, label="The mood")
-    assert project.planned() == {"drop_figure": 1}
+    told = {"claims": 1, "summary": 1, **PAGE}
+    assert project.planned() == {"drop_figure": 1, "essential": 1, **told}
 
 
 def test_plotting_code_redraws_its_figure_only(project: Project) -> None:
@@ -179,7 +180,8 @@ def test_studies_share_what_is_equal_and_overwrite_nothing(project: Project) -> 
     project.write_study(study)
     # Equal in all but the name: only what bears the name is made.
     tables = {"drop_statistics": 1, "placement_statistics": 1}
-    named = {**tables, "drop_figure": 1, "placement_figure": 1, "claims": 1, "summary": 1}
+    figures = {"drop_figure": 1, "placement_figure": 1, "essential": 1}
+    named = {**tables, **figures, "tidy": 1, "claims": 1, "summary": 1, **PAGE}
     assert project.planned() == named
     # Another recipe: its runs are new, and those of the first study stay as they are.
     study["experiments"][0]["overrides"] = {"epochs": 1}

@@ -94,7 +94,7 @@ def test_figures_only_mode_draws_from_tables_alone(project: Project) -> None:
     for name in ("checkpoints", "tasks", "masks", "runs"):
         shutil.rmtree(project.results / name)
     drawn = {p: p.read_bytes() for p in project.results.glob("studies/tiny/figures/*")}
-    assert len(drawn) == 6
+    assert len(drawn) == 9
     shutil.rmtree(project.results / "studies/tiny/figures")
     arguments = ("figures", "--profile", "profiles/figures", "--forceall")
     output = project.run(*arguments)
@@ -111,7 +111,8 @@ def test_each_figure_and_stage_is_a_target(project: Project) -> None:
     shutil.rmtree(project.results / "studies/tiny/figures")
     assert project.planned("figure_drop") == {"drop_figure": 1}
     assert project.planned("figure_placement") == {"placement_figure": 1}
-    assert project.planned("figures") == {"drop_figure": 1, "placement_figure": 1}
+    figures = {"drop_figure": 1, "placement_figure": 1, "essential": 1}
+    assert project.planned("figures") == figures
     shutil.rmtree(project.results / "masks")
     assert project.planned("masks") == {"mask": 2}
 
@@ -122,7 +123,7 @@ def test_the_study_tells_what_it_does_and_ends_with_its_table(project: Project) 
     project.write_study(study)
     output = project.run("study")
     assert "Run tiny-bert on mood, magnitude-global-s0.50, seed 7" in output
-    assert "of 6 steps" in output
+    assert "of 11 steps" in output
     summary = (project.results / "studies/tiny/summary.txt").read_text()
     assert summary.strip() in output
     assert "results/studies/tiny/figures/drop.png" in summary
