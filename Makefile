@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 STUDY ?= config.yaml
+# Where jobs run: profiles/default, this machine; profiles/slurm; profiles/cluster-generic.
+PROFILE ?= default
 VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake
@@ -15,10 +17,14 @@ ARGS ?=
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 	@echo
-	@echo "STUDY=studies/gallery.yaml names another study; ARGS=... goes to snakemake."
+	@echo "STUDY=studies/gallery.yaml names another study; PROFILE=slurm another place; ARGS=... goes to snakemake."
 
 .PHONY: setup
 setup: $(VENV)/installed ## create .venv with the locked versions
+
+.PHONY: cluster
+cluster: setup ## add the plugins that send jobs to a cluster (PROFILE=slurm, PROFILE=cluster-generic)
+	$(BIN)/python -m pip install --quiet --requirement requirements-cluster.lock --constraint requirements.lock
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12")'
@@ -31,7 +37,12 @@ $(VENV)/installed: requirements.lock pyproject.toml
 .PHONY: study
 study: setup ## run the study and print its table
 	@$(BIN)/python -m essential_sparsity.study $(STUDY)
-	$(SNAKEMAKE) study --configfile $(STUDY) $(ARGS)
+	$(SNAKEMAKE) study --workflow-profile profiles/$(PROFILE) --configfile $(STUDY) $(ARGS)
+
+.PHONY: fetch
+fetch: setup ## download and prepare what the study needs, here, so that its jobs need no network
+	@$(BIN)/python -m essential_sparsity.study $(STUDY)
+	$(SNAKEMAKE) fetch --configfile $(STUDY) $(ARGS)
 
 .PHONY: plan
 plan: setup ## tell what the study asks for, what is there, what the rest costs; ARGS="--gpus 4"
@@ -77,5 +88,5 @@ docs: setup ## regenerate the configuration's reference and JSON schema
 
 .PHONY: lock
 lock: setup ## write the versions of .venv to requirements.lock
-	{ head -n 2 requirements.lock; $(BIN)/python -m pip freeze --exclude-editable --all | grep -vE '^(pip|wheel)==' | sed 's/+cpu//' | sort -f; } > requirements.lock.new
+	{ head -n 2 requirements.lock; $(BIN)/python -m pip freeze --exclude-editable --all | grep -vE '^(pip|wheel|snakemake-executor-plugin-.*)==' | sed 's/+cpu//' | sort -f; } > requirements.lock.new
 	mv requirements.lock.new requirements.lock

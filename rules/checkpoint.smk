@@ -13,7 +13,7 @@ rule checkpoint:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: attempt * MEMORY.reading(wildcards.model),
-        runtime=120,
+        runtime=lambda wildcards, attempt: attempt * 120,
         # Where that file lies is a machine's matter: as a parameter it would run jobs again.
         pins=PINS,
     params:

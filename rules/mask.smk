@@ -13,8 +13,8 @@ rule histogram:
         "../envs/numpy.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 30,
     params:
         code=fingerprint("essential_sparsity.masks.histogram"),
         checkpoint=subpath(input[0], parent=True),
@@ -40,8 +40,8 @@ rule mask:
         "../envs/numpy.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 10,
     params:
         spec=lambda wildcards: PLAN.mask_spec(wildcards.mask).canonical(),
         code=lambda wildcards: fingerprint(*PLAN.mask_modules(wildcards.mask)),

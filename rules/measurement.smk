@@ -20,8 +20,8 @@ for kind in FIGURE_KINDS.values():
             "../envs/numpy.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=60,
+            mem_mb=lambda wildcards, attempt: attempt * 2000,
+            runtime=lambda wildcards, attempt: attempt * 60,
         params:
             spec=lambda wildcards, kind=kind.name: PLAN.measurement_spec(
                 kind, wildcards.set

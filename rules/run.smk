@@ -28,7 +28,7 @@ rule run:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: attempt * MEMORY.training(wildcards.model),
-        runtime=240,
+        runtime=lambda wildcards, attempt: attempt * 240,
         # A profile may ask for more, which then share a run's batches (set-resources: run:gpu=2).
         gpu=lambda wildcards: min(1, len(visible_gpus())),
         # Examples that a device takes at once: a matter of its memory, not of science. 0: the

@@ -13,8 +13,8 @@ rule task:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: attempt * 4000,
+        runtime=lambda wildcards, attempt: attempt * 60,
         # Where that file lies is a machine's matter: as a parameter it would run jobs again.
         pins=PINS,
     params:
@@ -28,3 +28,15 @@ rule task:
         "python -m essential_sparsity.tasks --spec {params.spec:q}"
         " --checkpoint {params.checkpoint:q} --pins {resources.pins:q} --output {params.folder:q}"
         " 2>&1 | tee {log:q}"
+
+
+localrules:
+    fetch,
+
+
+# Nothing else needs a network: with these there, the study runs on machines that have none.
+rule fetch:
+    input:
+        PLAN.fetched(),
+    message:
+        "All checkpoints and task data of the study"

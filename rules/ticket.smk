@@ -30,7 +30,7 @@ rule ticket:
         mem_mb=lambda wildcards, attempt: attempt * MEMORY.training(wildcards.model),
         gpu=lambda wildcards: min(1, len(visible_gpus())),
         per_device_batch=0,
-        runtime=240,
+        runtime=lambda wildcards, attempt: attempt * 240,
     params:
         spec=lambda wildcards: PLAN.training_spec(wildcards.mask).canonical(),
         code=lambda wildcards: fingerprint(*PLAN.training_modules(wildcards.mask)),
@@ -69,7 +69,7 @@ rule rewind:
         mem_mb=lambda wildcards, attempt: attempt * MEMORY.training(wildcards.model),
         gpu=lambda wildcards: min(1, len(visible_gpus())),
         per_device_batch=0,
-        runtime=120,
+        runtime=lambda wildcards, attempt: attempt * 120,
     params:
         spec=lambda wildcards: PLAN.run_spec(
             wildcards.task, wildcards.recipe, int(wildcards.seed)

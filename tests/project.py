@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import yaml
 
 from miniatures import save_bert, write_examples
@@ -175,7 +176,7 @@ class Project:
         return {rule: n for rule, n in counts.items() if not re.fullmatch(TARGETS, rule)}
 
 
-TARGETS = r"study|figures|masks|runs|figure_\w+"
+TARGETS = r"study|fetch|figures|masks|runs|figure_\w+"
 
 
 def environment() -> dict[str, str]:
@@ -190,3 +191,14 @@ def kill_group(process: "subprocess.Popen[str]") -> None:
     """Kill -9 the process and everything that it started."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def scores(project: Project) -> dict[str, list[dict[str, object]]]:
+    """Return every run's results but for its times, by path."""
+    found = {}
+    for file in sorted(project.results.glob("runs/**/*.parquet")):
+        table = pq.read_table(file)
+        found[str(file.relative_to(project.results))] = table.drop_columns(
+            [name for name in ("seconds",) if name in table.column_names]
+        ).to_pylist()
+    return found

@@ -60,3 +60,26 @@ def test_links_in_the_docs_lead_somewhere() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_profiles_of_clusters_repeat_the_default_profile() -> None:
+    """They take its place: what makes a job run again must not depend on where jobs run."""
+
+    def keys(profile: str) -> dict[str, object]:
+        text = (ROOT / "profiles" / profile / "config.yaml").read_text(encoding="utf-8")
+        return dict(yaml.safe_load(text))
+
+    default = keys("default")
+    default.pop("cores")
+    for profile in ("slurm", "cluster-generic"):
+        assert keys(profile).items() >= default.items(), profile
+
+
+def test_the_plugins_for_clusters_are_pinned_apart() -> None:
+    import tomllib
+
+    apart = pins((ROOT / "requirements-cluster.lock").read_text().splitlines())
+    locked = pins((ROOT / "requirements.lock").read_text().splitlines())
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(extra["cluster"]) <= apart.keys()
+    assert not apart.keys() & locked.keys()

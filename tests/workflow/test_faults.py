@@ -5,23 +5,11 @@ import subprocess
 import sys
 import time
 
-import pyarrow.parquet as pq
 import pytest
 
-from project import RECIPE, Project, kill_group, tiny_study
+from project import RECIPE, Project, kill_group, scores, tiny_study
 
 pytestmark = pytest.mark.workflow
-
-
-def scores(project: Project) -> dict[str, list[dict[str, object]]]:
-    """Return every run's results but for its times, by path."""
-    found = {}
-    for file in sorted(project.results.glob("runs/**/*.parquet")):
-        table = pq.read_table(file)
-        found[str(file.relative_to(project.results))] = table.drop_columns(
-            [name for name in ("seconds",) if name in table.column_names]
-        ).to_pylist()
-    return found
 
 
 def test_kill_9_in_the_middle_of_a_run_costs_that_run_alone(project: Project) -> None:

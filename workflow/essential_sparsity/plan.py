@@ -309,6 +309,12 @@ class Plan:
         """Return the paths of every mask of the study."""
         return [paths.MASK.format(model=model, mask=mask.name) for model, mask in self.all_masks]
 
+    def fetched(self) -> list[str]:
+        """Return the manifests of all that may come from elsewhere: checkpoints and task data."""
+        runs = [*self.all_runs, *self.all_trainings]
+        checkpoints = [paths.CHECKPOINT_MANIFEST.format(model=model) for model in self._models]
+        return [*checkpoints, *_unique(self.task_data(r.model, r.task, r.recipe) for r in runs)]
+
     def table_inputs(self, experiment: Experiment) -> list[str]:
         """Return the artifacts that an experiment's tables are computed from, without a search."""
         kind = FIGURE_KINDS[experiment.figure]
