@@ -8,6 +8,7 @@ from essential_sparsity.errors import UserError
 from essential_sparsity.figures.drop_data import pick
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables
+from essential_sparsity.statistics.learning import is_learnt
 
 _CURVE = ("task", "model", "recipe", "family", "label")
 _VALUES = (
@@ -75,7 +76,7 @@ def _distinct(rows: list[Row]) -> list[Row]:
             **pick(row, *_CURVE, *(name for name in _VALUES if name in DRAWN.names), "epsilon"),
             **{drawn: row[name] for name, drawn in SPARSITIES.items()},
             "censored": row["estimate_censored"],
-            "learnt": row["constant"] is None or row["dense_low"] > row["constant"],
+            "learnt": is_learnt(row["dense_low"], row["constant"]),
             "last": max(row["grid"]),
         }
         first = found.setdefault(tuple(shown.values()), {**shown, "experiments": []})

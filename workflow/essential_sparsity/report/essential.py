@@ -6,17 +6,20 @@ from typing import Any
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.report.spec import ReportSpec
 from essential_sparsity.report.table import NONE, Cell, Column, Table, condensed, number
+from essential_sparsity.statistics.censoring import in_percent
+from essential_sparsity.statistics.learning import is_learnt
 
-# What the tables of every study have; the rest is shown where it is there.
 COLUMNS = {
     *("model", "task", "recipe", "family", "label", "metric", "epsilon", "confidence", "seeds"),
     *("examples", "dense_score", "dense_low", "dense_high", "constant", "resolved", "resolution"),
     *("estimate", "low", "high", "estimate_censored", "low_censored", "high_censored"),
+    *("first_crossing", "last_crossing", "first_crossing_censored", "last_crossing_censored"),
+    *("tolerance", "main", "certified", "certified_censored", "certification_level"),
+    *("uncertified_because", "crossings_differ"),
 }
 
 Row = dict[str, Any]
 
-_SIGNS = {"above": "> ", "below": "< "}
 _SHARPNESS = ("model", "task", "recipe", "family")
 
 
@@ -34,7 +37,7 @@ def essential_table(
     main: list[Row] = []
     for experiment, found in curves.items():
         turns = {tuple(r[key] for key in _SHARPNESS): r for r in sharpness.get(experiment, ())}
-        for curve in filter(_is_main, found):
+        for curve in (curve for curve in found if curve["main"]):
             main.append(curve)
             turn = turns.get(tuple(curve[key] for key in _SHARPNESS), {})
             rows.append((Cell(experiment), *_cells(curve, turn, spec)))
@@ -59,9 +62,7 @@ def essential_table(
 
 def tolerance_table(curves: Mapping[str, Sequence[Row]], spec: ReportSpec) -> Table | None:
     """Return how far each curve goes at every tolerance; None if there is only one."""
-    tolerances = dict.fromkeys(
-        row["tolerance"] for rows in curves.values() for row in rows if row.get("tolerance")
-    )
+    tolerances = dict.fromkeys(row["tolerance"] for rows in curves.values() for row in rows)
     if len(tolerances) < 2:
         return None
     found: dict[tuple[str, ...], dict[str, Cell]] = {}
@@ -79,10 +80,6 @@ def tolerance_table(curves: Mapping[str, Sequence[Row]], spec: ReportSpec) -> Ta
     ]
     table = Table("Essential sparsity, %, by the drop that counts as none (ε)", columns, cells)
     return condensed(table, "Experiment", "Masks")
-
-
-def _is_main(curve: Row) -> bool:
-    return bool(curve.get("main", True))
 
 
 def _names(curve: Row, spec: ReportSpec) -> tuple[str, str]:
@@ -109,27 +106,23 @@ def _cells(curve: Row, turn: Row, spec: ReportSpec) -> tuple[Cell, ...]:
     )
 
 
-def _percent(value: float, censored: str | None) -> str:
-    return f"{_SIGNS.get(censored or '', '')}{100 * value:.3g}"
-
-
 def _estimate(curve: Row) -> Cell:
-    text = _percent(curve["estimate"], curve["estimate_censored"])
+    text = in_percent(curve["estimate"], curve["estimate_censored"])
     return Cell(text, key=curve["estimate"], mark="" if curve["resolved"] else "open")
 
 
 def _interval(curve: Row) -> Cell:
-    low, high = (_percent(curve[end], curve[f"{end}_censored"]) for end in ("low", "high"))
+    low, high = (in_percent(curve[end], curve[f"{end}_censored"]) for end in ("low", "high"))
     return Cell(f"[{low}, {high}]", key=curve["low"])
 
 
 def _certified(curve: Row) -> Cell:
-    value = curve.get("certified")
+    value = curve["certified"]
     if value is None:
         return NONE
     if not value:
         return Cell("none", key=0.0)
-    at_least = "≥ " if curve.get("certified_censored") == "above" else ""
+    at_least = "≥ " if curve["certified_censored"] == "above" else ""
     return Cell(f"{at_least}{100 * value:.3g}", key=value)
 
 
@@ -140,15 +133,15 @@ def _remarks(curve: Row) -> Cell:
             f"not resolved: noise of ± {curve['resolution']:.1f} points hides a drop of "
             f"{curve['epsilon']:.3g}"
         )
-    if curve.get("crossings_differ"):
+    if curve["crossings_differ"]:
         first, last = (
-            _percent(curve[name], curve[f"{name}_censored"])
+            in_percent(curve[name], curve[f"{name}_censored"])
             for name in ("first_crossing", "last_crossing")
         )
         remarks.append(f"raw curve crosses ε more than once, from {first} to {last} %")
-    if curve["constant"] is not None and not curve["dense_low"] > curve["constant"]:
+    if not is_learnt(curve["dense_low"], curve["constant"]):
         remarks.append("not learnt: no better than one answer to everything")
-    elif reason := curve.get("uncertified_because"):
+    elif reason := curve["uncertified_because"]:
         remarks.append(f"not certified: {reason}")
     return Cell("", notes=tuple(remarks), key=len(remarks)) if remarks else Cell("", key="")
 
@@ -171,7 +164,7 @@ def _notes(curves: Sequence[Row]) -> tuple[str, ...]:
     ][:1]
     if not all(curve["resolved"] for curve in curves):
         notes.append("Pale values are not resolved: more seeds or examples would be needed.")
-    if levels := {c["certification_level"] for c in curves if c.get("certification_level")}:
+    if levels := {curve["certification_level"] for curve in curves}:
         shown = ", ".join(f"{100 * level:g} %" for level in sorted(levels))
         notes.append(
             f"Certified: one-sided tests, upwards from the smallest sparsity, at the {shown} level."

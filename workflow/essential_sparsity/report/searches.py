@@ -7,9 +7,9 @@ from essential_sparsity import paths
 from essential_sparsity.report.spec import ReportSpec
 from essential_sparsity.report.table import NONE, Cell, Column, Table, condensed, count
 from essential_sparsity.search.rounds import Located, Round, Seeds, Wanted, load_last
+from essential_sparsity.statistics.censoring import in_percent
 
 _FOLDER = PurePath(paths.SEARCH).name
-_SIGNS = {"above": "> ", "below": "< "}
 
 
 def search_table(experiment: Path, spec: ReportSpec) -> Table | None:
@@ -59,7 +59,7 @@ def _runs(seeds_of: Mapping[str, Seeds]) -> int:
 
 def _located(found: Located) -> Cell:
     estimate, low, high = (
-        f"{_SIGNS.get(getattr(found, f'{name}_censored'), '')}{100 * getattr(found, name):.3g}"
+        in_percent(getattr(found, name), getattr(found, f"{name}_censored"))
         for name in ("estimate", "low", "high")
     )
     return Cell(estimate, key=found.estimate, notes=(f"[{low}, {high}]",))

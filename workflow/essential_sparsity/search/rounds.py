@@ -6,7 +6,7 @@ A round lists all runs from the first on, so that the last one alone tells what 
 from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field
 
@@ -14,10 +14,10 @@ from essential_sparsity.files import read_json
 from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.search.spec import FIRST_SEEDS, SearchSpec
 from essential_sparsity.spec import Spec
+from essential_sparsity.statistics.censoring import Censoring
 from essential_sparsity.statistics.spec import DropSpec
 
 Seeds = tuple[int, ...]
-Censoring = Literal["", "above", "below"]
 
 
 class Located(Spec):

@@ -5,14 +5,12 @@ before the first sparse point is −∞ and one beyond the last is +∞ until `l
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from essential_sparsity.statistics.censoring import Censoring
 from essential_sparsity.statistics.spread import Floats
-
-Censoring = Literal["", "above", "below"]
 
 # In points. A drop that is ε on paper must not be more than ε in floating point.
 _ROUNDING = 1e-9

@@ -20,6 +20,7 @@ from essential_sparsity.statistics.crossing import (
     last_crossing,
     locate,
 )
+from essential_sparsity.statistics.learning import is_learnt
 from essential_sparsity.statistics.sharpness import measure_sharpness
 from essential_sparsity.statistics.spec import StatisticsSpec
 from essential_sparsity.statistics.spread import Floats
@@ -280,7 +281,7 @@ class Curve:
     def _certificate_row(self, tolerance: Tolerance, dense_low: float) -> Row:
         scores, level = self.scores, self.scores.settings.confidence
         tested = self if self.certifying is None else self.certifying
-        if scores.constant is not None and dense_low <= scores.constant:
+        if not is_learnt(dense_low, scores.constant):
             found = Certificate(None, because=_CHANCE)
         elif not tested.indices:
             found = Certificate(None, because=_UNTESTED)

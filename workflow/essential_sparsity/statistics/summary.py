@@ -9,12 +9,13 @@ from essential_sparsity.claims.summary import summarize_claims
 from essential_sparsity.errors import run_stage
 from essential_sparsity.files import write_text
 from essential_sparsity.metrics import METRICS
+from essential_sparsity.statistics.censoring import in_percent
 from essential_sparsity.statistics.difference_summary import summarize_differences
+from essential_sparsity.statistics.learning import is_learnt
 from essential_sparsity.statistics.lines import WIDTH, align, cut
 from essential_sparsity.statistics.tolerance import in_points
 from essential_sparsity.tables import read_table
 
-_SIGNS = {"": "", "above": "> ", "below": "< "}
 _UNRESOLVED = "*"
 _UNLEARNT = "†"
 _UNCERTIFIED = "–"
@@ -90,7 +91,7 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
             f"{_UNRESOLVED} noise of up to ± {max(wide):.1f} points hides a drop of {epsilon:g}: "
             "it takes more seeds or a larger evaluation set"
         )
-    if not all(map(_is_learnt, curves)):
+    if not all(is_learnt(curve["dense_low"], curve["constant"]) for curve in curves):
         lines.append(
             f"{_UNLEARNT} the dense model is no better than one and the same answer to "
             "everything:\n  the recipe does not learn this task, and its drops mean nothing"
@@ -110,13 +111,9 @@ def _certificate_notes(curves: list[dict[str, Any]]) -> list[str]:
     return notes + [cut(f"{_UNCERTIFIED} {reason}", WIDTH) for reason in reasons if reason]
 
 
-def _is_learnt(curve: dict[str, Any]) -> bool:
-    return curve["constant"] is None or bool(curve["dense_low"] > curve["constant"])
-
-
 def _marks(curve: dict[str, Any]) -> str:
     unresolved = "" if curve["resolved"] else _UNRESOLVED
-    return unresolved + ("" if _is_learnt(curve) else _UNLEARNT)
+    return unresolved + ("" if is_learnt(curve["dense_low"], curve["constant"]) else _UNLEARNT)
 
 
 def _format_dense(curve: dict[str, Any]) -> str:
@@ -130,8 +127,7 @@ def format_essential(curve: dict[str, Any]) -> str:
     The interval is left out where it lies beyond the end as a whole, as the estimate then does.
     """
     estimate, low, high = (
-        f"{_SIGNS[curve[f'{name}_censored']]}{100 * curve[name]:.3g}"
-        for name in ("estimate", "low", "high")
+        in_percent(curve[name], curve[f"{name}_censored"]) for name in ("estimate", "low", "high")
     )
     if curve["estimate_censored"] and low == high == estimate:
         return f"{estimate} %"
@@ -144,7 +140,7 @@ def format_certified(curve: dict[str, Any]) -> str:
         return _UNCERTIFIED
     if curve["certified"] == 0:
         return "none"
-    return f"{_SIGNS[curve['certified_censored']]}{100 * curve['certified']:.3g} %"
+    return f"{in_percent(curve['certified'], curve['certified_censored'])} %"
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from essential_sparsity.claims.finding import Case, Finding, Range
 from essential_sparsity.claims.intervals import Interval
 from essential_sparsity.claims.tests.essential import NOT_LEARNT
 from essential_sparsity.spec import Sparsity
-
-_TOLERANCE = 5e-4  # of sparsities that are meant to be equal
+from essential_sparsity.statistics.learning import is_learnt
+from essential_sparsity.statistics.spec import are_equal
 
 
 class DropWithin(MaskTest):
@@ -49,7 +49,7 @@ class DropWithin(MaskTest):
             return None
         allowed = evidence.epsilon if self.drop is None else self.drop
         finding = Range(None, allowed, "points", evidence.confidence).decide(cases)
-        exact = any(abs(row["sparsity"] - self.sparsity) < _TOLERANCE for row in evidence.rows)
+        exact = any(are_equal(row["sparsity"], self.sparsity) for row in evidence.rows)
         bracket = "" if exact else f"bracketed by the masks on either side of {self._at}"
         return finding.with_reason(bracket)
 
@@ -60,8 +60,9 @@ class DropWithin(MaskTest):
     def _case(self, rows: list[Row], evidence: Evidence) -> Case | None:
         """Return a curve's drop at the sparsity; None where no mask is as sparse."""
         rows = sorted(rows, key=lambda row: row["sparsity"])
-        denser = [row for row in rows if row["sparsity"] < self.sparsity + _TOLERANCE]
-        sparser = [row for row in rows if row["sparsity"] > self.sparsity - _TOLERANCE]
+        there = [row for row in rows if are_equal(row["sparsity"], self.sparsity)]
+        denser = there or [row for row in rows if row["sparsity"] < self.sparsity]
+        sparser = there or [row for row in rows if row["sparsity"] > self.sparsity]
         if not denser or not sparser:
             return None
         before, after = denser[-1], sparser[0]
@@ -72,9 +73,7 @@ class DropWithin(MaskTest):
         low = min(before["drop_low"], float(value))
         high = max(after["drop_high"], float(value))
         dense = next((row for row in rows if row["sparsity"] == 0), None)
-        learnt = (
-            dense is None or dense["constant"] is None or dense["score_low"] > dense["constant"]
-        )
+        learnt = dense is None or is_learnt(dense["score_low"], dense["constant"])
         return Case(
             evidence.name(after),
             Interval(float(value), low, high),

@@ -9,6 +9,7 @@ from essential_sparsity.claims.evidence import Evidence, Row, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
 from essential_sparsity.claims.intervals import Interval
 from essential_sparsity.spec import Sparsity
+from essential_sparsity.statistics.learning import is_learnt
 
 UNIT = "%"
 NOT_LEARNT = (
@@ -48,9 +49,9 @@ def turning_point(row: Row) -> Interval:
     return Interval(row["estimate"], low, high, open=any(ends)).scaled(100)
 
 
-def is_learnt(row: Row) -> bool:
-    """Tell whether the dense model is better than one and the same answer to everything."""
-    return row["constant"] is None or bool(row["dense_low"] > row["constant"])
+def has_learnt(row: Row) -> bool:
+    """Tell whether a curve's dense model has; see `is_learnt`."""
+    return is_learnt(row["dense_low"], row["constant"])
 
 
 class EssentialWithin(EssentialTest):
@@ -86,7 +87,7 @@ class EssentialWithin(EssentialTest):
             evidence.name(row),
             turning_point(row),
             floor=None if floor is None else 100 * floor,
-            void="" if is_learnt(row) else NOT_LEARNT,
+            void="" if has_learnt(row) else NOT_LEARNT,
             uncertified="" if floor is not None else f"uncertified: {row['uncertified_because']}",
         )
 
@@ -110,7 +111,7 @@ class EssentialOrder(EssentialTest):
         pairs = list(evidence.pairs("first", "second"))
         if not pairs:
             return None
-        learnt = (is_learnt(first) and is_learnt(second) for first, second in pairs)
+        learnt = (has_learnt(first) and has_learnt(second) for first, second in pairs)
         cases = [
             Case(
                 f"{evidence.name(first)} less {evidence.label(second['model'])}",

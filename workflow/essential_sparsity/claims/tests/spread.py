@@ -8,7 +8,7 @@ import numpy.typing as npt
 from essential_sparsity.claims.evidence import Evidence, Row
 from essential_sparsity.claims.finding import Finding
 from essential_sparsity.claims.intervals import Interval, normal_quantile
-from essential_sparsity.claims.tests.essential import EssentialTest, is_learnt, turning_point
+from essential_sparsity.claims.tests.essential import EssentialTest, has_learnt, turning_point
 from essential_sparsity.statistics.bootstrap import named_generator
 
 _DRAWS = 4000
@@ -35,7 +35,7 @@ class Spread(EssentialTest):
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide on the sign; at least two models and two tasks that all of them have."""
-        rows = {(row["model"], row["task"]): row for row in evidence.rows if is_learnt(row)}
+        rows = {(row["model"], row["task"]): row for row in evidence.rows if has_learnt(row)}
         models = list(dict.fromkeys(model for model, _ in rows))
         tasks = list(dict.fromkeys(task for _, task in rows))
         shared = [task for task in tasks if all((model, task) in rows for model in models)]
