@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 from essential_sparsity.claims.intervals import Interval, widening
 
@@ -20,6 +20,13 @@ class Finding:
     reason: str
     measured: Interval | None = None
     unit: str = ""
+
+    @classmethod
+    def by_sign(cls, reason: str, measured: Interval, unit: str) -> Self:
+        """Decide a claim that a difference is above 0: by the side on which its interval lies."""
+        if measured.low > 0:
+            return cls("holds", reason, measured, unit)
+        return cls("does not" if measured.high < 0 else "not resolved", reason, measured, unit)
 
     def with_reason(self, more: str) -> "Finding":
         """Return the finding with a further clause of its reason."""

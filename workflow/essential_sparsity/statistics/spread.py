@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtri, ndtr
 
 Floats = npt.NDArray[np.float64]
 
@@ -83,6 +82,9 @@ class Spread:
             distance: how far the mean lies above the value in question.
             floor: the least variance of the mean.
         """
+        # A quarter of a second that the workflow, which reads specs alone, need not spend.
+        from scipy.special import chdtri, ndtr
+
         shares = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
         chi_square = chdtri(max(self.seeds - 1, 1), shares)
         deviation = np.sqrt(np.maximum(self.variance(chi_square), floor))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from scipy.special import stdtrit
 
 from essential_sparsity.claims.claim_test import MaskTest
 from essential_sparsity.claims.evidence import Evidence, Row
@@ -61,10 +60,7 @@ class Sharper(MaskTest):
             f"{slope:.3g} points a tenth of the weights"
             for who, side, slope in zip(self.roles, sides, after, strict=True)
         )
-        verdict: Literal["holds", "does not", "not resolved"] = "not resolved"
-        if measured.low > 0 or measured.high < 0:
-            verdict = "holds" if measured.low > 0 else "does not"
-        return Finding(verdict, reason, measured, _UNIT)
+        return Finding.by_sign(reason, measured, _UNIT)
 
 
 @dataclass(frozen=True)
@@ -93,6 +89,9 @@ def _sharpness(ratio: float) -> float:
 
 def _quantile(sides: Sequence[_Side], normal: float, confidence: float) -> float:
     """Return Student's quantile at Welch's degrees of freedom; the normal's for single curves."""
+    # A quarter of a second that the workflow, which reads the tests' specs alone, need not spend.
+    from scipy.special import stdtrit
+
     if any(side.curves < 2 for side in sides):
         return normal
     total = sum(side.variance for side in sides)

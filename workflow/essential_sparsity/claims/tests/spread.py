@@ -51,12 +51,7 @@ class Spread(EssentialTest):
         )
         if off := sum(bool(row["estimate_censored"]) for line in table for row in line):
             reason += f"; {off} turning points off the grid count at its end"
-        if measured.low > 0:
-            return Finding("holds", reason, measured, UNIT)
-        verdict: Literal["does not", "not resolved"] = (
-            "does not" if measured.high < 0 else "not resolved"
-        )
-        return Finding(verdict, reason, measured, UNIT)
+        return Finding.by_sign(reason, measured, UNIT)
 
 
 def variance_difference(table: list[list[Row]], confidence: float) -> Interval:
