@@ -1,10 +1,9 @@
 # Figures, from tables alone: one rule a kind of figure, and one target an experiment.
 if FIGURES_ONLY:
     # Snakemake would take a figure that is there as good enough when its table is gone.
-    for experiment in STUDY.experiments:
-        for table in PLAN.tables(experiment):
-            if not os.path.exists(table):
-                sys.exit(f"error: {RESULTS / table}: no such table; `make study` computes it")
+    for table in PLAN.all_tables:
+        if not os.path.exists(table):
+            sys.exit(f"error: {RESULTS / table}: no such table; `make study` computes it")
 
 for kind in FIGURE_KINDS.values():
 
@@ -105,7 +104,6 @@ localrules:
 
 rule figures:
     input:
-        [path for experiment in STUDY.experiments for path in PLAN.figures(experiment)],
-        PLAN.essential_figure(),
+        PLAN.all_figures,
     message:
         "All figures of the study"

@@ -40,7 +40,7 @@ if not FIGURES_ONLY:
 rule report:
     input:
         figures=rules.figures.input,
-        tables=[path for experiment in STUDY.experiments for path in PLAN.tables(experiment)],
+        tables=PLAN.all_tables,
         claims=CLAIMS,
         # Figures alone, nothing can tell any more what was run: it is taken if it is there.
         provenance=[p for p in [PROVENANCE] if not FIGURES_ONLY or os.path.exists(p)],

@@ -4,7 +4,7 @@ SUMMARY = paths.SUMMARY.format(study=STUDY.study)
 
 rule summary:
     input:
-        tables=[path for experiment in STUDY.experiments for path in PLAN.tables(experiment)],
+        tables=PLAN.all_tables,
         claims=CLAIMS,
     output:
         SUMMARY,

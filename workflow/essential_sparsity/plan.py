@@ -3,6 +3,7 @@
 The workflow asks this module for targets and, job by job, for the spec; it decides nothing itself.
 """
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from essential_sparsity.tasks.spec import LocalFiles
 from essential_sparsity.tickets.spec import TrainingSpec
 from essential_sparsity.tidy.spec import TidySpec
 from essential_sparsity.validation import unknown
+from essential_sparsity.yaml_files import read_yaml
 
 _T = TypeVar("_T")
 
@@ -112,6 +114,21 @@ class Plan:
         self._check_references()
         # What the verdicts on the paper's claims depend on.
         self.claims = self._claims_spec()
+
+    @classmethod
+    def load(cls, file: Path, root: Path, results: Path) -> "Plan":
+        """Read a study's file and plan it.
+
+        Args:
+            file: the study's file.
+            root: the repository's root.
+            results: the results folder.
+
+        Raises:
+            UserError: the file is no valid study, or see `__init__`.
+        """
+        study = Study.check(read_yaml(file), str(file))
+        return cls(study, root, str(file), Path(os.path.relpath(root, results)))
 
     def _resolve(self, experiment: Experiment, key: str) -> None:
         for field in ("models", "controls"):
@@ -398,17 +415,13 @@ class Plan:
 
     def tables(self, experiment: Experiment) -> list[str]:
         """Return the paths of an experiment's tables."""
-        return [
-            paths.TABLE.format(study=self.study.study, experiment=experiment.name, table=table)
-            for table in FIGURE_KINDS[experiment.figure].tables
-        ]
+        kind = FIGURE_KINDS[experiment.figure]
+        return [self._table(experiment.name, table) for table in kind.tables]
 
     def tables_called(self, table: str) -> dict[str, str]:
         """Return experiment → path of its table of this name, of those that have one."""
         return {
-            experiment.name: paths.TABLE.format(
-                study=self.study.study, experiment=experiment.name, table=table
-            )
+            experiment.name: self._table(experiment.name, table)
             for experiment in self.study.experiments
             if table in FIGURE_KINDS[experiment.figure].tables
         }
@@ -429,6 +442,20 @@ class Plan:
             paths.ESSENTIAL_FIGURE.format(study=self.study.study, format=format)
             for format in formats
         ]
+
+    def _table(self, experiment: str, table: str) -> str:
+        return paths.TABLE.format(study=self.study.study, experiment=experiment, table=table)
+
+    @property
+    def all_tables(self) -> list[str]:
+        """The paths of all experiments' tables."""
+        return [path for experiment in self.study.experiments for path in self.tables(experiment)]
+
+    @property
+    def all_figures(self) -> list[str]:
+        """The paths of all figures, that of the study as a whole last."""
+        figures = [path for e in self.study.experiments for path in self.figures(e)]
+        return [*figures, *self.essential_figure()]
 
     def figures(self, experiment: Experiment) -> list[str]:
         """Return the paths of an experiment's figure, as picture, as print, as data."""
@@ -666,7 +693,7 @@ class Plan:
     def claims_inputs(self) -> list[str]:
         """Return the tables that the study's claims are tested on."""
         return [
-            paths.TABLE.format(study=self.study.study, experiment=experiment, table=table)
+            self._table(experiment, table)
             for experiment, tables in self.claims.experiments.items()
             for table in tables
         ]

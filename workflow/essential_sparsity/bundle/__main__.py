@@ -1,7 +1,6 @@
 """Packs a study's results for others, or puts such a bundle in its place."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -9,8 +8,6 @@ from essential_sparsity.bundle.archive import unpack_bundle, write_bundle
 from essential_sparsity.bundle.contents import PROJECT, Contents
 from essential_sparsity.errors import run_stage
 from essential_sparsity.plan import Plan
-from essential_sparsity.study import Study
-from essential_sparsity.yaml_files import read_yaml
 
 _ROOT = Path(__file__).parents[3]
 
@@ -46,8 +43,7 @@ def main() -> None:
 
 
 def _pack(file: Path, results: Path, masks: bool, output: Path | None) -> None:
-    sources = Path(os.path.relpath(_ROOT, results))
-    plan = Plan(Study.check(read_yaml(file), str(file)), _ROOT, str(file), sources)
+    plan = Plan.load(file, _ROOT, results)
     contents = Contents.of(plan, file, _ROOT, results, masks)
     path = output or Path(f"{plan.study.study}.bundle.tar.gz")
     study_file = next(n for n in contents.files if n.startswith(f"{PROJECT}/")).partition("/")[2]

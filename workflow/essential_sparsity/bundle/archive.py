@@ -9,19 +9,18 @@ import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from essential_sparsity.bundle.contents import PROJECT, RESULTS
+from essential_sparsity.checkpoints.spec import Sha256
 from essential_sparsity.errors import UserError
 from essential_sparsity.files import atomic_path, sha256_of
 from essential_sparsity.spec import Spec
 
 MANIFEST = "bundle.json"
 _LARGEST_MANIFEST = 64 * 2**20
-
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class BundleManifest(Spec):

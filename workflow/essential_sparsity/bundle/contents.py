@@ -34,16 +34,13 @@ class Contents:
             UserError: something is missing, or lies outside the project.
         """
         names = {"study": plan.study.study}
-        experiments = plan.study.experiments
-        needed = [table for experiment in experiments for table in plan.tables(experiment)]
-        needed.append(paths.CLAIMS.format(**names))
+        needed = [*plan.all_tables, paths.CLAIMS.format(**names)]
         wanted = [
             paths.PROVENANCE.format(**names),
             paths.SUMMARY.format(**names),
             paths.REPORT.format(**names),
             paths.ALL_RUNS.format(**names),
-            *(file for experiment in experiments for file in plan.figures(experiment)),
-            *plan.essential_figure(),
+            *plan.all_figures,
         ]
         if masks:
             # A search may have tried a part of its masks only.

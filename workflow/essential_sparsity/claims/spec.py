@@ -37,11 +37,3 @@ class ClaimsSpec(Spec):
     trained: dict[str, TrainedMask] = Field(default={}, description="mask → what it was found by")
     epsilon: float = Field(default=1.0, gt=0, description="drop that counts as none, in points")
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
-
-    def model_label(self, name: str) -> str:
-        """Return the model's label, its name if it has none."""
-        return self.models[name].label if name in self.models else name
-
-    def task_label(self, name: str) -> str:
-        """Return the task's label, its name if it has none."""
-        return self.tasks.get(name, name)

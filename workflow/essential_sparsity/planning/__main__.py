@@ -2,15 +2,12 @@
 
 import argparse
 import math
-import os
 from pathlib import Path
 
 from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.plan import Plan
 from essential_sparsity.planning.cost import START_UP, TFLOPS, Machine
 from essential_sparsity.planning.report import describe_plan
-from essential_sparsity.study import Study
-from essential_sparsity.yaml_files import read_yaml
 
 _ROOT = Path(__file__).parents[3]
 
@@ -60,8 +57,7 @@ def main() -> None:
     )
     file = arguments.study
     results = arguments.results or _ROOT / "results"
-    sources = Path(os.path.relpath(_ROOT, results))
-    plan = Plan(Study.check(read_yaml(file), str(file)), _ROOT, str(file), sources)
+    plan = Plan.load(file, _ROOT, results)
     print(describe_plan(plan, str(file), results, machine), end="")
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from essential_sparsity.labels import Labels
 from essential_sparsity.spec import Name, Spec
 
 
@@ -39,7 +40,7 @@ class ExperimentRow(Spec):
     seeds_of: dict[Name, tuple[int, ...]] = Field(default={})
 
 
-class ReportSpec(Spec):
+class ReportSpec(Labels):
     """A study in words: labels, recipes, experiments, and the study file itself."""
 
     study: Name
@@ -49,11 +50,3 @@ class ReportSpec(Spec):
     recipes: tuple[RecipeRow, ...] = ()
     experiments: tuple[ExperimentRow, ...] = Field(min_length=1)
     configuration: str = Field(default="", description="the study as YAML, defaults left out")
-
-    def model_label(self, name: str) -> str:
-        """Return the label of the model, its catalog name if it has none."""
-        return self.models.get(name, name)
-
-    def task_label(self, name: str) -> str:
-        """Return the label of the task, its catalog name if it has none."""
-        return self.tasks.get(name, name)
