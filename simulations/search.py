@@ -1,9 +1,7 @@
 """Holds the search against the full grid of its resolution, on simulated curves."""
 
-import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +15,16 @@ from essential_sparsity.statistics.curve import Curve as MeasuredCurve
 from essential_sparsity.statistics.curve import Row, Scores
 from essential_sparsity.statistics.spec import StatisticsSpec
 from essential_sparsity.statistics.spread import Floats
-from simulations.trial import Setting, draw_answers
+from simulations.command import Arguments, read_arguments
+from simulations.trial import (
+    CHANCE,
+    ROUNDING,
+    Setting,
+    accuracy,
+    draw_answers,
+    settings_of,
+    sparsity_of,
+)
 from simulations.truth import EPSILON, TRUTHS, Truth
 
 DOCUMENT = Path(__file__).parents[1] / "docs/search.md"
@@ -31,8 +38,6 @@ SETTINGS = (
 SEARCH = SearchSpec()
 LATTICE = np.array(SEARCH.lattice())
 
-_CHANCE = 50.0
-_ROUNDING = 1e-9
 _BEGIN, _END = "<!-- simulated -->\n", "<!-- end -->"
 _HEADINGS = (
     *("curve", "seeds", "examples", "seeds' spread", "grid's runs", "runs", "at most", "share"),
@@ -78,9 +83,7 @@ def compare(name: str, setting: Setting, resamples: int, number: int) -> Outcome
     The grid has all sparsities with the setting's seeds, the search some of these, and then as many
     seeds more as certify what it found.
     """
-    settings = StatisticsSpec(
-        epsilon=EPSILON, epsilons=(), relative_epsilons=(), resamples=resamples
-    )
+    settings = settings_of(resamples)
     seeds = setting.seeds
     drawn = Setting(seeds + SEARCH.certify, setting.examples, setting.spread)
     generator = named_generator("search", name, str(setting), str(number))
@@ -130,10 +133,10 @@ class _Answers:
         dense = tuple(sorted({seed for of in chosen.values() for seed in of}))
         return Scores.of_uneven(
             [{s: self.answers[place, s] for s in of} for place, of in {0: dense, **chosen}.items()],
-            lambda means: means[..., 0],
+            accuracy,
             self.settings,
             lambda: named_generator("resamples", self.name),
-            _CHANCE,
+            CHANCE,
         )
 
     def essential(
@@ -166,11 +169,11 @@ def describe(truth: OnLattice, setting: Setting, outcomes: list[Outcome]) -> lis
         *(str(all_runs), f"{np.mean(runs):.0f}", str(max(runs))),
         f"{100 * np.mean(runs) / all_runs:.0f} %",
         f"{np.mean([outcome.rounds for outcome in outcomes]):.1f}",
-        f"{100 * np.mean(apart <= SEARCH.resolution + _ROUNDING):.0f} %",
+        f"{100 * np.mean(apart <= SEARCH.resolution + ROUNDING):.0f} %",
         *(f"{_error(rows, turn):.1f}" for rows in (grid, search)),
         *(f"{100 * np.mean([_holds(row, turn) for row in rows]):.0f} %" for rows in (grid, search)),
         *(f"{100 * np.mean(_column(rows, 'certified')):.0f}" for rows in (grid, search)),
-        f"{100 * np.mean(_column(search, 'certified') > turn + _ROUNDING):.1f} %",
+        f"{100 * np.mean(_column(search, 'certified') > turn + ROUNDING):.1f} %",
     ]
 
 
@@ -185,22 +188,21 @@ def _error(rows: list[Row], turn: float) -> float:
 
 
 def _holds(row: Row, turn: float) -> bool:
-    low = -np.inf if row["low_censored"] == "below" else row["low"]
-    high = np.inf if row["high_censored"] == "above" else row["high"]
-    return bool(low - _ROUNDING <= turn <= high + _ROUNDING)
+    low, high = sparsity_of(row, "low"), sparsity_of(row, "high")
+    return low - ROUNDING <= turn <= high + ROUNDING
 
 
-def render(sets: int, resamples: int, processes: int) -> str:
-    """Return the table, of `sets` data sets a row."""
+def render(arguments: Arguments) -> str:
+    """Simulate, and return the table."""
     lines = [
         "| " + " | ".join(_HEADINGS) + " |",
         "|---|" + "---:|" * (len(_HEADINGS) - 1),
     ]
-    with ProcessPoolExecutor(processes) as pool:
+    with arguments.workers() as pool:
         for setting in SETTINGS:
             for name in TRUTHS:
-                run = partial(compare, name, setting, resamples)
-                outcomes = list(pool.map(run, range(sets), chunksize=5))
+                run = partial(compare, name, setting, arguments.resamples)
+                outcomes = list(pool.map(run, range(arguments.sets), chunksize=5))
                 cells = describe(on_lattice(name), setting, outcomes)
                 lines.append(f"| {' | '.join(cells)} |")
                 print(lines[-1], file=sys.stderr, flush=True)
@@ -209,15 +211,10 @@ def render(sets: int, resamples: int, processes: int) -> str:
 
 def main() -> None:
     """Read the arguments, simulate, print or write."""
-    parser = argparse.ArgumentParser(prog="python -m simulations.search", description=__doc__)
-    parser.add_argument("--sets", type=int, default=100, metavar="N", help="data sets a row")
-    parser.add_argument("--resamples", type=int, default=400, metavar="N", help="of each of them")
-    parser.add_argument("--processes", type=int, default=1, metavar="N", help="that work at once")
-    parser.add_argument("--write", action="store_true", help="write it into docs/search.md")
-    arguments = parser.parse_args()
-    if min(arguments.sets, arguments.processes) < 1 or arguments.resamples < 100:
-        parser.error("--sets and --processes take 1 or more, --resamples 100 or more")
-    table = render(arguments.sets, arguments.resamples, arguments.processes)
+    arguments = read_arguments(
+        "simulations.search", __doc__, sets=100, of="row", resamples=400, document=DOCUMENT
+    )
+    table = render(arguments)
     if not arguments.write:
         print(table, end="")
         return

@@ -11,13 +11,24 @@ from essential_sparsity.statistics.spec import StatisticsSpec
 from essential_sparsity.statistics.spread import Floats
 from simulations.truth import DENSE, EPSILON, GRID, TRUTHS, Truth
 
-_CHANCE = 50.0
+CHANCE = 50.0
 
 # Of the variance of what makes an answer right, the part that is the example's own: two runs of
 # equal score then disagree on one answer in seven.
 _COMMON = 0.8
 
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
+
+
+def settings_of(resamples: int) -> StatisticsSpec:
+    """Return the estimators' settings: one tolerance, the simulations' own."""
+    return StatisticsSpec(epsilon=EPSILON, epsilons=(), relative_epsilons=(), resamples=resamples)
+
+
+def accuracy(means: Floats) -> Floats:
+    """Return the metric of means of parts (..., 1): the answers' own."""
+    score: Floats = means[..., 0]
+    return score
 
 
 @dataclass(frozen=True)
@@ -56,10 +67,7 @@ def run_trial(setting: Setting, resamples: int, number: int) -> dict[str, Outcom
     generator = named_generator("validation", str(setting), str(number))
     truths = list(TRUTHS.values())
     answers = draw_answers(truths, setting, generator)
-    settings = StatisticsSpec(
-        epsilon=EPSILON, epsilons=(), relative_epsilons=(), resamples=resamples
-    )
-    scores = Scores.of(answers, lambda means: means[..., 0], settings, generator, _CHANCE)
+    scores = Scores.of(answers, accuracy, settings_of(resamples), generator, CHANCE)
     return {
         truth.name: _outcome(truth, scores, 1 + place * len(GRID))
         for place, truth in enumerate(truths)
@@ -87,21 +95,21 @@ def _outcome(truth: Truth, scores: Scores, first: int) -> Outcome:
     curve = scores.curve(GRID, range(first, first + len(GRID)))
     (row,) = curve.essential_rows()
     turn = truth.turn_on_grid
-    estimate, certified = _value(row, "estimate"), row["certified"]
-    within = (certified or 0) + _ROUNDING >= GRID
+    estimate, certified = sparsity_of(row, "estimate"), row["certified"]
+    within = (certified or 0) + ROUNDING >= GRID
     low, high = zip(*(scores.interval(samples) for samples in curve.samples), strict=True)
     return Outcome(
-        below=turn < _value(row, "low") - _ROUNDING,
-        above=turn > _value(row, "high") + _ROUNDING,
+        below=turn < sparsity_of(row, "low") - ROUNDING,
+        above=turn > sparsity_of(row, "high") + ROUNDING,
         bias=estimate - truth.turn if np.isfinite([estimate, truth.turn]).all() else None,
         covered=float(((low <= truth.drops) & (truth.drops <= high)).mean()),
         certified=certified,
-        false=bool((truth.drops[within] >= EPSILON - _ROUNDING).any()),
+        false=bool((truth.drops[within] >= EPSILON - ROUNDING).any()),
         shape=curve.sharpness_row()["shape"],
     )
 
 
-def _value(row: Row, name: str) -> float:
+def sparsity_of(row: Row, name: str) -> float:
     """Return a sparsity of `essential`, infinite where it is censored."""
     ends = {"": row[name], "above": np.inf, "below": -np.inf}
     return float(ends[row[f"{name}_censored"]])
