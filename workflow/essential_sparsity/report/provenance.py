@@ -6,7 +6,7 @@ report then says that it is unknown.
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
@@ -39,7 +39,9 @@ def collect(root: Path, spec: ProvenanceSpec) -> dict[str, Any]:
     trainings = list(_tables(root, jobs.trainings))
     gpu_seconds = {"runs": _gpu_seconds(runs), "masks": _gpu_seconds(trainings)}
     folder = root / paths.STUDY.format(study=spec.study)
-    tables = _tables(root, sorted(str(p.relative_to(root)) for p in folder.glob("*/*.parquet")))
+    # Of the study's own tables, which may be large, only what made them is of interest.
+    own = sorted(str(path.relative_to(root)) for path in folder.glob("*/*.parquet"))
+    tables = _tables(root, own, lambda path: pq.read_schema(path).empty_table())
     document = {
         "format_version": FORMAT_VERSION,
         "study": spec.study,
@@ -56,10 +58,12 @@ def collect(root: Path, spec: ProvenanceSpec) -> dict[str, Any]:
     return redacted
 
 
-def _tables(root: Path, files: Iterable[str]) -> Iterator[pa.Table]:
+def _tables(
+    root: Path, files: Iterable[str], read: Callable[[Path], pa.Table] = pq.read_table
+) -> Iterator[pa.Table]:
     for file in files:
         try:
-            yield pq.read_table(root / file)
+            yield read(root / file)
         except (OSError, pa.ArrowException):
             continue
 
