@@ -221,7 +221,8 @@ def difference(sparsity: float, value: float, half: float, **more: Any) -> Row:
         "model": "bert-base", "task": "rte", "recipe": PAPER, "family": "ticket-global",
         "criterion": "ticket", "scope": "global", "seeds": 3, "sparsity": sparsity,
         "mask": f"t{sparsity}", "baseline": "magnitude-global", "difference": value,
-        "difference_low": value - half, "difference_high": value + half, **more,
+        "difference_low": value - half, "difference_high": value + half,
+        "dense_low": 80.0, "constant": 50.0, **more,
     }  # fmt: skip
 
 

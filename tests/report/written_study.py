@@ -137,7 +137,7 @@ def _essential() -> list[dict[str, Any]]:
             "certification_level": 0.95,
             "uncertified_because": "one seed" if task == "rte" else None,
             "metric": "accuracy", "dense_score": dense, "dense_low": dense - 2,
-            "dense_high": dense + 2, "constant": 50.0, "seeds": 3, "examples": 277,
+            "dense_high": dense + 2, "constant": 50.0, "seeds": 3, "examples": 277, "failed": 0,
             "resolution": 0.5 if resolved else 2.8, "resolved": resolved,
         }
         for task, estimate, end, dense, resolved in CURVES
@@ -157,7 +157,7 @@ def _difference() -> list[dict[str, Any]]:
         {
             **_POINT, "task": task, "baseline_label": "magnitude, global", "seeds": 2,
             "score": 70.0, "baseline_score": 71.2, "difference": -1.2, "difference_low": -2.0,
-            "difference_high": 0.3, "confidence": 0.95,
+            "difference_high": 0.3, "confidence": 0.95, "failed": 0,
         }
         for task, *_ in CURVES
     ]  # fmt: skip

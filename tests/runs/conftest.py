@@ -79,6 +79,7 @@ def run(bench: Bench, tmp_path: Path) -> Callable[..., Any]:
         seed: int = 1,
         restart: Path | None = None,
         per_device_batch: int = 0,
+        companion: Any = None,
         **changes: Any,
     ) -> Any:
         recipe = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, **changes}
@@ -86,7 +87,7 @@ def run(bench: Bench, tmp_path: Path) -> Callable[..., Any]:
         point = RestartPoint(restart or tmp_path / f"{sparsity}-{seed}", "identity")
         return fine_tune(
             bench.checkpoint, bench.manifest, bench.task, bench.mask(sparsity), spec, point,
-            "title", per_device_batch,
+            "title", per_device_batch, companion,
         )  # fmt: skip
 
     return run_one

@@ -1,13 +1,18 @@
 """Runs as users know them: paired by seed, resumable, learning, with errors that say what to do."""
 
+import math
+import re
 from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 
 from essential_sparsity.errors import UserError
+from essential_sparsity.metrics import METRICS
+from essential_sparsity.runs.kind import open_kind
 from essential_sparsity.runs.resume import RestartPoint
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
+from essential_sparsity.tickets.harvest import Harvest
 
 
 def test_a_run_learns_and_keeps_its_predictions(run) -> None:
@@ -151,11 +156,35 @@ def test_padding_is_masked_out() -> None:
     assert batch["labels"].tolist() == [1, 0]
 
 
-def test_divergence_is_one_clear_line(run) -> None:
-    with pytest.raises(UserError, match="training diverged; a smaller learning_rate"):
-        run(learning_rate=1e30)
-    with pytest.raises(UserError, match=r"title: loss nan at step .*: training diverged"):
-        run(sparsity=0, learning_rate=1e30)
+@pytest.mark.parametrize(
+    ("sparsity", "reason"), [(0, r"loss nan at step \d+"), (0.5, r".+ of .+ is not finite")]
+)
+def test_divergence_is_recorded_and_counts_as_one_answer_to_all(run, sparsity, reason) -> None:
+    outcome = run(sparsity=sparsity, learning_rate=1e30)
+    (row,) = outcome.metrics.to_pylist()
+    assert re.fullmatch(reason, row["failure"])
+    assert math.isnan(row["loss"])
+    assert row["last"] and row["step"] >= 1 and row["score"] == 50
+    assert set(outcome.predictions["prediction"].to_pylist()) == {0}
+    assert outcome.predictions["score"].to_pylist().count(1) == len(outcome.predictions) / 2
+    assert outcome.movement == {}
+    assert run(sparsity=sparsity).metrics["failure"].null_count == 2
+
+
+def test_a_mask_needs_weights_that_have_not_diverged(run) -> None:
+    with pytest.raises(UserError, match=r"title: .*: training diverged; a smaller learning_rate"):
+        run(learning_rate=1e30, companion=Harvest())
+
+
+def test_the_best_constant_answer_depends_on_the_metric(bench) -> None:
+    recipe = RecipeSpec(epochs=1, batch_size=8, learning_rate=1e-2)
+    kind = open_kind(bench.task, bench.checkpoint, recipe)
+    rows = kind.evaluation()
+    answers = [set(found["prediction"].to_pylist()) for found in kind.constants(rows)]
+    assert answers == [{0}, {1}]
+    for metric in (METRICS["accuracy"], METRICS["f1"], METRICS["matthews"]):
+        best = max(map(metric.score, kind.constants(rows)))
+        assert best == pytest.approx(metric.constant(rows))
 
 
 def test_inputs_that_do_not_belong_together(bench, run, tmp_path, monkeypatch) -> None:

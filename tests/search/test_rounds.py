@@ -35,7 +35,7 @@ def write_run(root: Path, right: float, **identity: Any) -> None:
     count = round(right * EXAMPLES)
     row = {
         **identity, "metric": "accuracy", "score": 100 * count / EXAMPLES, "loss": 0.5,
-        "examples": EXAMPLES, "seconds": 1.0, "last": True,
+        "examples": EXAMPLES, "seconds": 1.0, "last": True, "failure": None,
     }  # fmt: skip
     pq.write_table(pa.Table.from_pylist([row]), metrics)
     columns = {

@@ -53,6 +53,7 @@ def write_run(tmp_path: Path) -> WriteRun:
             "examples": len(scores),
             "seconds": 3.0,
             "last": True,
+            "failure": None,
         }
         given = predictions or {}
         labels = given.get("label") or [index % 2 for index in range(len(scores))]
@@ -69,7 +70,8 @@ def write_run(tmp_path: Path) -> WriteRun:
         rows = [{**row, "last": False, "epoch": 1.0, "score": 0.0}, row]
         folder = tmp_path / paths.RUN.format(**identity)
         folder.mkdir(parents=True, exist_ok=True)
-        kept = [{key: value for key, value in r.items() if value is not None} for r in rows]
+        required = row.keys() - {"failure"}
+        kept = [{k: v for k, v in r.items() if v is not None or k not in required} for r in rows]
         pq.write_table(pa.Table.from_pylist(kept), tmp_path / paths.METRICS.format(**identity))
         data = {key: value for key, value in columns.items() if value is not None}
         pq.write_table(pa.table(data), tmp_path / paths.PREDICTIONS.format(**identity))

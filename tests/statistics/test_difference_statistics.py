@@ -109,7 +109,8 @@ def test_difference_table_by_hand(tmp_path: Path, small_study: DifferenceSpec) -
         "baseline": "magnitude-global", "baseline_label": "magnitude, global",
         "baseline_mask": "magnitude-global-s0.60", "seeds": 2, "examples": 10,
         "metric": "accuracy", "score": 65, "baseline_score": 40, "difference": 25,
-        "difference_min": 10, "difference_max": 40, "confidence": 0.95,
+        "difference_min": 10, "difference_max": 40, "confidence": 0.95, "failed": 0,
+        "constant": 50, "dense_low": 70,
     }  # fmt: skip
 
 

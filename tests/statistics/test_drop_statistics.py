@@ -68,7 +68,8 @@ def test_runs_table(tmp_path: Path, small_study: DropSpec) -> None:
         "family": "magnitude-global", "label": "magnitude, global", "criterion": "magnitude",
         "scope": "global", "pattern": None, "sparsity": 0.5, "seed": 1,
         "control_of": None, "metric": "accuracy", "score": 80.0, "loss": 0.5, "examples": 10,
-        "seconds": 3.0, "run": f"runs/bert/rte/{RECIPE}/magnitude-global-s0.50/seed1",
+        "seconds": 3.0, "failure": None,
+        "run": f"runs/bert/rte/{RECIPE}/magnitude-global-s0.50/seed1",
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ def _curve(estimate: str, low: str, high: str, **fields: Any) -> dict[str, Any]:
         "epsilon": 1.0, "confidence": 0.95, "dense_score": 72.14, "dense_low": 70.0,
         "dense_high": 74.6, "metric": "accuracy", "constant": 50.0, "seeds": 3, "examples": 400,
         "resolution": 0.8, "resolved": True, "main": True, "certified": 0.4,
-        "certified_censored": "", "certification_level": 0.95,
+        "certified_censored": "", "certification_level": 0.95, "failed": 0,
     }  # fmt: skip
     for name, text in (("estimate", estimate), ("low", low), ("high", high)):
         row[name] = float(text.strip("<> ")) / 100
@@ -89,7 +89,7 @@ def test_golden_text(tmp_path: Path) -> None:
         "model    task    mask                dense score    essential sparsity   certified   "
         "seeds\n"
         "minilm   topic   magnitude, global   72.1 ± 2.3 %   20 % [10, 30]        40 %        3\n"
-        "minilm   topic   magnitude, layer    72.1 ± 2.3 %   > 90 % [80, > 90]    > 90 %      3\n"
+        "minilm   topic   magnitude, layer    72.1 ± 2.3 %   > 90 % [80, > 90]    ≥ 90 %      3\n"
         "certified: all tested sparsities up to there cost less than 2.5 points, with 90 % "
         "confidence\n"
         "\n"

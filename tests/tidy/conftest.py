@@ -43,7 +43,7 @@ def write_run(tmp_path: Path) -> Write:
         identity = dict(model=model, task=task, recipe="quick-1", mask=mask or name, seed=seed)
         score = 100 * sum(value or 0.0 for value in right) / len(right)
         measured = {"metric": "accuracy", "score": score, "loss": 0.5, "examples": len(right),
-                    "seconds": 3.0}  # fmt: skip
+                    "failure": None, "seconds": 3.0}  # fmt: skip
         last = {**identity, **measured, "device": "cpu", "precision": "fp32", "last": True}
         earlier = {**last, "score": 0.0, "device": "none", "last": False}
         origin = {"inputs": {"checkpoint": checkpoint}}

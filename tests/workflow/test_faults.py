@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import pyarrow.parquet as pq
 import pytest
 
 from project import RECIPE, Project, kill_group, scores, tiny_study
@@ -54,15 +55,32 @@ def test_a_living_process_keeps_its_folder_and_others_may_look(project: Project)
 
 
 def test_a_failed_job_shows_its_error_and_leaves_nothing(project: Project) -> None:
-    """Training that diverges: the reason is in what is printed, the other runs are finished."""
+    """A mask that cannot be found, as its training diverges: the reason is in what is printed."""
     study = tiny_study()
+    study["experiments"][0]["masks"].append({"criterion": "gradual", "sparsities": [0.5]})
     study["experiments"][0]["overrides"] = {"learning_rate": 1.0e30}
     project.write_study(study)
     output = project.run("study", fails=True)
-    assert "error: tiny-bert/mood/quick-" in output
     assert "training diverged; a smaller learning_rate in the recipe is the usual remedy" in output
     assert "Traceback" not in output
-    assert len(list(project.results.glob("runs/**/*.parquet"))) == 4
+
+
+def test_a_run_that_diverges_is_recorded_counted_and_shown(project: Project) -> None:
+    """Its job ends well, nothing runs again, and the study says which run it was, and why."""
+    study = tiny_study()
+    study["experiments"][0]["overrides"] = {"learning_rate": 1.0e30}
+    project.write_study(study)
+    output = project.run("study")
+    assert ": note: loss nan at step" in output
+    summary = (project.results / "studies/tiny/summary.txt").read_text()
+    assert "‡ training of up to 2 of a curve's runs diverged" in summary
+    runs = pq.read_table(project.results / "studies/tiny/runs.parquet").to_pylist()
+    assert [row["score"] for row in runs] == [50, 50]
+    assert all("not finite" in row["failure"] or "loss nan" in row["failure"] for row in runs)
+    page = (project.results / "studies/tiny/report.html").read_text()
+    assert "Runs whose training diverged" in page and "loss nan at step" in page
+    assert "diverged: 2 of its runs, which count as one answer to everything" in page
+    assert project.planned() == {}
 
 
 def test_a_tampered_mask_is_named_and_no_run_is_made_of_it(project: Project) -> None:

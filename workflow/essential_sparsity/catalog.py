@@ -94,8 +94,8 @@ class TaskEntry(Spec):
                     f"'{self.examples.kind}' have {self.examples.reads} ({', '.join(fitting)})"
                 )
             labels = getattr(self.examples, "labels", None)
-            if metric.binary and labels is not None and len(labels) != 2:
-                raise ValueError(f"metric '{name}' is for two classes, there are {len(labels)}")
+            if labels is not None:
+                metric.check_classes(labels)
         for name, recipe in self.recipes.items():
             try:
                 self.check_recipe(recipe)

@@ -6,7 +6,7 @@ correlation): `parts` gives each example's terms, `combine` the metric of their 
 lets statistics resample examples by the thousand.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,6 +51,14 @@ class Metric:
     def score(self, predictions: pa.Table) -> float:
         """Return the score in points."""
         return 100 * float(self.library(predictions))
+
+    def check_classes(self, labels: Sequence[str]) -> None:
+        """Raise ValueError unless the metric is for as many classes as there are labels."""
+        if self.binary and len(labels) != 2:
+            raise ValueError(
+                f"metric '{self.name}' is for two classes, there are {len(labels)}: "
+                f"{', '.join(labels)}"
+            )
 
     @property
     def in_percent(self) -> bool:

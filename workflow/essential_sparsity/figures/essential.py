@@ -20,6 +20,7 @@ from essential_sparsity.figures.mask_labels import MaskLabels
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
 from essential_sparsity.figures.task_panel import known
+from essential_sparsity.statistics.censoring import certificate
 from essential_sparsity.statistics.summary import format_essential
 
 STAGE = "essential_sparsity.figures.essential"
@@ -211,7 +212,7 @@ def _estimate_words(row: Row) -> str:
 def _bound_words(row: Row) -> str:
     if not known(row["certified"]):
         return "–"
-    return f"{'≥ ' if row['certified_censored'] else ''}{100 * row['certified']:.3g} %"
+    return certificate(row["certified"], row["certified_censored"], " %")
 
 
 def _width(text: str, weight: str = "normal") -> float:

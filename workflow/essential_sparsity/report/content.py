@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.files import read_json
-from essential_sparsity.report import claims, differences, essential, facts
+from essential_sparsity.report import claims, differences, essential, facts, failures
 from essential_sparsity.report.figure import Figure, Link, load_figure
 from essential_sparsity.report.searches import search_table
 from essential_sparsity.report.spec import ExperimentRow, ReportSpec
@@ -81,7 +82,7 @@ def load_content(
             else None
         ),
         sections=[_section(folder, captions, e, spec) for e in spec.experiments],
-        run=_run_tables(spec, known),
+        run=_run_tables(folder, spec, known),
         stages=facts.stages_table(known.get("stages") or []),
         facts=facts.list_facts(known),
         commit=commit,
@@ -94,11 +95,13 @@ def load_content(
     )
 
 
-def _run_tables(spec: ReportSpec, known: Mapping[str, Any]) -> list[Table]:
+def _run_tables(folder: Path, spec: ReportSpec, known: Mapping[str, Any]) -> list[Table]:
     tables = [facts.experiments_table(spec), facts.models_table(spec, known.get("models") or {})]
     if spec.tasks:
         tables += [facts.tasks_table(spec, known.get("tasks") or {}), facts.recipes_table(spec)]
-    return tables
+    runs = chain.from_iterable(_read_all(folder, spec, "runs", failures.COLUMNS).values())
+    failed = failures.failures_table(runs, spec)
+    return [failed, *tables] if failed else tables
 
 
 def _section(folder: Path, captions: Path, experiment: ExperimentRow, spec: ReportSpec) -> Section:

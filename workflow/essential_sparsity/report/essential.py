@@ -6,7 +6,7 @@ from typing import Any
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.report.spec import ReportSpec
 from essential_sparsity.report.table import NONE, Cell, Column, Table, condensed, number
-from essential_sparsity.statistics.censoring import in_percent
+from essential_sparsity.statistics.censoring import certificate, in_percent
 from essential_sparsity.statistics.learning import is_learnt
 
 COLUMNS = {
@@ -15,7 +15,7 @@ COLUMNS = {
     *("estimate", "low", "high", "estimate_censored", "low_censored", "high_censored"),
     *("first_crossing", "last_crossing", "first_crossing_censored", "last_crossing_censored"),
     *("tolerance", "main", "certified", "certified_censored", "certification_level"),
-    *("uncertified_because", "crossings_differ"),
+    *("uncertified_because", "crossings_differ", "failed"),
 }
 
 Row = dict[str, Any]
@@ -120,10 +120,7 @@ def _certified(curve: Row) -> Cell:
     value = curve["certified"]
     if value is None:
         return NONE
-    if not value:
-        return Cell("none", key=0.0)
-    at_least = "≥ " if curve["certified_censored"] == "above" else ""
-    return Cell(f"{at_least}{100 * value:.3g}", key=value)
+    return Cell(certificate(value, curve["certified_censored"]), key=value)
 
 
 def _remarks(curve: Row) -> Cell:
@@ -143,6 +140,8 @@ def _remarks(curve: Row) -> Cell:
         remarks.append("not learnt: no better than one answer to everything")
     elif reason := curve["uncertified_because"]:
         remarks.append(f"not certified: {reason}")
+    if failed := curve["failed"]:
+        remarks.append(f"diverged: {failed} of its runs, which count as one answer to everything")
     return Cell("", notes=tuple(remarks), key=len(remarks)) if remarks else Cell("", key="")
 
 

@@ -105,6 +105,12 @@ def main() -> None:
     write_table(arguments.output / "metrics.parquet", metrics, origin)
     restart.clear()
     last = metrics.slice(metrics.num_rows - 1).to_pylist()[0]
+    if reason := last["failure"]:
+        print(
+            f"{title}: note: {reason}: training diverged, and the run counts as one answer to "
+            "everything; a smaller learning_rate in the recipe is the usual remedy",
+            file=sys.stderr,
+        )
     print(f"{title}: score {last['score']:.2f} % after {last['seconds']:.0f} s", file=sys.stderr)
 
 

@@ -10,7 +10,7 @@ from accelerate import PartialState
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from essential_sparsity.files import write_text
-from essential_sparsity.runs.divergence import diverged
+from essential_sparsity.runs.divergence import Diverged
 from essential_sparsity.runs.held_mask import HeldMask
 from essential_sparsity.runs.resume import WHOLE
 
@@ -109,4 +109,4 @@ class Progress(TrainerCallback):
         self._loss = logs.get("loss", self._loss)
         for loss in (logs.get("loss", 0.0), logs.get("eval_loss", 0.0)):
             if not math.isfinite(loss):
-                raise diverged(f"{self._title}: loss {loss} at step {state.global_step}")
+                raise Diverged(f"loss {loss} at step {state.global_step}")

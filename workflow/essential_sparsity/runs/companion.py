@@ -1,6 +1,7 @@
 """What may accompany a fine-tuning: other weights to start from, something done on the way."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from transformers import PreTrainedModel, TrainerCallback
@@ -12,7 +13,13 @@ Parameters = list[tuple[Matrix, torch.nn.Parameter]]
 
 
 class Companion:
-    """Accompanies a fine-tuning; by itself it changes nothing."""
+    """Accompanies a fine-tuning; by itself it changes nothing.
+
+    Attributes:
+        wants_weights: it has no use for a training that diverged.
+    """
+
+    wants_weights: ClassVar[bool] = False
 
     def start(self, model: PreTrainedModel) -> None:
         """Change the weights to start from, before the mask is applied."""

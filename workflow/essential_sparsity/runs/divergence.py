@@ -3,8 +3,14 @@
 from essential_sparsity.errors import UserError
 
 
-def diverged(finding: str) -> UserError:
-    """Return what to raise; `finding` says what is no finite number any more."""
-    return UserError(
-        f"{finding}: training diverged; a smaller learning_rate in the recipe is the usual remedy"
-    )
+class Diverged(UserError):
+    """Something that training goes by is no finite number any more; `finding` says what."""
+
+    def __init__(self, finding: str, title: str = "") -> None:
+        """Take the finding, and the title of the run where the message is to name it."""
+        self.finding = finding
+        name = f"{title}: " if title else ""
+        super().__init__(
+            f"{name}{finding}: training diverged; a smaller learning_rate in the recipe is the "
+            "usual remedy"
+        )

@@ -22,6 +22,7 @@ from essential_sparsity.metrics import METRICS
 from essential_sparsity.runs.batches import Batches, Sharing
 from essential_sparsity.runs.callbacks import MarkWhole, MaskCheck, Progress
 from essential_sparsity.runs.companion import Companion
+from essential_sparsity.runs.divergence import Diverged
 from essential_sparsity.runs.held_mask import HeldMask
 from essential_sparsity.runs.kind import open_kind
 from essential_sparsity.runs.loss import MeanLoss
@@ -44,7 +45,8 @@ class Outcome:
     Attributes:
         metrics: one row an evaluation.
         predictions: one row an example of the last evaluation.
-        movement: matrix → ‖θ_FT − m ⊙ θp‖, L2: how far training moved the weights that are kept.
+        movement: matrix → ‖θ_FT − m ⊙ θp‖, L2: how far training moved the weights that are kept;
+            empty where training diverged.
     """
 
     metrics: pa.Table
@@ -73,9 +75,14 @@ def fine_tune(
     recipe's batch. Where this process is one of several that were launched together, each with a
     device, they share every batch, and all return the same outcome.
 
+    Training that diverges is an outcome as well: its only evaluation says why under `failure`, and
+    its predictions are the best answer that is the same for every example (`Kind.constants`), the
+    least that anybody could make of such a model.
+
     Raises:
         UserError: mask and checkpoint do not belong together, a metric does not fit the task, see
-            `Kind`, or training diverges.
+            `Kind`.
+        Diverged: training diverges, and there is a companion who wants its weights.
     """
     _check_inputs(checkpoint, manifest, mask)
     _check_metrics(task, spec)
@@ -99,10 +106,15 @@ def fine_tune(
     batches = Batches(train.num_rows, sharing, rank, spec.seed, _lengths(train, recipe))
     loss = MeanLoss(kind)
 
+    def scores(found: pa.Table) -> dict[str, float]:
+        return {name: METRICS[name].score(found) for name in (spec.metric, *spec.also)}
+
     def score(evaluated: EvalPrediction) -> dict[str, float]:
+        mean = loss.over(evaluated)
+        if not math.isfinite(mean):
+            raise Diverged(f"evaluation loss {mean}")
         predictions[:] = [kind.predictions(evaluated.predictions, evaluation)]
-        scores = {name: METRICS[name].score(predictions[0]) for name in (spec.metric, *spec.also)}
-        return {**scores, _LOSS: loss.over(evaluated)}
+        return {**scores(predictions[0]), _LOSS: mean}
 
     steps = math.ceil(train.num_rows / recipe.batch_size)
     trainer = StepTrainer(
@@ -126,14 +138,27 @@ def fine_tune(
     if rank == 0 and devices * sharing.parts > 1:
         print(f"{title}: {sharing}", file=sys.stderr, flush=True)
     started = time.monotonic()
-    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    failure, moved = None, {}
+    try:
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    except Diverged as error:
+        if companion.wants_weights:
+            raise Diverged(error.finding, title) from None
+        failure = error.finding
     seconds = time.monotonic() - started
-    held.check_weights()
-    companion.end(model, parameters)
-
-    history = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
+    if failure is None:
+        held.check_weights()
+        companion.end(model, parameters)
+        moved = {matrix.name: _moved(checkpoint, matrix, p, mask) for matrix, p in parameters}
+        history = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
+        outcome = predictions[0]
+    else:
+        constants = kind.constants(evaluation)
+        outcome = max(constants, key=METRICS[spec.metric].score)
+        state = trainer.state
+        history = [{"epoch": state.epoch or 0, "step": state.global_step}]
+        history[0] |= {f"eval_{name}": value for name, value in scores(outcome).items()}
     losses = [entry for entry in trainer.state.log_history if "loss" in entry]
-    outcome = predictions[0]
     rows = {
         "epoch": pa.array([float(entry["epoch"]) for entry in history]),
         "step": pa.array([int(entry["step"]) for entry in history]),
@@ -143,7 +168,7 @@ def fine_tune(
             name: pa.array([float(entry[f"eval_{name}"]) for entry in history])
             for name in spec.also
         },
-        "loss": pa.array([float(entry[f"eval_{_LOSS}"]) for entry in history]),
+        "loss": pa.array([float(entry.get(f"eval_{_LOSS}", math.nan)) for entry in history]),
         "train_loss": pa.array([_loss_before(losses, int(entry["step"])) for entry in history]),
         "examples": pa.array([outcome.num_rows] * len(history)),
         "seconds": pa.array([seconds] * len(history)),
@@ -152,8 +177,8 @@ def fine_tune(
         "device_batch": pa.array([sharing.device_batch] * len(history)),
         "precision": pa.array(["bf16" if trainer.args.bf16 else "fp32"] * len(history)),
         "last": pa.array([index == len(history) - 1 for index in range(len(history))]),
+        "failure": pa.array([failure] * len(history), pa.string()),
     }
-    moved = {matrix.name: _moved(checkpoint, matrix, p, mask) for matrix, p in parameters}
     return Outcome(pa.table(rows), _with_shares(outcome, spec.metric), moved)
 
 
@@ -201,12 +226,11 @@ def _check_inputs(checkpoint: Path, manifest: Manifest, mask: Mask) -> None:
 
 def _check_metrics(task: TaskData, spec: RunSpec) -> None:
     # The catalog checks it where an entry names its labels; else the data were the first to know.
-    for name in (spec.metric, *spec.also):
-        if METRICS[name].binary and len(task.labels) != 2:
-            raise UserError(
-                f"{task.folder}: metric '{name}' is for two classes, there are "
-                f"{len(task.labels)}: {', '.join(task.labels)}"
-            )
+    try:
+        for name in (spec.metric, *spec.also):
+            METRICS[name].check_classes(task.labels)
+    except ValueError as error:
+        raise UserError(f"{task.folder}: {error}") from None
 
 
 def _loss_before(losses: list[dict[str, Any]], step: int) -> float:

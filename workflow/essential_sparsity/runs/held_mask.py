@@ -11,7 +11,7 @@ import torch
 
 from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.divergence import diverged
+from essential_sparsity.runs.divergence import Diverged
 
 # Integers as wide as a gradient's floats, by bytes.
 _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -93,5 +93,5 @@ def _check(what: str, values: torch.Tensor, keep: torch.Tensor) -> None:
     if broken:
         # Clipping multiplies every gradient by the norm's factor, and 0 · NaN is NaN.
         if not bool(torch.isfinite(entries).all()):
-            raise diverged(f"{what} is not finite")
+            raise Diverged(f"{what} is not finite")
         raise MaskBrokenError(f"{what}: {broken} removed entries are not zero")

@@ -1,6 +1,7 @@
 """What a kind of examples asks of a run: a head, batches, a loss, predictions."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -90,6 +91,13 @@ class Kind(ABC):
             logits: the model's outputs for the rows of `table`, in their order: an array, or a
                 tuple of arrays.
             table: as `evaluation` returned it.
+        """
+
+    @abstractmethod
+    def constants(self, table: pa.Table) -> Iterable[pa.Table]:
+        """Return predictions that are the same for every example; for any metric, the best too.
+
+        They are what `predictions` returns.
         """
 
 

@@ -12,6 +12,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from essential_sparsity.errors import UserError
+from essential_sparsity.runs.divergence import Diverged
 
 _Result = TypeVar("_Result")
 
@@ -65,7 +66,8 @@ def _as_error(message: Any) -> Exception:
     if not isinstance(message, dict):
         return RuntimeError(message)
     name, _, text = message["message"].partition(": ")
-    known = {kind.__name__: kind for kind in (UserError, torch.OutOfMemoryError)}
-    if name in known:
-        return known[name](text)
+    if name == torch.OutOfMemoryError.__name__:
+        return torch.OutOfMemoryError(text)
+    if name in (UserError.__name__, Diverged.__name__):
+        return UserError(text)
     return RuntimeError(message["extraInfo"]["py_callstack"])

@@ -14,3 +14,14 @@ def in_percent(sparsity: float, censored: str | None) -> str:
     ('52.5', '> 90')
     """
     return f"{_SIGNS[censored or '']}{100 * sparsity:.3g}"
+
+
+def certificate(sparsity: float, censored: str | None, unit: str = "") -> str:
+    """Return a certified sparsity, other than null, in percent; one of the whole grid as a bound.
+
+    >>> certificate(0.4, ""), certificate(0.9, "above", " %"), certificate(0.0, "")
+    ('40', '≥ 90 %', 'none')
+    """
+    if not sparsity:
+        return "none"
+    return f"{'≥ ' if censored else ''}{100 * sparsity:.3g}{unit}"

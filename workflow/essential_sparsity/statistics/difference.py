@@ -41,6 +41,7 @@ SCHEMAS = {
             *MASK_COLUMNS,
             *((name, _TEXT) for name in ("baseline", "baseline_label", "baseline_mask")),
             ("seeds", pa.int64()),
+            ("failed", pa.int64()),
             ("examples", pa.int64()),
             ("metric", _TEXT),
             ("score", _NUMBER),
@@ -48,6 +49,7 @@ SCHEMAS = {
             *((name, _NUMBER) for name in ("difference", "difference_low", "difference_high")),
             ("confidence", _NUMBER),
             *((name, _NUMBER) for name in ("difference_min", "difference_max")),
+            *((name, _NUMBER) for name in ("dense_low", "constant")),
         ]
     ),
     "cost": COST,
@@ -59,7 +61,9 @@ def compute_tables(root: Path, spec: DifferenceSpec) -> dict[str, pa.Table]:
 
     Scores and differences are in points, sparsities in [0, 1], times in seconds. A mask without a
     partner of its sparsity in the baseline has no row in `difference`. Seeds and examples of a
-    resample are the same for a mask and its partner, so that what they do to both cancels.
+    resample are the same for a mask and its partner, so that what they do to both cancels. `failed`
+    counts runs of either whose training diverged: they count as one answer to everything.
+    `dense_low` is the lower bound of the dense score, `constant` that of one answer to everything.
 
     Raises:
         UserError: a run is missing or damaged, two runs cannot be paired, or no mask of a model has
@@ -86,6 +90,7 @@ def _difference_rows(group: Group, spec: DifferenceSpec) -> Iterator[Row]:
     generator = named_generator(group.model, group.task)
     resamples = resample(parts, metric.combine, settings.resamples, generator)
     samples = resamples.differences(*zip(*pairs, strict=True))
+    dense_low, _ = percentile_interval(resamples.scores()[0], settings.confidence)
     for (index, partner), of_pair in zip(pairs, samples, strict=True):
         differences = by_seed[index] - by_seed[partner]
         low, high = percentile_interval(of_pair, settings.confidence)
@@ -97,6 +102,7 @@ def _difference_rows(group: Group, spec: DifferenceSpec) -> Iterator[Row]:
             "baseline_label": baseline.label,
             "baseline_mask": baseline.name,
             "seeds": parts.shape[1],
+            "failed": group.failed(index, partner),
             "examples": parts.shape[2],
             "metric": metric.name,
             "score": by_seed[index].mean(),
@@ -107,6 +113,8 @@ def _difference_rows(group: Group, spec: DifferenceSpec) -> Iterator[Row]:
             "confidence": settings.confidence,
             "difference_min": differences.min(),
             "difference_max": differences.max(),
+            "dense_low": dense_low,
+            "constant": group.constant,
         }
 
 

@@ -10,6 +10,7 @@ from essential_sparsity.tables import read_table
 _DIFFERENCE = {
     *("model", "task", "family", "label", "baseline", "baseline_label", "sparsity", "seeds"),
     *("mask", "baseline_mask", "difference", "difference_low", "difference_high", "confidence"),
+    "failed",
 }
 _COST = {"model", "task", "mask", "mask_seconds"}
 
@@ -42,7 +43,13 @@ def summarize_differences(folder: Path) -> str:
             del line[2]
     title = f"{folder.name}: points{whose} over {rows[0]['baseline_label']}"
     title += f" [{100 * rows[0]['confidence']:g} % interval]"
-    return "\n".join([*_wrap(title), *align(lines), *_prices(rows, costs)])
+    notes = []
+    if failed := max(row["failed"] for row in rows):
+        notes = _wrap(
+            f"training of up to {failed} of the runs behind a difference diverged: they count as "
+            "one answer to everything"
+        )
+    return "\n".join([*_wrap(title), *align(lines), *notes, *_prices(rows, costs)])
 
 
 def _wrap(text: str) -> list[str]:

@@ -38,6 +38,7 @@ SCHEMAS = {
             *MASK_COLUMNS,
             ("control_of", pa.string()),
             ("seeds", pa.int64()),
+            ("failed", pa.int64()),
             ("examples", pa.int64()),
             ("metric", pa.string()),
             *((name, _NUMBER) for name in ("score", "score_low", "score_high")),
@@ -72,6 +73,7 @@ SCHEMAS = {
             ("dense_high", _NUMBER),
             ("constant", _NUMBER),
             ("seeds", pa.int64()),
+            ("failed", pa.int64()),
             ("examples", pa.int64()),
             ("grid", pa.list_(_NUMBER)),
             ("resolution", _NUMBER),
@@ -100,6 +102,8 @@ def compute_tables(root: Path, spec: DropSpec) -> dict[str, pa.Table]:
 
     Scores and drops are in points, sparsities in [0, 1]. Every curve of `drop` starts with its
     dense row. A control is one dense row, and its drop is that of the base model's dense score.
+    `failed` counts runs whose training diverged, among those of a mask or of a curve with its dense
+    model: they count as one answer to everything.
     `essential` has a row for each curve and tolerance. A value whose `_censored` is "above" or
     "below" stands for one beyond that end of the sparse points. `resolution` is half the width of
     the drop's interval at the sparse point nearest the estimate, in points, and a curve is
@@ -128,7 +132,7 @@ def _statistics_rows(group: Group, settings: StatisticsSpec) -> dict[str, list[R
 
     def drop_row(index: int) -> Row:
         names = group.names(index)
-        seeds = {"seeds": int(scores.seeds[index])}
+        seeds = {"seeds": int(scores.seeds[index]), "failed": group.failed(index)}
         return {**names, **recipe, **seeds, **measured, **scores.drop_row(index)}
 
     rows: dict[str, list[Row]] = {"drop": [], "essential": [], "sharpness": []}
@@ -138,12 +142,15 @@ def _statistics_rows(group: Group, settings: StatisticsSpec) -> dict[str, list[R
         curve = _curve(scores, group, sparse, _certifying(group, masks, settings))
         seeds = {"seeds": int(curve.seeds.max())}
         names = {"model": group.model, "task": group.task, **recipe, **family, **seeds}
+        failed = {"failed": group.failed(0, *sparse)}
         p_values = [None, *curve.p_values(settings.epsilon)]
         rows["drop"] += [
             {**drop_row(index), **family, "p_noninferior": p_value}
             for index, p_value in zip((0, *sparse), p_values, strict=True)
         ]
-        rows["essential"] += [{**names, **measured, **row} for row in curve.essential_rows()]
+        rows["essential"] += [
+            {**names, **measured, **failed, **row} for row in curve.essential_rows()
+        ]
         rows["sharpness"].append({**names, **curve.sharpness_row()})
     controls = [i for i, (model, _) in enumerate(group.entries) if model != group.model]
     rows["drop"] += [drop_row(index) for index in controls]

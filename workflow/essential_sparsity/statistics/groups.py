@@ -34,6 +34,7 @@ RUNS = pa.schema(
         ("loss", pa.float64()),
         ("examples", pa.int64()),
         ("seconds", pa.float64()),
+        ("failure", pa.string()),
         ("run", pa.string()),
     ]
 )
@@ -93,6 +94,10 @@ class Group:
         ]
         entries, runs = zip(*chosen, strict=True)
         return Group(self.model, self.task, list(entries), list(runs))
+
+    def failed(self, *indices: int) -> int:
+        """Return how many runs of these entries diverged; they count as one answer to all."""
+        return sum(run.metrics["failure"] is not None for at in indices for run in self.runs[at])
 
     @property
     def metric(self) -> Metric:
@@ -167,7 +172,7 @@ def load_groups_of(root: Path, spec: DropSpec, found: Round | None) -> Iterator[
 
 def run_rows(group: Group) -> list[Row]:
     """Return the rows of the table `runs` for one group."""
-    measured = ("recipe", "seed", "metric", "score", "loss", "examples", "seconds")
+    measured = ("recipe", "seed", "metric", "score", "loss", "examples", "seconds", "failure")
     return [
         {
             **group.names(index),

@@ -17,7 +17,7 @@ from essential_sparsity.tables import read_table
 from essential_sparsity.validation import unknown
 
 _IDENTITY = ("model", "task", "recipe", "mask", "seed")
-_METRICS = {*_IDENTITY, "metric", "score", "loss", "examples", "seconds", "last"}
+_METRICS = {*_IDENTITY, "metric", "score", "loss", "examples", "seconds", "last", "failure"}
 _EXAMPLES = ["id", "label"]
 
 # In points: far below one example of any evaluation set, far above the error of a float64 mean.
@@ -100,12 +100,10 @@ def _last_row(path: Path, identity: dict[str, str | int]) -> dict[str, Any]:
             raise UserError(f"{path}: {key}: {row[key]!r} is not what its path says; {_REMEDY}")
     if row["metric"] not in METRICS:
         raise UserError(unknown(str(path), "metric", row["metric"], METRICS, "metric"))
-    for key in ("score", "loss"):
+    # Training that diverged has a score, that of one answer to everything, and no loss.
+    for key in ("score",) if row["failure"] else ("score", "loss"):
         if row[key] is None or not np.isfinite(row[key]):
-            raise UserError(
-                f"{path}: {key}: {row[key]} is not a finite number: the training diverged; "
-                "lower the task's learning rate"
-            )
+            raise UserError(f"{path}: {key}: {row[key]} is not a finite number; {_REMEDY}")
     return row
 
 

@@ -9,7 +9,7 @@ from essential_sparsity.claims.summary import summarize_claims
 from essential_sparsity.errors import run_stage
 from essential_sparsity.files import write_text
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.statistics.censoring import in_percent
+from essential_sparsity.statistics.censoring import certificate, in_percent
 from essential_sparsity.statistics.difference_summary import summarize_differences
 from essential_sparsity.statistics.learning import is_learnt
 from essential_sparsity.statistics.lines import WIDTH, align, cut
@@ -19,8 +19,10 @@ from essential_sparsity.tables import read_table
 _UNRESOLVED = "*"
 _UNLEARNT = "†"
 _UNCERTIFIED = "–"
+_FAILED = "‡"
 _COLUMNS = {
     *("model", "task", "label", "metric", "epsilon", "confidence", "seeds", "resolution"),
+    "failed",
     *("dense_score", "dense_low", "dense_high", "constant", "resolved"),
     *("estimate", "low", "high"),
     *("estimate_censored", "low_censored", "high_censored"),
@@ -96,6 +98,11 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
             f"{_UNLEARNT} the dense model is no better than one and the same answer to "
             "everything:\n  the recipe does not learn this task, and its drops mean nothing"
         )
+    if failed := max(curve["failed"] for curve in curves):
+        lines.append(
+            f"{_FAILED} training of up to {failed} of a curve's runs diverged: they count as one "
+            "answer to everything"
+        )
     return "\n".join(lines)
 
 
@@ -113,7 +120,8 @@ def _certificate_notes(curves: list[dict[str, Any]]) -> list[str]:
 
 def _marks(curve: dict[str, Any]) -> str:
     unresolved = "" if curve["resolved"] else _UNRESOLVED
-    return unresolved + ("" if is_learnt(curve["dense_low"], curve["constant"]) else _UNLEARNT)
+    unlearnt = "" if is_learnt(curve["dense_low"], curve["constant"]) else _UNLEARNT
+    return unresolved + unlearnt + (_FAILED if curve["failed"] else "")
 
 
 def _format_dense(curve: dict[str, Any]) -> str:
@@ -135,12 +143,10 @@ def format_essential(curve: dict[str, Any]) -> str:
 
 
 def format_certified(curve: dict[str, Any]) -> str:
-    """Return a row's certificate as `40 %`, `> 90 %`, `none` or, where none can be had, a dash."""
+    """Return a row's certificate as `40 %`, `≥ 90 %`, `none` or, where none can be had, a dash."""
     if curve["certified"] is None:
         return _UNCERTIFIED
-    if curve["certified"] == 0:
-        return "none"
-    return f"{in_percent(curve['certified'], curve['certified_censored'])} %"
+    return certificate(curve["certified"], curve["certified_censored"], " %")
 
 
 def main() -> None:

@@ -4,12 +4,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.masks.criteria.gradual import Gradual
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs.companion import Parameters
+from essential_sparsity.runs.divergence import Diverged
 from essential_sparsity.runs.held_mask import HeldMask
 from essential_sparsity.tickets.harvest import Harvest
 from essential_sparsity.tickets.selection import select
@@ -41,7 +43,14 @@ class GradualRemoval(Harvest):
         return [_Removal(self, held, parameters)]
 
     def remove(self, removal: int, held: HeldMask, parameters: Parameters) -> None:
-        """Remove as many weights as the schedule says after this removal, from 1."""
+        """Remove as many weights as the schedule says after this removal, from 1.
+
+        Raises:
+            Diverged: a weight is not a finite number.
+        """
+        for matrix, parameter in parameters:
+            if not bool(torch.isfinite(parameter.detach()).all()):
+                raise Diverged(f"weight of {matrix.name} is not finite")
         at = self._spec.model_copy(
             update={"sparsity": round(self._spec.sparsity_after(removal), 6)}
         )

@@ -10,6 +10,7 @@ from essential_sparsity.runs.model import is_pre_trained
 class Harvest(Companion):
     """Holds on to the trained prunable matrices, and to the head."""
 
+    wants_weights = True
     parameters: Parameters
     head: dict[str, torch.Tensor]
 

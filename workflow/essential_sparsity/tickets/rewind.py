@@ -32,6 +32,7 @@ from essential_sparsity.tasks.manifest import load_task
 class _StopAfter(Companion, TrainerCallback):
     """Ends the training after its first steps, and takes the weights that pre-training left."""
 
+    wants_weights = True
     state: dict[str, torch.Tensor]
 
     def __init__(self, steps: int) -> None:

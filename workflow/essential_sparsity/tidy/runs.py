@@ -25,6 +25,7 @@ SCHEMA = pa.schema(
         ("drop", pa.float64()),
         ("loss", pa.float64()),
         ("examples", pa.int64()),
+        ("failure", pa.string()),
         ("seconds", pa.float64()),
         ("device", pa.string()),
         ("precision", pa.string()),

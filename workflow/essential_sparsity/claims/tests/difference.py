@@ -8,6 +8,7 @@ from essential_sparsity.claims.claim_test import MaskTest
 from essential_sparsity.claims.evidence import Evidence, Row, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
 from essential_sparsity.claims.intervals import Interval
+from essential_sparsity.claims.tests.essential import NOT_LEARNT, has_learnt
 from essential_sparsity.spec import Sparsity
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class DifferenceWithin(MaskTest):
         [
             *("model", "task", "recipe", "family", "mask", "criterion", "scope", "seeds"),
             *("sparsity", "baseline", "difference", "difference_low", "difference_high"),
+            *("dense_low", "constant"),
         ]
     )
     key: ClassVar[tuple[str, ...]] = ("model", "task", "recipe", "family", "mask", "baseline")
@@ -75,6 +77,7 @@ def _mean(rows: list[Row], evidence: Evidence) -> Case:
     sparsities = [row["sparsity"] for row in rows]
     ends = dict.fromkeys(percent(end) for end in (min(sparsities), max(sparsities)))
     interval = Interval(value, low, high)
-    # Fine-tuning is never so even where it learns anything.
-    void = "scores that never differ tell of a task that is not learnt" if interval.is_exact else ""
+    void = "" if all(map(has_learnt, rows)) else NOT_LEARNT
+    if interval.is_exact:  # fine-tuning is never so even where it learns anything
+        void = "scores that never differ tell of a task that is not learnt"
     return Case(f"{evidence.name(rows[0])} at {' to '.join(ends)}", interval, void=void)

@@ -106,6 +106,11 @@ class NoisyMagnitude(Ranking):
         norm = _read_norms(str(path), path.stat().st_mtime_ns).get(matrix.name)
         if norm == 0 and self.task is not None:
             return 0.0  # a pooler that the head does without, which a run leaves where it was
+        if norm is None and self.task is not None:
+            raise UserError(
+                f"{path}: {matrix.name}: no norm: the training of this run diverged, and no weight "
+                "moved anywhere; a smaller learning_rate in the recipe is the usual remedy"
+            )
         if not isinstance(norm, int | float) or not (math.isfinite(norm) and norm > 0):
             raise UserError(
                 f"{path}: {matrix.name}: {json.dumps(norm)} is no norm; every prunable matrix "
