@@ -19,7 +19,8 @@ from essential_sparsity.runs.model import match_parameters
 
 _WARM_UP = 2  # steps; the first one allocates the optimiser's moments
 
-_Prepare = Callable[[Any, Path, Path], Any]
+# (model, checkpoint, mask) → what is called after each backward pass.
+_Prepare = Callable[[Any, Path, Path], Callable[[], None]]
 
 
 class Training:
@@ -36,8 +37,7 @@ class Training:
         config = BertConfig.from_dict({"num_labels": 2, **shape})
         model = BertForSequenceClassification(config).train()
         self._model = model.to(self._device)
-        # Held for as long as the model trains.
-        self._kept = prepare(self._model, Path(checkpoint), Path(mask))
+        self._after_backward = prepare(self._model, Path(checkpoint), Path(mask))
         self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=2e-5, fused=True)
         size = (4, *batch)
         ids = torch.randint(config.vocab_size, size, device=self._device)
@@ -54,6 +54,7 @@ class Training:
         """Do one step: forward, backward, clipping, optimiser."""
         ids, labels = next(self._batches)
         self._model(input_ids=ids, labels=labels).loss.backward()
+        self._after_backward()
         nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad()
@@ -69,7 +70,7 @@ class Training:
 
 def dense(**options: Any) -> Training:
     """Train without a mask."""
-    return Training(lambda model, checkpoint, mask: None, **options)
+    return Training(lambda model, checkpoint, mask: _nothing, **options)
 
 
 def held(**options: Any) -> Training:
@@ -82,11 +83,16 @@ def prune(**options: Any) -> Training:
     return Training(_prune, **options)
 
 
-def _hold(model: Any, checkpoint: Path, mask: Path) -> HeldMask:
-    return HeldMask(Mask.load(mask), match_parameters(model, load_manifest(checkpoint)))
+def _nothing() -> None:
+    pass
 
 
-def _prune(model: Any, checkpoint: Path, mask: Path) -> None:
+def _hold(model: Any, checkpoint: Path, mask: Path) -> Callable[[], None]:
+    parameters = match_parameters(model, load_manifest(checkpoint))
+    return HeldMask(Mask.load(mask), parameters).mask_gradients
+
+
+def _prune(model: Any, checkpoint: Path, mask: Path) -> Callable[[], None]:
     loaded = Mask.load(mask)
     pairs = match_parameters(model, load_manifest(checkpoint))
     names = {id(parameter): matrix.name for matrix, parameter in pairs}
@@ -94,3 +100,4 @@ def _prune(model: Any, checkpoint: Path, mask: Path) -> None:
         if isinstance(module, nn.Linear) and id(module.weight) in names:
             keep = torch.from_numpy(loaded.keep(names[id(module.weight)])).to(module.weight.device)
             torch_prune.custom_from_mask(module, "weight", keep)  # type: ignore[no-untyped-call]
+    return _nothing

@@ -18,6 +18,7 @@ def training(bench):
         optimizer.zero_grad()
         ids = torch.randint(4, 50, (4, 12))
         model(input_ids=ids, labels=torch.tensor([0, 1, 0, 1])).loss.backward()
+        held.mask_gradients()
         optimizer.step()
     return model, mask, held, optimizer
 
@@ -73,9 +74,10 @@ def test_a_gradient_that_is_no_number_is_removed_too(bench, factor: float) -> No
     """0 · NaN would be NaN, and so would 0 · ∞: the floats are not multiplied."""
     model = bench.model()
     mask = bench.mask(0.5)
-    HeldMask(mask, match_parameters(model, bench.manifest))
+    held = HeldMask(mask, match_parameters(model, bench.manifest))
     parameter, removed = next(removed_entries(bench, model, mask))
     (parameter * factor).sum().backward()
+    held.mask_gradients()
     assert torch.all(parameter.grad[removed] == 0)
     assert not torch.any(torch.isfinite(parameter.grad[~removed]))
 
@@ -84,10 +86,11 @@ def test_a_gradient_that_is_no_number_is_removed_too(bench, factor: float) -> No
 def test_the_other_entries_keep_their_gradient_to_the_bit(bench, type_: torch.dtype) -> None:
     model = bench.model().to(type_)
     mask = bench.mask(0.5)
-    HeldMask(mask, match_parameters(model, bench.manifest))
+    held = HeldMask(mask, match_parameters(model, bench.manifest))
     for parameter, removed in removed_entries(bench, model, mask):
         slopes = torch.randn_like(parameter)
         (parameter * slopes).sum().backward()
+        held.mask_gradients()
         assert torch.equal(parameter.grad, slopes.masked_fill(removed, 0.0))
 
 

@@ -119,6 +119,7 @@ def fine_tune(
     steps = math.ceil(train.num_rows / recipe.batch_size)
     trainer = StepTrainer(
         batches,
+        held,
         model=model,
         args=training_arguments(recipe, sharing, spec.seed, restart.folder, steps),
         train_dataset=kind.dataset(train, "train"),

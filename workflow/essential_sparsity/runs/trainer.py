@@ -8,6 +8,7 @@ from torch.utils.data import Dataset, Sampler, SequentialSampler
 from transformers import Trainer, TrainingArguments
 
 from essential_sparsity.runs.batches import Batches, Loader, Sharing
+from essential_sparsity.runs.held_mask import HeldMask
 from essential_sparsity.runs.precision import takes_bf16
 from essential_sparsity.runs.spec import RecipeSpec
 
@@ -15,12 +16,19 @@ _EVALUATION_BATCH = 64
 
 
 class StepTrainer(Trainer):
-    """A Trainer on batches that are shared out by optimiser steps."""
+    """A Trainer on batches that are shared out by optimiser steps, with a mask held."""
 
-    def __init__(self, batches: Batches, **options: Any) -> None:
-        """Take this device's training batches, and Trainer's own options."""
+    def __init__(self, batches: Batches, held: HeldMask, **options: Any) -> None:
+        """Take this device's training batches, the model's mask, and Trainer's own options."""
         self._batches = batches
+        self._held = held
         super().__init__(**options)
+
+    def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
+        """Do a forward and a backward pass, and mask the gradients: clipping comes after it."""
+        loss: torch.Tensor = super().training_step(*arguments, **options)
+        self._held.mask_gradients()
+        return loss
 
     def get_train_dataloader(self) -> Loader:
         """Return this device's batches."""
