@@ -11,6 +11,7 @@ from essential_sparsity.checkpoints.manifest import Manifest, load_manifest
 from essential_sparsity.checkpoints.spec import CheckpointSpec
 from essential_sparsity.checkpoints.stage import fetch_checkpoint
 from essential_sparsity.errors import UserError
+from essential_sparsity.files import write_json
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_model_without_a_pooler_is_refused_whole(
 def edit(folder: Path, change: Callable[[Any], object]) -> None:
     document = json.loads((folder / "checkpoint.json").read_text())
     change(document)
-    (folder / "checkpoint.json").write_text(json.dumps(document))
+    write_json(folder / "checkpoint.json", document)
 
 
 def test_the_manifest_describes_the_folder(checkpoint: Path) -> None:

@@ -128,9 +128,19 @@ DAMAGE = {
 }
 
 
+def test_any_other_byte_is_noticed_beside_the_manifest(path: Path) -> None:
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x81]) + whole[place + 1 :])
+        with pytest.raises(UserError, match=r"m\.safetensors: damaged: its sha256 is not"):
+            Mask.load(path)
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_mask_is_named(path: Path, damage: str) -> None:
     harm, message = DAMAGE[damage]
+    # A mask that somebody was given alone: nothing has its digest.
+    path.with_suffix(".json").unlink()
     harm(path)
     with pytest.raises(UserError) as error:
         Mask.load(path)

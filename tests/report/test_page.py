@@ -190,7 +190,7 @@ def test_no_home_folder_and_no_secret_gets_out(
     known = json.loads(path.read_text())
     known["models"]["bert"]["source"] = {"kind": "folder", "path": "/srv/people/ada/models/x"}
     known["machine"]["cpu"] = "https://ada:secret@hub.example sesame-street hf_abcdefgh1234"
-    path.write_text(json.dumps(known))
+    write_json(path, known)
     configuration = "catalogs: [/home/grace/catalog, /Users/alan/catalog]"
     source = write_report(folder, spec(configuration=configuration)).read_text()
     assert "folder ~/models/x" in source

@@ -1,6 +1,5 @@
 """Runs on images: what the model is fed with, and the head that it gets."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.spec import CheckpointSpec, FolderSource
 from essential_sparsity.checkpoints.stage import fetch_checkpoint
 from essential_sparsity.errors import UserError
+from essential_sparsity.files import read_json, write_json
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.mask import Mask
@@ -191,7 +191,7 @@ def test_a_label_beyond_the_classes_is_refused(folder: Path, tmp_path: Path) -> 
 
     shutil.copytree(folder / "task-None", tmp_path / "task")
     manifest = tmp_path / "task" / "task.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "labels": ["one"]}))
+    write_json(manifest, {**read_json(manifest, "task manifest"), "labels": ["one"]})
     images = open_kind(load_task(tmp_path / "task"), folder / "vit", RecipeSpec(**RECIPE))
     with pytest.raises(UserError, match="label 1: the head has 1 classes"):
         images.evaluation()

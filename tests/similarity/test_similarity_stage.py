@@ -158,6 +158,7 @@ def test_masks_that_are_not_what_their_paths_say_are_refused(
 ) -> None:
     masks = root / "masks/bert"
     (masks / "b.safetensors").write_bytes((masks / "a.safetensors").read_bytes())
+    (masks / "b.json").unlink()
     with pytest.raises(UserError, match=r"b\.safetensors: holds the mask 'a'"):
         measure_similarity(root, SPEC, "bert")
     write_masks(MASKS)

@@ -1,6 +1,5 @@
 """Reading a task's folder back: whatever differs from what was written is named."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 
 from essential_sparsity.errors import UserError
+from essential_sparsity.files import read_json, write_json
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.manifest import load_task, tokenizer_digest
 from essential_sparsity.tasks.spec import TaskDataSpec
@@ -30,9 +30,9 @@ def folder(tmp_path: Path, checkpoint: Path) -> Path:
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Change the folder's `task.json`."""
-    document = json.loads((folder / "task.json").read_text())
+    document = read_json(folder / "task.json", "task manifest")
     change(document)
-    (folder / "task.json").write_text(json.dumps(document))
+    write_json(folder / "task.json", document)
 
 
 def test_a_changed_byte_is_noticed(folder: Path) -> None:

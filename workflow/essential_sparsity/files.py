@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from essential_sparsity.errors import UserError
+from essential_sparsity.seal import BLANK, KEY, check_seal, seal
 
 _UMASK = threading.Lock()
 
@@ -88,17 +89,21 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Write `document` to `path` atomically, keys in the order given, one key a line."""
-    write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    """Write `document` to `path` atomically and sealed, keys in the order given, one key a line."""
+    text = json.dumps({**document, KEY: BLANK}, indent=1, ensure_ascii=False) + "\n"
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        seal(temporary)
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
-    """Read a JSON object; `what` names the kind of file in the error.
+    """Read a JSON object without its seal; `what` names the kind of file in the error.
 
     Raises:
-        UserError: the file is missing, is not JSON, or does not hold an object.
+        UserError: the file is missing, damaged, is not JSON, or does not hold an object.
     """
     try:
+        check_seal(path)
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; a {what} was expected there") from None
@@ -106,4 +111,5 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
         raise UserError(f"{path}: not a {what}: {error}") from None
     if not isinstance(document, dict):
         raise UserError(f"{path}: not a {what}: holds {type(document).__name__}, not an object")
+    document.pop(KEY, None)
     return document

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from essential_sparsity.errors import UserError
 from essential_sparsity.files import atomic_path
 from essential_sparsity.fingerprint import fingerprint
+from essential_sparsity.seal import BLANK, KEY, REMEDY, check_seal, seal
 
 _KEY = b"essential_sparsity"
 _LIBRARIES = (
@@ -57,14 +58,14 @@ def open_table(
 ) -> Iterator[Callable[[pa.Table], None]]:
     """Write a table piece by piece, as `write_table` does: yield what writes a piece.
 
-    Each piece is a row group, or several if it has more than a million rows.
+    Each piece is a row group, or several if it has more than a million rows. The file is sealed.
     """
-    schema = schema.with_metadata({**(schema.metadata or {}), _KEY: json.dumps(origin).encode()})
-    with (
-        atomic_path(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
-    ):
-        yield writer.write_table
+    own = {_KEY: json.dumps(origin).encode(), KEY.encode(): BLANK.encode()}
+    schema = schema.with_metadata({**(schema.metadata or {}), **own})
+    with atomic_path(path) as temporary:
+        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            yield writer.write_table
+        seal(temporary)
 
 
 def read_table(path: Path, columns: set[str]) -> pa.Table:
@@ -74,13 +75,12 @@ def read_table(path: Path, columns: set[str]) -> pa.Table:
         UserError: the file is missing or damaged, or lacks a column.
     """
     try:
+        check_seal(path)
         table = pq.read_table(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; delete nothing, run the study again") from None
     except (pa.ArrowException, OSError) as error:
-        raise UserError(
-            f"{path}: not a readable Parquet file ({error}); delete it and run the study again"
-        ) from None
+        raise UserError(f"{path}: not a readable Parquet file ({error}); {REMEDY}") from None
     if missing := sorted(columns - set(table.column_names)):
         raise UserError(f"{path}: lacks the column(s) {', '.join(missing)}")
     return table

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from essential_sparsity.checkpoints.spec import Part, Sha256
 from essential_sparsity.errors import UserError
 from essential_sparsity.files import read_json, sha256_of_all
+from essential_sparsity.seal import REMEDY
 from essential_sparsity.spec import canonical_json
 from essential_sparsity.validation import explain
 
@@ -135,10 +136,10 @@ def load_manifest(folder: Path, verify: bool = True) -> Manifest:
 def _verify(folder: Path, files: dict[str, str]) -> None:
     for name in files:
         if not (folder / name).is_file():
-            raise UserError(f"{folder / name}: missing; delete {folder} and run the study again")
+            raise UserError(f"{folder / name}: missing; {REMEDY}")
     for name, actual in sha256_of_all([folder / name for name in files]).items():
         if actual != files[name]:
             raise UserError(
                 f"{folder / name}: changed since it was fetched: its sha256 is {actual}, "
-                f"{MANIFEST} says {files[name]}; delete {folder} and run the study again"
+                f"{MANIFEST} says {files[name]}; {REMEDY}"
             )

@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from essential_sparsity.errors import UserError, one_line
+from essential_sparsity.seal import BLANK, KEY, seal
 
 if TYPE_CHECKING:
     import torch
 
 
-def write_weights(path: Path, state: "dict[str, torch.Tensor]") -> None:
-    """Write contiguous tensors that share no memory to `path`, marked as torch's for transformers.
+def write_weights(path: Path, state: "dict[str, torch.Tensor]", sealed: bool = False) -> None:
+    """Write contiguous tensors that share no memory to `path`.
+
+    They are marked as torch's for transformers, or else `sealed`, where no manifest has the
+    file's digest: the library writes more than one mark in an order of chance.
 
     Raises:
         UserError: the file cannot be written.
@@ -21,10 +25,12 @@ def write_weights(path: Path, state: "dict[str, torch.Tensor]") -> None:
     from safetensors.torch import save_file
 
     try:
-        save_file(state, path, metadata={"format": "pt"})
+        save_file(state, path, metadata={KEY: BLANK} if sealed else {"format": "pt"})
     except SafetensorError as error:
         raise UserError(f"{path}: cannot be written: {one_line(error)}") from None
     # The library makes files that only their owner can read.
     umask = os.umask(0)
     os.umask(umask)
     path.chmod(0o666 & ~umask)
+    if sealed:
+        seal(path)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from essential_sparsity.errors import UserError
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.style import use_style
-from essential_sparsity.files import atomic_path
+from essential_sparsity.files import atomic_path, sha256_of
 from essential_sparsity.tables import provenance, read_table, write_table
 
 Tables = Mapping[str, pa.Table]
@@ -76,10 +76,14 @@ def load_tables(*folders: Path, columns: Columns) -> dict[str, pa.Table]:
 
 
 def save_figure(output: Path, figure: Figure, data: pa.Table, origin: dict[str, Any]) -> None:
-    """Write `output`.png, .pdf and .parquet (the data as drawn): all three, or none on an error."""
+    """Write `output`.png, .pdf and .parquet (the data as drawn): all three, or none on an error.
+
+    The data's origin has the digests of the other two under `files`.
+    """
     paths = {end: output.with_name(f"{output.name}.{end}") for end in (*_FORMATS, "parquet")}
     with ExitStack() as stack, use_style():
         temporary = {end: stack.enter_context(atomic_path(path)) for end, path in paths.items()}
         for end, metadata in _FORMATS.items():
             figure.savefig(temporary[end], format=end, metadata=metadata)
-        write_table(temporary["parquet"], data, origin)
+        files = {paths[end].name: sha256_of(temporary[end]) for end in _FORMATS}
+        write_table(temporary["parquet"], data, {**origin, "files": files})

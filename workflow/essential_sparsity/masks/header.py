@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from essential_sparsity import seal
 from essential_sparsity.checkpoints.manifest import Manifest
 from essential_sparsity.spec import Spec
 
@@ -13,7 +14,7 @@ FORMAT_VERSION = 1
 METADATA_KEY = "mask"
 
 # The file may be somebody's own.
-REMEDY = "if a study made it, delete it and run the study again"
+REMEDY = f"if a study made it, {seal.REMEDY}"
 
 
 class Header(Spec):

@@ -35,6 +35,7 @@ from essential_sparsity.masks.keys import (
 )
 from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
 from essential_sparsity.progress import weights_bar
+from essential_sparsity.seal import BLANK, KEY, check_seal, seal
 
 STAGE = "essential_sparsity.masks.histogram"
 FORMAT_VERSION = 1
@@ -61,6 +62,7 @@ class Histogram:
             "bits": self.bits,
             "selected_on": self.selected_on,
             "code": fingerprint(STAGE),
+            KEY: BLANK,
         }
         arrays: dict[str, npt.NDArray[Any]] = {
             "bins": bins.astype(np.uint16),
@@ -69,6 +71,7 @@ class Histogram:
         }
         with atomic_path(path) as temporary:
             temporary.write_bytes(save(arrays, metadata={_KEY: json.dumps(document)}))
+            seal(temporary)
 
     @classmethod
     def load(cls, path: Path, checkpoint: Checkpoint) -> "Histogram":
@@ -78,6 +81,7 @@ class Histogram:
             UserError: the file is missing, damaged, or of another checkpoint.
         """
         try:
+            check_seal(path)
             with safe_open(path, framework="numpy") as file:
                 document = json.loads((file.metadata() or {})[_KEY])
                 arrays = {name: file.get_tensor(name) for name in ("bins", "counts", "ends")}

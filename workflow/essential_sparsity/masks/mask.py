@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from essential_sparsity.errors import UserError
+from essential_sparsity.files import read_json, sha256_of
 from essential_sparsity.masks.header import FORMAT_VERSION, METADATA_KEY, REMEDY, Header
 from essential_sparsity.masks.writer import Packed, write_mask
 
@@ -121,10 +122,13 @@ class Mask:
 def load_header(path: Path) -> Header:
     """Read what a mask's file says of itself, and check that it has just the tensors it speaks of.
 
+    Where the manifest lies beside it, every byte is checked against its digest.
+
     Raises:
-        UserError: missing or truncated file, no mask, or another format version.
+        UserError: missing or damaged file, no mask, or another format version.
     """
     try:
+        _check_digest(path)
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(METADATA_KEY)
             stored = {
@@ -163,6 +167,17 @@ def load_header(path: Path) -> Header:
             f"{REMEDY}"
         )
     return header
+
+
+def _check_digest(path: Path) -> None:
+    manifest = path.with_suffix(".json")
+    if not manifest.is_file():
+        return
+    recorded = read_json(manifest, "mask manifest")
+    if recorded.get("file") == path.name and recorded.get("sha256") != sha256_of(path):
+        raise UserError(
+            f"{path}: damaged: its sha256 is not the one that {manifest.name} says; {REMEDY}"
+        )
 
 
 def check_bits(path: Path, header: Header, name: str, bits: Packed) -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from essential_sparsity.errors import UserError
 from essential_sparsity.files import read_json, sha256_of
+from essential_sparsity.seal import REMEDY
 from essential_sparsity.tables import read_table
 from essential_sparsity.tasks.source import SPLITS
 
@@ -55,7 +56,7 @@ class TaskData:
         if table.num_rows != self.examples[split]:
             raise UserError(
                 f"{self.path(split)}: {table.num_rows} rows, but {MANIFEST} says"
-                f" {self.examples[split]}; delete {self.folder} and run the study again"
+                f" {self.examples[split]}; {REMEDY}"
             )
         return table
 
@@ -94,9 +95,9 @@ def load_task(folder: Path, verify: bool = True) -> TaskData:
     for name, digest in expected.items():
         file = folder / Path(name).name
         if not file.is_file():
-            raise UserError(f"{file}: no such file, though {MANIFEST} lists it; {again}")
+            raise UserError(f"{file}: no such file, though {MANIFEST} lists it; {REMEDY}")
         if verify and sha256_of(file) != digest:
-            raise UserError(f"{file}: sha256 differs from the one in {MANIFEST}; {again}")
+            raise UserError(f"{file}: sha256 differs from the one in {MANIFEST}; {REMEDY}")
     return task
 
 

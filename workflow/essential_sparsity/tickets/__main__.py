@@ -83,7 +83,7 @@ def main() -> None:
                 threads=arguments.threads,
             )
     with atomic_path(record / "head.safetensors") as temporary:
-        write_weights(temporary, found.head)
+        write_weights(temporary, found.head, sealed=True)
     write_table(record / "metrics.parquet", found.metrics, origin)
     restart.clear()
     header = load_header(arguments.output)

@@ -93,7 +93,7 @@ def main() -> None:
             early,
         )
     with atomic_path(arguments.output) as temporary:
-        write_weights(temporary, early.state)
+        write_weights(temporary, early.state, sealed=True)
 
 
 if __name__ == "__main__":
