@@ -53,6 +53,11 @@ figures: setup ## redraw the study's figures and its report from cached tables: 
 	@$(BIN)/python -m essential_sparsity.study $(STUDY)
 	$(SNAKEMAKE) figures report --profile profiles/figures --forceall --configfile $(STUDY) $(ARGS)
 
+.PHONY: repair
+repair: setup ## find damaged files in results/, remove them, make them again; ARGS="--check" only tells
+	@$(BIN)/python -m essential_sparsity.study $(STUDY)
+	@$(BIN)/python -m essential_sparsity.repair $(STUDY) --profile $(PROFILE) $(ARGS)
+
 .PHONY: bundle
 bundle: setup ## pack what the study's figures need into one file to share; ARGS="--masks --output FILE"
 	@$(BIN)/python -m essential_sparsity.bundle pack $(STUDY) $(ARGS)

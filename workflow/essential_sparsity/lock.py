@@ -55,3 +55,9 @@ def hold(folder: Path, patience: float = 0.0, clear: bool = True) -> str | None:
     if clear:
         shutil.rmtree(folder / "locks", ignore_errors=True)
     return None
+
+
+def release() -> None:
+    """Give up what this process holds, so that a process that it starts can have it."""
+    while _held:
+        _held.pop().close()

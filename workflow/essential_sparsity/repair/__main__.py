@@ -1,0 +1,97 @@
+"""Find damaged files below the results, remove them, and make again those of a study.
+
+Every byte of every artifact that lies there is read, of this study or of others. An artifact whose
+bytes are not those that were written is removed, with the files that are of no use without it; so
+is what was made from another checkpoint, mask or data than those that lie there now.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tqdm import tqdm
+
+from essential_sparsity import lock
+from essential_sparsity.errors import UserError, run_stage
+from essential_sparsity.files import available_cores
+from essential_sparsity.plan import Plan
+from essential_sparsity.repair.artifacts import Artifact, Finding, artifacts
+from essential_sparsity.repair.lineage import Lineage
+from essential_sparsity.repair.rebuilding import is_of, rebuild
+
+_ROOT = Path(__file__).parents[3]
+
+
+def find(root: Path, plan: Plan) -> list[tuple[Artifact, Finding]]:
+    """Return what is damaged below `root`, or made from something else, in the order of making."""
+    everything = artifacts(root)
+    with ThreadPoolExecutor(available_cores()) as pool:
+        checked = pool.map(lambda artifact: artifact.findings(root), everything)
+        # None: a bar where somebody watches, nothing in a log.
+        shown = tqdm(checked, "checking", len(everything), disable=None, leave=False)
+        damage = list(zip(everything, shown, strict=True))
+    found = [(artifact, finding) for artifact, findings in damage for finding in findings]
+    sound = [artifact for artifact, findings in damage if not findings]
+    found += Lineage(root, plan, sound).findings(everything)
+    return sorted(found, key=lambda pair: pair[0].kind.level)
+
+
+def remove(root: Path, artifact: Artifact) -> None:
+    """Delete the artifact, with what is of no use without it."""
+    for path in artifact.removed():
+        if (root / path).is_dir():
+            shutil.rmtree(root / path)
+        else:
+            (root / path).unlink(missing_ok=True)
+
+
+def main() -> None:
+    """Check, tell, and unless told only to check, remove and make again."""
+    parser = argparse.ArgumentParser(
+        prog="python -m essential_sparsity.repair",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("study", type=Path, help="a study file")
+    parser.add_argument(
+        "--results", type=Path, metavar="FOLDER", help="where results lie: results/ if not given"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="only tell; exit status 1 if something is damaged"
+    )
+    parser.add_argument("--profile", default="default", help="where jobs run (default)")
+    arguments = parser.parse_args()
+    results = Path(os.path.relpath(arguments.results or _ROOT / "results"))
+    plan = Plan.load(arguments.study, _ROOT, results)
+    if not results.is_dir():
+        print(f"{results}: no such folder; nothing is there to repair", file=sys.stderr)
+        return
+    if not arguments.check and (owner := lock.hold(results / ".snakemake", clear=False)):
+        raise UserError(f"{results}: {owner} is at work there; repair it when that has ended")
+    found = find(results, plan)
+    for _, finding in found:
+        print(f"{results / finding.path}: {finding.what}")
+    unusable = list({id(artifact): artifact for artifact, _ in found}.values())
+    if not unusable:
+        print(f"{results}: all whole", file=sys.stderr)
+        return
+    if arguments.check:
+        sys.exit(1)
+    for artifact in unusable:
+        remove(results, artifact)
+    lock.release()
+    own = [artifact for artifact in unusable if is_of(plan, artifact)]
+    print(
+        f"{results}: {len(unusable)} artifacts removed; {len(own)} of them are of "
+        f"{arguments.study} and made again now",
+        file=sys.stderr,
+        flush=True,
+    )
+    sys.exit(rebuild(own, _ROOT, arguments.study, results, arguments.profile))
+
+
+if __name__ == "__main__":
+    run_stage(main)
