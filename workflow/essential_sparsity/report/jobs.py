@@ -6,7 +6,6 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from essential_sparsity import paths
 from essential_sparsity.benchmark import Benchmark, read_benchmark
@@ -14,7 +13,7 @@ from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.report.spec import ProvenanceSpec
 from essential_sparsity.statistics.cost import mask_jobs
 from essential_sparsity.statistics.spec import MasksSpec
-from essential_sparsity.tables import origin_of
+from essential_sparsity.tables import origin_of, read_table
 
 Pairs = dict[tuple[str, str], None]
 
@@ -104,10 +103,8 @@ def _first_tables(root: Path, spec: ProvenanceSpec) -> Iterator[pa.Table]:
     for experiment, figure in spec.experiments.items():
         name = FIGURE_KINDS[figure].tables[0]
         path = paths.TABLE.format(study=spec.study, experiment=experiment, table=name)
-        try:
-            yield pq.read_table(root / path)
-        except (OSError, pa.ArrowException):
-            continue
+        if (root / path).exists():
+            yield read_table(root / path, set())
 
 
 def _masks_spec(table: pa.Table) -> MasksSpec | None:

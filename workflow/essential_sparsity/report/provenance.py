@@ -23,7 +23,7 @@ from essential_sparsity.report.jobs import find_jobs, stage_times
 from essential_sparsity.report.machine import describe_machine
 from essential_sparsity.report.redaction import redact_document
 from essential_sparsity.report.spec import ProvenanceSpec
-from essential_sparsity.tables import origin_of
+from essential_sparsity.tables import origin_of, read_table
 
 FORMAT_VERSION = 1
 
@@ -59,13 +59,11 @@ def collect(root: Path, spec: ProvenanceSpec) -> dict[str, Any]:
 
 
 def _tables(
-    root: Path, files: Iterable[str], read: Callable[[Path], pa.Table] = pq.read_table
+    root: Path,
+    files: Iterable[str],
+    read: Callable[[Path], pa.Table] = lambda path: read_table(path, set()),
 ) -> Iterator[pa.Table]:
-    for file in files:
-        try:
-            yield read(root / file)
-        except (OSError, pa.ArrowException):
-            continue
+    return (read(root / file) for file in files if (root / file).exists())
 
 
 def _model(root: Path, model: str) -> dict[str, Any] | None:

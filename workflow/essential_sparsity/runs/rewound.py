@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from essential_sparsity.errors import UserError
 from essential_sparsity.runs.companion import Companion
+from essential_sparsity.seal import REMEDY, check_seal
 
 
 class Rewound(Companion):
@@ -27,11 +28,10 @@ class Rewound(Companion):
         own = model.state_dict()
         for file in self._files:
             try:
+                check_seal(file)
                 stored = load_file(file)
             except (OSError, SafetensorError) as error:
-                raise UserError(
-                    f"{file}: cannot be read ({error}); delete it and run the study again"
-                ) from None
+                raise UserError(f"{file}: cannot be read ({error}); {REMEDY}") from None
             for name, tensor in stored.items():
                 if name not in own or own[name].shape != tensor.shape:
                     raise UserError(f"{file}: {name}: the model has no such tensor of this shape")
