@@ -87,6 +87,12 @@ lint: setup ## check style, types, the workflow and generated docs
 	$(SNAKEMAKE) --lint
 	$(BIN)/python -m essential_sparsity.reference --check
 
+.PHONY: audit
+audit: ## ask for known vulnerabilities of the locked packages, with pip-audit in .venv-audit
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
+	    .venv-audit/bin/python -m pip install --quiet pip-audit==2.10.1; } || true
+	@$(PYTHON) .ci/audit.py .venv-audit/bin/pip-audit requirements.lock requirements-cluster.lock
+
 .PHONY: docs
 docs: setup ## regenerate the configuration's reference and JSON schema
 	$(BIN)/python -m essential_sparsity.reference

@@ -45,6 +45,8 @@ class Faults:
     status: dict[str, int] = field(default_factory=dict)  # repository id -> 401, 403, 500 …
     gated: set[str] = field(default_factory=set)  # repository ids
     no_revision: set[str] = field(default_factory=set)  # repository ids
+    listed: list[str] = field(default_factory=list)  # further files that repositories list
+    headers: dict[str, str] = field(default_factory=dict)  # sent with files in place of the true
 
 
 class LoopbackHub:
@@ -220,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
             {
                 "_id": "0", "id": name, "sha": commit, "private": False, "disabled": False,
                 "gated": False, "downloads": 0, "likes": 0, "tags": [],
-                "siblings": [{"rfilename": file} for file in files],
+                "siblings": [{"rfilename": file} for file in [*files, *self.hub.faults.listed]],
                 **({"modelId": name} if kind == "models" else {}),
             }
         )  # fmt: skip
@@ -229,7 +231,8 @@ class _Handler(BaseHTTPRequestHandler):
         faults, path = self.hub.faults, repository / name
         commit = self.hub.main if revision == "main" else revision
         if name in faults.missing or not path.is_file():
-            return self._fail(404, "EntryNotFound", {"X-Repo-Commit": commit})
+            headers = {"X-Repo-Commit": commit, **faults.headers}
+            return self._fail(404, "EntryNotFound", headers)
         content, entry = path.read_bytes(), _entry(path, name)
         if name in faults.corrupt:
             middle = len(content) // 2
@@ -247,6 +250,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "lfs" in entry:
             headers["X-Linked-Etag"] = headers["ETag"]
             headers["X-Linked-Size"] = str(len(content))
+        headers |= faults.headers
         if span:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(content)}"
         moved = name in faults.signed and not (self.headers["Host"] or "").startswith("localhost")

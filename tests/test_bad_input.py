@@ -189,7 +189,7 @@ CASES: dict[str, tuple[Callable[[Path], None], str, Any, tuple[str, ...], str]] 
     ),
     "truncated mask": (
         truncate("m.safetensors"), "runs", RUN, (*ON_MASK, "m.safetensors"),
-        "m.safetensors: not a whole mask file",
+        "m.safetensors: damaged: its sha256 is not the one that m.json says",
     ),
     "tampered task data": (
         flip("t/evaluation.parquet", 100), "runs", RUN, (*ON_MASK, "m.safetensors"),

@@ -10,7 +10,7 @@ import pytest
 from essential_sparsity.errors import UserError
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.runs.kind import open_kind
-from essential_sparsity.runs.resume import RestartPoint
+from essential_sparsity.runs.resume import RestartPoint, mark_whole
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
 from essential_sparsity.tickets.harvest import Harvest
 
@@ -122,13 +122,30 @@ def test_a_half_written_checkpoint_is_not_resumed_from(run, tmp_path) -> None:
 
 
 def test_a_restart_point_of_another_run_is_thrown_away(tmp_path) -> None:
-    from essential_sparsity.runs.resume import RestartPoint
-
     RestartPoint(tmp_path / "r", "one")
     (tmp_path / "r" / "checkpoint-8").mkdir()
-    (tmp_path / "r" / "checkpoint-8" / "whole").touch()
+    mark_whole(tmp_path / "r" / "checkpoint-8")
     assert RestartPoint(tmp_path / "r", "one").latest() == tmp_path / "r" / "checkpoint-8"
     assert RestartPoint(tmp_path / "r", "two").latest() is None
+
+
+@pytest.mark.parametrize("file", ["weights", "whole"])
+def test_a_damaged_restart_point_is_passed_over(tmp_path, capsys, file: str) -> None:
+    """The one before it is taken, and nothing at all where there is none."""
+    point = RestartPoint(tmp_path / "r", "one")
+    for step in (8, 16):
+        folder = tmp_path / "r" / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "weights").write_bytes(bytes(range(step)))
+        mark_whole(folder)
+    assert point.latest() == tmp_path / "r" / "checkpoint-16"
+    for step, left in ((16, tmp_path / "r" / "checkpoint-8"), (8, None)):
+        damaged = tmp_path / "r" / f"checkpoint-{step}" / file
+        data = bytearray(damaged.read_bytes())
+        data[3] ^= 1
+        damaged.write_bytes(bytes(data))
+        assert point.latest() == left
+        assert f"checkpoint-{step}: note: damaged since it was written" in capsys.readouterr().err
 
 
 def test_samples_are_fixed_and_nested(bench) -> None:

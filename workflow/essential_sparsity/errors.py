@@ -26,8 +26,14 @@ class UserError(Exception):
 
 
 def one_line(text: object) -> str:
-    """Return `text` with every run of white space, line breaks too, made a single space."""
-    return " ".join(str(text).split())
+    """Return `text` with every run of white space, line breaks too, made a single space.
+
+    What does not print, as what a terminal would obey, is shown as �.
+    """
+    line = " ".join(str(text).split())
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line
+    )
 
 
 def run_stage(stage: Callable[[], None]) -> None:

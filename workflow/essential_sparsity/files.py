@@ -74,7 +74,7 @@ def atomic_folder(final: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}.", suffix=".part"))
     try:
         yield temporary
-        temporary.chmod(0o755)
+        temporary.chmod(0o777 & ~_umask())
         if final.exists():
             shutil.rmtree(final)
         temporary.replace(final)
@@ -107,8 +107,10 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; a {what} was expected there") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:  # no text, no JSON, or a number of too many digits
         raise UserError(f"{path}: not a {what}: {error}") from None
+    except RecursionError:
+        raise UserError(f"{path}: not a {what}: nested too deeply") from None
     if not isinstance(document, dict):
         raise UserError(f"{path}: not a {what}: holds {type(document).__name__}, not an object")
     document.pop(KEY, None)

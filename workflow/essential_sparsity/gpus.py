@@ -12,6 +12,7 @@ import fcntl
 import math
 import os
 import re
+import stat
 import subprocess
 import sys
 import tempfile
@@ -127,11 +128,22 @@ def _lock(file: TextIO, length: int, start: int) -> bool:
 
 
 def _folder() -> Path:
-    """Return a folder of this user's that all of their processes on this machine agree on."""
+    """Return a folder of this user's that all of their processes on this machine agree on.
+
+    Raises:
+        UserError: somebody else has put something in its place, and would decide what is locked.
+    """
     runtime = Path("/run/user") / str(os.getuid())
     base = runtime if os.access(runtime, os.W_OK) else Path(tempfile.gettempdir())
     folder = base / f"essential-sparsity-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise UserError(
+            f"{folder}: must be a folder that you own and only you can write to; where it is not "
+            "yours to delete, set TMPDIR to a folder of yours"
+        )
     return folder
 
 

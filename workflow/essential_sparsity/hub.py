@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar
 
 from huggingface_hub import (
@@ -21,6 +21,7 @@ from huggingface_hub import (
     constants,
     hf_hub_download,
     hf_hub_url,
+    set_client_factory,
     try_to_load_from_cache,
 )
 from huggingface_hub.errors import (
@@ -33,8 +34,10 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils._http import default_client_factory
 from huggingface_hub.utils.tqdm import tqdm
 
+from essential_sparsity.credentials import without_credentials
 from essential_sparsity.errors import UserError, one_line
 from essential_sparsity.files import sha256_of
 
@@ -65,9 +68,9 @@ def endpoint() -> str:
 
 
 def public(text: object) -> str:
-    """Return `text` as one line, its addresses without passwords and signatures."""
-    line = re.sub(r"://[^\s/?#@]*@", "://", one_line(text))
-    return re.sub(r"(\w://[^\s?]+)\?\S+", r"\1", line)
+    """Return `text` as one line to print: no tokens, no passwords, signatures or control codes."""
+    line = re.sub(r"(\w://[^\s?]+)\?\S+", r"\1", without_credentials(one_line(text)))
+    return "".join(letter if letter.isprintable() else "�" for letter in line)
 
 
 def ask(question: Callable[[HfApi, float], Answer]) -> Answer:
@@ -102,8 +105,12 @@ def fetch_file(
 
     Raises:
         Unreachable: the hub does not answer.
-        UserError: the hub refused, see `refusal`; the file is not the one that it announced.
+        UserError: the hub refused, see `refusal`; the file is not the one that it announced; its
+            name leads out of the repository.
     """
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
+        raise UserError(f"{name!r}: is no name of a file in a repository")
 
     def describe(api: HfApi, timeout: float) -> object:
         url = hf_hub_url(
@@ -167,6 +174,17 @@ def uncached(error: Unreachable, what: str) -> Unreachable:
         "HF_ENDPOINT, HF_HUB_OFFLINE and the proxy, or take along the cache (HF_HOME), and the "
         "study's models.lock, from where it was fetched"
     )
+
+
+def commit_of(info: Any) -> str:
+    """Return the commit of a hub's answer about a repository: it becomes a folder's name.
+
+    Raises:
+        UserError: it is none.
+    """
+    if not re.fullmatch(r"[0-9a-f]{40}", str(info.sha)):
+        raise UserError(f"{endpoint()} names no commit, but '{public(info.sha)[:60]}'")
+    return str(info.sha)
 
 
 def persist(attempt: Callable[[], Answer]) -> Answer:
@@ -291,5 +309,28 @@ class _Public(logging.Filter):
         return True
 
 
+# By these the client names files of its cache, and takes them as they come.
+_NAMING = ("X-Repo-Commit", "X-Linked-Etag", "ETag", "X-Xet-Hash")
+
+
+def _check_names(response: Any) -> None:
+    """Refuse an answer about a hub's file whose headers would lead out of the client's cache."""
+    if _NAMING[0] not in response.headers:
+        return
+    for header in _NAMING:
+        value = response.headers.get(header, "0")
+        if not re.fullmatch(r'(W/)?"?\w[\w.+=:-]*"?', value):
+            raise UserError(
+                f"{endpoint()} sends an {header} that is no name: {public(value)[:60]!r}"
+            )
+
+
+def _client() -> Any:
+    client = default_client_factory()
+    client.event_hooks["response"].append(_check_names)
+    return client
+
+
+set_client_factory(_client)
 for _handler in logging.getLogger("huggingface_hub").handlers:
     _handler.addFilter(_Public())

@@ -1,11 +1,13 @@
 """Packs a study's results for others, or puts such a bundle in its place."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
 from essential_sparsity.bundle.archive import unpack_bundle, write_bundle
-from essential_sparsity.bundle.contents import PROJECT, Contents
+from essential_sparsity.bundle.contents import Contents
+from essential_sparsity.bundle.places import PROJECT
 from essential_sparsity.errors import run_stage
 from essential_sparsity.plan import Plan
 
@@ -37,7 +39,7 @@ def main() -> None:
         manifest = unpack_bundle(arguments.bundle, _ROOT, results)
         print(
             f"{arguments.bundle}: {len(manifest.files)} files of study '{manifest.study}' are in "
-            f"place; make figures STUDY={manifest.study_file}",
+            f"place; make figures STUDY={shlex.quote(manifest.study_file)}",
             file=sys.stderr,
         )
 

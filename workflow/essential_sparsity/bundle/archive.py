@@ -7,17 +7,20 @@ import json
 import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from essential_sparsity.bundle.contents import PROJECT, RESULTS
+from essential_sparsity.bundle.places import PROJECT, places_of
 from essential_sparsity.checkpoints.spec import Sha256
 from essential_sparsity.errors import UserError
 from essential_sparsity.files import atomic_path, sha256_of
-from essential_sparsity.spec import Spec
+from essential_sparsity.spec import Name, Spec
+from essential_sparsity.study import Study
+from essential_sparsity.yaml_files import read_yaml
 
 MANIFEST = "bundle.json"
 _LARGEST_MANIFEST = 64 * 2**20
@@ -27,7 +30,7 @@ class BundleManifest(Spec):
     """`bundle.json`: whose results a bundle holds, and the SHA-256 of each of its files."""
 
     format_version: Literal[1]
-    study: str
+    study: Name
     study_file: str = Field(description="relative to the project")
     files: dict[str, Sha256] = Field(min_length=1)
 
@@ -74,14 +77,15 @@ def unpack_bundle(path: Path, root: Path, results: Path) -> BundleManifest:
     A file that is there already must be the same.
 
     Raises:
-        UserError: the file is no bundle or is damaged, a name in it leads elsewhere, or it would
-            replace another file.
+        UserError: the file is no bundle or is damaged, a name in it leads elsewhere, it would
+            replace another file, its study is none, or the disk has too little space.
     """
     root.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=root, prefix=".bundle.", suffix=".part"))
     try:
         manifest = _extract(path, scratch)
-        places = {name: _place(path, name, root, results) for name in manifest.files}
+        _check_study(scratch, manifest, path)
+        places = places_of(manifest.files, manifest.study, manifest.study_file, root, results, path)
         for name, place in places.items():
             if place.exists() and sha256_of(place) != manifest.files[name]:
                 raise UserError(
@@ -97,10 +101,27 @@ def unpack_bundle(path: Path, root: Path, results: Path) -> BundleManifest:
     return manifest
 
 
+def _check_study(scratch: Path, manifest: BundleManifest, path: Path) -> None:
+    """Check that the study's file is one: Snakemake would evaluate what else it may say."""
+    name = f"{PROJECT}/{manifest.study_file}"
+    if name not in manifest.files:
+        raise UserError(f"{path}: {name!r}, the file of its study, is not in it")
+    file = scratch / manifest.files[name]
+    try:
+        study = Study.check(read_yaml(file), name)
+    except UserError as error:
+        raise UserError(f"{path}: {str(error).replace(str(file), name)}") from None
+    if study.study != manifest.study:
+        raise UserError(f"{path}: {name}: is of study '{study.study}', not '{manifest.study}'")
+
+
 def _extract(path: Path, scratch: Path) -> BundleManifest:
     """Write the files of a bundle to `scratch`, each under its checksum; return the manifest."""
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with (
+            gzip.open(path) as unpacked,
+            tarfile.open(fileobj=_Measured(unpacked), mode="r:") as archive,
+        ):
             first = archive.next()
             if first is None or first.name != MANIFEST or first.size > _LARGEST_MANIFEST:
                 raise UserError(f"{path}: no bundle: it does not begin with {MANIFEST}")
@@ -110,21 +131,48 @@ def _extract(path: Path, scratch: Path) -> BundleManifest:
             while (member := archive.next()) is not None:
                 expected = left.pop(member.name, None)
                 if expected is None:
-                    raise UserError(f"{path}: {member.name}: not in {MANIFEST}, or there twice")
-                _copy(_open(archive, member, path), scratch / expected, expected, path, member.name)
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, UnicodeDecodeError, ValueError) as error:
+                    raise UserError(f"{path}: {member.name!r}: not in {MANIFEST}, or there twice")
+                file = _open(archive, member, path)
+                # An announced size costs a bundle's maker nothing, and us the disk.
+                if member.size > (free := shutil.disk_usage(scratch).free):
+                    raise UserError(
+                        f"{path}: {member.name!r}: takes {member.size / 1e9:.2f} GB, and the disk "
+                        f"has {free / 1e9:.2f} GB left"
+                    )
+                _copy(file, scratch / expected, expected, path, member.name)
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError) as error:
         raise UserError(f"{path}: no bundle, or damaged: {error}") from None
+    except RecursionError:
+        raise UserError(f"{path}: no bundle: {MANIFEST} is nested too deeply") from None
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; a bundle was expected there") from None
     if left:
-        raise UserError(f"{path}: damaged: {next(iter(left))} is missing, of {MANIFEST}")
+        raise UserError(f"{path}: damaged: {next(iter(left))!r} is missing, of {MANIFEST}")
     return manifest
+
+
+class _Measured(io.RawIOBase):
+    """Reads a stream in pieces of bounded size: an archive's own headers say how long they are."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= 2 * _LARGEST_MANIFEST:
+            raise ValueError(f"a header of {size} bytes")
+        return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
 
 
 def _open(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> io.BufferedReader:
     """Open a regular file of the archive: a link or a device is none of a bundle's."""
-    if not member.isreg():
-        raise UserError(f"{path}: {member.name}: a link or device; a bundle holds files alone")
+    if not member.isreg() or member.issparse():
+        raise UserError(f"{path}: {member.name!r}: a link or device; a bundle holds files alone")
     file = archive.extractfile(member)
     assert file is not None  # as it is a regular one
     return file  # type: ignore[return-value]
@@ -137,23 +185,4 @@ def _copy(source: io.BufferedReader, target: Path, expected: str, path: Path, na
             digest.update(block)
             file.write(block)
     if digest.hexdigest() != expected:
-        raise UserError(f"{path}: {name}: damaged: its sha256 is not the one in {MANIFEST}")
-
-
-def _place(path: Path, name: str, root: Path, results: Path) -> Path:
-    """Return where a file belongs.
-
-    Raises:
-        UserError: not below the results or the project, or not a file that a bundle may hold.
-    """
-    parts = PurePosixPath(name).parts
-    folders = {RESULTS: results, PROJECT: root}
-    plain = len(parts) > 1 and parts[0] in folders and ".." not in parts and "\\" not in name
-    # Of a project a bundle brings data: never code, nor what make or git would run.
-    data = parts[:1] == (RESULTS,) or (parts[-1:] and parts[-1].endswith((".yaml", ".yml")))
-    if not plain or not data or any(part.startswith(".") for part in parts):
-        raise UserError(f"{path}: {name!r}: no place for a file of a bundle")
-    place = folders[parts[0]].joinpath(*parts[1:])
-    if not place.resolve().is_relative_to(folders[parts[0]].resolve()):
-        raise UserError(f"{path}: {name!r}: leads out of {folders[parts[0]]} by a link there")
-    return place
+        raise UserError(f"{path}: {name!r}: damaged: its sha256 is not the one in {MANIFEST}")

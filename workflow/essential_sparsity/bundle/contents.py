@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from essential_sparsity import paths
+from essential_sparsity.bundle.places import PROJECT, RESULTS, is_project_data
 from essential_sparsity.errors import UserError
 from essential_sparsity.plan import Plan
-
-# Below these a bundle keeps what lies in the results folder, and what lies in the project.
-RESULTS = "results"
-PROJECT = "project"
 
 
 @dataclass(frozen=True)
@@ -62,16 +59,29 @@ def _mask_files(plan: Plan) -> list[str]:
 
 
 def _project_files(plan: Plan, study: Path, root: Path) -> list[str]:
-    """Return the study's file and those of its own catalogs, relative to the project."""
-    found = [study.resolve()]
+    """Return the study's file and the entries of its own catalogs, relative to the project.
+
+    Raises:
+        UserError: one lies outside the project, be it by a link, or among its code.
+    """
+    base = root.resolve()
+    study_file = _relative(study.resolve(), base)
+    names = [study_file]
     for catalog in plan.study.catalogs:
-        found += sorted((root / catalog).resolve().rglob("*.yaml"))
-    names = []
-    for file in found:
-        name = os.path.relpath(file, root.resolve())
-        if name.startswith(".."):
-            raise UserError(
-                f"{file}: outside {root}: a bundle takes a study and catalogs of the project alone"
-            )
-        names.append(Path(name).as_posix())
+        for file in sorted((root / catalog).resolve().rglob("*.yaml")):
+            name = _relative(file, base)
+            if is_project_data(name, study_file):
+                _relative(file.resolve(), base)
+                names.append(name)
+    if not is_project_data(study_file, study_file):
+        raise UserError(f"{study}: among the project's code; a bundle takes studies from elsewhere")
     return names
+
+
+def _relative(file: Path, base: Path) -> str:
+    name = Path(os.path.relpath(file, base)).as_posix()
+    if name.startswith(".."):
+        raise UserError(
+            f"{file}: outside {base}: a bundle takes a study and catalogs of the project alone"
+        )
+    return name

@@ -39,6 +39,7 @@ def take_inventory(folder: Path, prune_pooler: bool = False) -> Inventory:
     """
     path = folder / CONFIG
     config = read_json(path, "model configuration")
+    _check_plain(config, path)
     scope = find_scope(config.get("model_type"), str(path))
     if prune_pooler:
         scope = scope.with_pooler(str(path))
@@ -59,6 +60,18 @@ def take_inventory(folder: Path, prune_pooler: bool = False) -> Inventory:
         prunable=Prunable(count=sum(matrix.size for matrix in matrices), matrices=matrices),
         parameters=Parameters(count=_count_parameters(folder, tensors, matrices)),
     )
+
+
+def _check_plain(config: dict[str, object], path: Path) -> None:
+    """Check that the configuration names no code: transformers would fetch kernels from a hub."""
+    for key, value in config.items():
+        if key.endswith("_implementation") and value not in (None, "eager", "sdpa"):
+            raise UserError(
+                f"{path}: {key}: {value!r} asks for code that is not transformers' own; allowed "
+                "are eager and sdpa: take it out, or take another revision"
+            )
+    if config.get("quantization_config") is not None:
+        raise UserError(f"{path}: quantization_config: quantised weights cannot be pruned here")
 
 
 def _tensors(folder: Path) -> dict[str, tuple[str, Entry]]:

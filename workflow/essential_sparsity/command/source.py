@@ -97,7 +97,7 @@ def _known_commit(cache: Path, repository: str, revision: str) -> str | None:
 
 
 def _ask_for_commit(repository: str, revision: str, known: str | None) -> str:
-    from essential_sparsity.hub import Unreachable, ask
+    from essential_sparsity.hub import Unreachable, ask, commit_of
 
     if _COMMIT.fullmatch(revision):
         return revision
@@ -110,7 +110,7 @@ def _ask_for_commit(repository: str, revision: str, known: str | None) -> str:
             raise
         print(f"{error}; using the cache", file=sys.stderr)
         return known
-    return str(info.sha)
+    return commit_of(info)
 
 
 def _fetch(repository: str, commit: str, target: Path) -> None:

@@ -59,6 +59,7 @@ _SETTINGS: dict[str, object] = {
     "axes.spines.right": False,
     "axes.unicode_minus": True,
     "text.color": INK,
+    "text.parse_math": False,  # a label may hold dollars
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.labelsize": TEXT_SIZE,

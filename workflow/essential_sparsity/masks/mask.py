@@ -143,7 +143,7 @@ def load_header(path: Path) -> Header:
         raise UserError(f"{path}: holds no mask metadata under '{METADATA_KEY}'; {REMEDY}")
     try:
         document = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise UserError(f"{path}: damaged mask metadata ({error}); {REMEDY}") from None
     version = document.get("format_version") if isinstance(document, dict) else None
     if version != FORMAT_VERSION:

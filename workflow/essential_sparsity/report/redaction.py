@@ -1,26 +1,21 @@
 """What must not leave this machine in a page that people share: home folders and credentials."""
 
-import os
 import re
 from pathlib import Path
 from typing import Any
 
+from essential_sparsity.credentials import without_credentials
+
 _HOMES = re.compile(r"/(?:home|Users)/[^/\s\"'<>]+")
-_TOKENS = re.compile(r"\bhf_[A-Za-z0-9]{4,}")
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-_SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
 def redact(text: str) -> str:
     """Return the text with home folders as `~`, and without tokens and passwords of addresses."""
-    for name in _SECRETS:
-        if secret := os.environ.get(name):
-            text = text.replace(secret, "…")
+    text = without_credentials(text)
     home = str(Path.home())
     if len(home) > 1:
         text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
-    text = _HOMES.sub("~", text)
-    return _CREDENTIALS.sub("", _TOKENS.sub("hf_…", text))
+    return _HOMES.sub("~", text)
 
 
 def redact_document(value: Any) -> Any:

@@ -9,10 +9,9 @@ from typing import Any
 from accelerate import PartialState
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from essential_sparsity.files import write_text
 from essential_sparsity.runs.divergence import Diverged
 from essential_sparsity.runs.held_mask import HeldMask
-from essential_sparsity.runs.resume import WHOLE
+from essential_sparsity.runs.resume import mark_whole
 
 
 class MaskCheck(TrainerCallback):
@@ -58,8 +57,7 @@ class MarkWhole(TrainerCallback):
         """Leave the mark in the checkpoint's folder."""
         PartialState().wait_for_everyone()
         if state.is_world_process_zero:
-            folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-            write_text(folder / WHOLE, "")
+            mark_whole(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
 
 
 class Progress(TrainerCallback):

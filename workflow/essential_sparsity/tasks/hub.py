@@ -11,9 +11,17 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from essential_sparsity.errors import UserError, one_line
+from essential_sparsity.errors import UserError
 from essential_sparsity.files import sha256_of
-from essential_sparsity.hub import Unreachable, ask, fetch_file, persist, uncached
+from essential_sparsity.hub import (
+    Unreachable,
+    ask,
+    commit_of,
+    fetch_file,
+    persist,
+    public,
+    uncached,
+)
 from essential_sparsity.pins import Pins
 from essential_sparsity.tasks.source import SPLITS, Source
 from essential_sparsity.tasks.spec import HubData
@@ -74,6 +82,7 @@ def _reach(data: HubData, where: str) -> str:
                 data.repository, revision=data.revision, timeout=timeout
             )
         )
+        return commit_of(info)
     except Unreachable as error:
         raise UserError(
             f"{where}: {uncached(error, 'all of it')}; or take a task whose data need no hub, such"
@@ -81,7 +90,6 @@ def _reach(data: HubData, where: str) -> str:
         ) from None
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
-    return str(info.sha)
 
 
 def _files_of(data: HubData, where: str) -> dict[str, list[str]]:
@@ -119,9 +127,14 @@ def _look_up(call: Callable[[], Any], where: str) -> Any:
     def attempt() -> Any:
         try:
             return call()
-        except (ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        except (
+            ValueError,
+            RuntimeError,
+            FileNotFoundError,
+            datasets.exceptions.DatasetsError,
+        ) as error:
             # Its words for a repository without data, with data of unknown kinds, or a script.
-            raise UserError(f"its files cannot be made out: {one_line(error)[:200]}") from None
+            raise UserError(f"its files cannot be made out: {public(error)[:200]}") from None
 
     try:
         return persist(attempt)

@@ -23,6 +23,8 @@ from essential_sparsity.tasks.columns import column_of
 from essential_sparsity.tasks.source import Source
 
 _BATCH = 64  # images in memory at a time
+# What data sets hold. Pillow knows many more, and starts another program for some (EPS).
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 # What a processor does to pixels' values, and what has no effect here: all images become RGB.
 _OF_VALUES = frozenset(
@@ -189,7 +191,7 @@ class ImageColumn:
         if not encoded:
             raise UserError(f"{where}: there is no image")
         try:
-            image = ImageOps.exif_transpose(Image.open(io.BytesIO(encoded)))
+            image = ImageOps.exif_transpose(Image.open(io.BytesIO(encoded), formats=_FORMATS))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise UserError(f"{where}: no image that can be decoded: {one_line(error)}") from None
         if image.mode[0] in "IF":

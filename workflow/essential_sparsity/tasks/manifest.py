@@ -44,7 +44,7 @@ class TaskData:
 
     def path(self, split: str) -> Path:
         """Return the Parquet file of `split` (`train` or `evaluation`)."""
-        return self.folder / str(self.document["splits"][split]["file"])
+        return self.folder / Path(str(self.document["splits"][split]["file"])).name
 
     def table(self, split: str) -> pa.Table:
         """Read a split: columns id, label, and those of the kind of examples.

@@ -1,12 +1,17 @@
 """Texts become tokens, with the tokenizer that came with the checkpoint."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoTokenizer, BatchEncoding
 
 from essential_sparsity.errors import UserError, one_line
+from essential_sparsity.files import read_json
 from essential_sparsity.tasks.manifest import tokenizer_digest
+
+# Settings by which a tokenizer would read a file of any place, instead of the checkpoint's.
+_FILES = ("vocab_file", "merges_file", "tokenizer_file", "spm_file", "added_tokens_file", "vocab")
 
 # transformers gives this length to tokenizers that state no limit of their own.
 _NO_LIMIT = 1_000_000
@@ -23,15 +28,20 @@ class Tokenizer:
                 than `max_length` tokens, or that has no token to pad with.
         """
         self.sha256 = tokenizer_digest(checkpoint)
+        _check_settings(checkpoint)
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(
                 checkpoint, local_files_only=True, trust_remote_code=False
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # what its files can say wrong has no end
             raise UserError(
                 f"{checkpoint}: its tokenizer cannot be loaded: {one_line(error)[:200]}"
             ) from None
         limit = self._tokenizer.model_max_length
+        if not isinstance(limit, int | float):
+            raise UserError(
+                f"{checkpoint}: model_max_length of its tokenizer: {limit!r}: no number"
+            )
         if limit < _NO_LIMIT and max_length > limit:
             raise UserError(
                 f"max_length: {max_length} is more than the {limit} tokens that the tokenizer of"
@@ -93,3 +103,20 @@ class Tokenizer:
             return_attention_mask=False,
         )
         return encoded
+
+
+def _check_settings(checkpoint: Path) -> None:
+    """Check that no setting names a file outside the checkpoint.
+
+    Many published ones name a file of their author's machine, which is not there: that is no harm.
+
+    Raises:
+        UserError: one does, and the file is there.
+    """
+    path = checkpoint / "tokenizer_config.json"
+    settings = read_json(path, "tokenizer configuration") if path.is_file() else {}
+    for key in _FILES:
+        value = settings.get(key)
+        there = isinstance(value, str) and value and os.path.lexists(value)
+        if there and Path(str(value)).resolve().parent != checkpoint.resolve():
+            raise UserError(f"{path}: {key}: '{value}' is a file outside the checkpoint")

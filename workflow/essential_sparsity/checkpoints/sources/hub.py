@@ -11,7 +11,7 @@ from huggingface_hub import constants, hf_hub_download
 from essential_sparsity.checkpoints.contents import CONFIG, choose
 from essential_sparsity.checkpoints.spec import HubSource
 from essential_sparsity.errors import UserError
-from essential_sparsity.hub import Unreachable, ask, endpoint, fetch_file, uncached
+from essential_sparsity.hub import Unreachable, ask, commit_of, endpoint, fetch_file, uncached
 
 
 def fetch_from_hub(source: HubSource, target: Path, base: Path | None) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def _list_repository(source: HubSource) -> tuple[list[str], str]:
             source.repository, revision=source.revision, timeout=timeout
         )
     )
-    return [sibling.rfilename for sibling in info.siblings or []], str(info.sha)
+    return [sibling.rfilename for sibling in info.siblings or []], commit_of(info)
 
 
 def _list_cache(source: HubSource) -> tuple[list[str], str]:

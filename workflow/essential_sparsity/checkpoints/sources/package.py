@@ -10,6 +10,7 @@ from typing import Any
 
 from essential_sparsity.checkpoints.contents import choose
 from essential_sparsity.checkpoints.spec import PackageSource
+from essential_sparsity.credentials import without_credentials
 from essential_sparsity.errors import UserError, one_line
 from essential_sparsity.files import sha256_of
 
@@ -49,7 +50,7 @@ def _download(requirement: str, folder: Path) -> Path:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR:")] or lines
         reason = errors[-1].removeprefix("ERROR:") if errors else f"exit status {done.returncode}"
-        raise UserError(f"pip cannot fetch it: {one_line(reason)[:200]}")
+        raise UserError(f"pip cannot fetch it: {without_credentials(one_line(reason))[:200]}")
     return wheels[0]
 
 
@@ -63,6 +64,10 @@ def _unpack(archive: zipfile.ZipFile, folder: PurePosixPath, target: Path) -> No
     }
     if not members:
         raise UserError(f"the wheel has no folder '{folder}'")
-    for name in choose(members):
+    chosen = choose(members)
+    size, free = sum(members[name].file_size for name in chosen), shutil.disk_usage(target).free
+    if size > free:
+        raise UserError(f"takes {size / 1e9:.2f} GB, and the disk has {free / 1e9:.2f} GB left")
+    for name in chosen:
         with archive.open(members[name]) as packed, (target / name).open("wb") as file:
             shutil.copyfileobj(packed, file)

@@ -1,6 +1,7 @@
 """Images and classes."""
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class ImageClassification(Classes):
 
     def dataset(self, table: pa.Table, split: str) -> Dataset[dict[str, Any]]:
         """Return the rows with their pixels, read from the disk as they are asked for."""
-        file = self.task.folder / self.task.document["pixels"][split]
+        file = self.task.folder / Path(self.task.document["pixels"][split]).name
         return PixelRows(np.load(file, mmap_mode="r"), table)
 
     def collate(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
