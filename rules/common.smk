@@ -24,15 +24,20 @@ os.environ.update(
 # Redraw figures from tables that are there; no rule that could compute or fetch is even known.
 FIGURES_ONLY = config.get("figures_only", False)
 RESULTS = Path(config.get("results", ROOT / "results"))
+# How many jobs may share a GPU of this machine.
+GPU_SLOTS = config.get("gpu_slots", 1)
+if not isinstance(GPU_SLOTS, int) or GPU_SLOTS < 1:
+    sys.exit(f"error: gpu_slots: {GPU_SLOTS}; it must be a whole number, 1 or more")
 
-if not set(config) - {"figures_only", "results"}:
+SETTINGS = {"figures_only", "results", "gpu_slots"}
+if not set(config) - SETTINGS:
 
     configfile: ROOT / "config.yaml"
 
 
 # What is left is the study.
-config.pop("figures_only", None)
-config.pop("results", None)
+for setting in SETTINGS:
+    config.pop(setting, None)
 
 
 # Snakemake's records live in results/.snakemake, so that a copied or shared results folder brings

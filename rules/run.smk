@@ -1,11 +1,12 @@
 # One fine-tuning: a model under a mask, on a task, by a recipe, with a seed.
 from essential_sparsity.gpus import visible_gpus
 
-# Where jobs run on this machine, each has a GPU to itself: as many at once as there are, unless
-# --resources gpu=N says otherwise. Where a cluster places them, it counts.
+# Where jobs run on this machine, each has a GPU to itself, or a slot of one: as many at once as there
+# are, unless --resources gpu=N (gpu_slots=N) says otherwise. Where a cluster places them, it counts.
 if workflow.is_main_process and workflow.resource_settings.nodes is None:
-    if visible_gpus() and "gpu" not in workflow.global_resources:
-        workflow.register_resource("gpu", len(visible_gpus()))
+    counted = "gpu" if GPU_SLOTS == 1 else "gpu_slots"
+    if visible_gpus() and counted not in workflow.global_resources:
+        workflow.register_resource(counted, len(visible_gpus()) * GPU_SLOTS)
 
 
 rule run:
@@ -31,6 +32,8 @@ rule run:
         runtime=lambda wildcards, attempt: attempt * 240,
         # A profile may ask for more, which then share a run's batches (set-resources: run:gpu=2).
         gpu=lambda wildcards: min(1, len(visible_gpus())),
+        # How many of its GPU's slots it takes (--config gpu_slots=N): a large model may need more.
+        gpu_slots=1,
         # Examples that a device takes at once: a matter of its memory, not of science. 0: the
         # recipe's batch.
         per_device_batch=0,
@@ -49,6 +52,7 @@ rule run:
         "python -m essential_sparsity.runs --spec {params.spec:q}"
         " --checkpoint {params.checkpoint:q} --task {params.task:q} --mask {input.mask:q}"
         " {params.start:q} --output {params.folder:q} --gpus {resources.gpu}"
+        " --gpu-share {resources.gpu_slots}/{GPU_SLOTS}"
         " --per-device-batch {resources.per_device_batch} 2>&1 | tee {log:q}"
 
 

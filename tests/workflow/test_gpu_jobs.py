@@ -44,6 +44,32 @@ def test_a_job_has_a_gpu_to_itself_and_there_are_as_many_as_gpus(
     assert re.search(limit.format(1), project.run("runs", "--resources", "gpu=1"))
 
 
+def test_as_many_jobs_as_there_are_slots_share_the_gpus(project: Project, two_gpus: None) -> None:
+    study = tiny_study()
+    study["experiments"][0]["seeds"] = [1, 2]
+    project.write_study(study)
+    slots = ("--config", "gpu_slots=3")
+    output = project.run("runs", *slots, "--printshellcmds")
+    assert re.search(r"Provided resources: gpu_slots=\D*6\b", output)
+    assert len(re.findall(r"--gpus 1 --gpu-share 1/3", output)) == 2
+    assert project.planned("runs") == project.planned("runs", *slots) == {}
+    study["experiments"][0]["seeds"] = [3]
+    project.write_study(study)
+    large = "run:gpu_slots=3 if wildcards.model == 'tiny-bert' else 1"
+    output = project.run("runs", *slots, "--set-resources", large, "--printshellcmds")
+    assert len(re.findall(r"--gpus 1 --gpu-share 3/3", output)) == 2
+
+
+def test_slots_that_are_none_are_an_error(project: Project) -> None:
+    for value in ("0", "half"):
+        output = project.run("-n", "--config", f"gpu_slots={value}", fails=True)
+        assert f"error: gpu_slots: {value}; it must be a whole number, 1 or more" in output
+    output = project.run(
+        "runs", "--set-resources", "run:gpu_slots=2", "--forcerun", "run", fails=True
+    )
+    assert "error: gpu-share: 2/1; a part of one GPU is needed, such as 1/4" in output
+
+
 def test_more_gpus_than_there_are_is_an_error_before_anything_runs(project: Project) -> None:
     study = tiny_study()
     study["experiments"][0]["seeds"] = [2]

@@ -1,17 +1,22 @@
-"""The GPUs of this machine, and those that a job has to itself.
+"""The GPUs of this machine, and those that a job has to itself, or shares with as many as agree.
 
-Jobs that run side by side on a workstation lock the GPUs that they use, each in a file of its own.
-The locks are the operating system's and end with the job, however it ends. Where a scheduler gives
-a job its GPUs, by `CUDA_VISIBLE_DEVICES`, they are the ones to choose from.
+Jobs that run side by side on a workstation lock the GPUs that they use, in a file for each GPU: the
+whole file, or a range of it as long as their share. The locks are the operating system's and end
+with the job, however it ends. Where a scheduler gives a job its GPUs, by `CUDA_VISIBLE_DEVICES`,
+they are the ones to choose from.
 """
 
+import argparse
+import contextlib
 import fcntl
+import math
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import TextIO
@@ -20,6 +25,10 @@ from essential_sparsity.errors import UserError
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _held: list[TextIO] = []
+
+# Bytes of a GPU's lock file, of which a share locks its part: up to tenths, they come out even.
+_PARTS = 5040
+_WHOLE = Fraction(1)
 
 
 def visible_gpus() -> list[str]:
@@ -36,13 +45,32 @@ def visible_gpus() -> list[str]:
     return names[:end]
 
 
-def reserve(count: int | None = None) -> list[str]:
+def add_share(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that says how much of its GPU a job takes."""
+    parser.add_argument(
+        "--gpu-share",
+        type=_share,
+        default=_WHOLE,
+        metavar="N/M",
+        help="how much of its GPU, which others may share; several GPUs are taken whole (1)",
+    )
+
+
+def _share(text: str) -> Fraction:
+    with contextlib.suppress(ValueError, ZeroDivisionError):
+        if 0 < (share := Fraction(text)) <= 1:
+            return share
+    raise UserError(f"gpu-share: {text}; a part of one GPU is needed, such as 1/4")
+
+
+def reserve(count: int | None = None, share: Fraction = _WHOLE) -> list[str]:
     """Lock GPUs for this process's lifetime and hide the others; wait until that many are free.
 
-    To be called before torch is imported.
+    To be called before torch is imported, once in a process.
 
     Args:
         count: how many; None for one if there is any.
+        share: how much of a GPU; several are taken whole, whatever it is.
 
     Returns:
         Their names.
@@ -56,10 +84,12 @@ def reserve(count: int | None = None) -> list[str]:
         seen = ", ".join(gpus) or "none"
         raise UserError(f"gpu: {count} asked for, visible on {os.uname().nodename}: {seen}")
     waiting = False
-    while len(taken := _lock_some(gpus, count)) < count:
+    parts = _PARTS if count > 1 else math.ceil(_PARTS * share)
+    while len(taken := _lock_some(gpus, count, parts)) < count:
         if not waiting:
+            wanted = count if parts == _PARTS else f"{share} of one"
             print(
-                f"waiting for {count} of {len(gpus)} GPUs to be free", file=sys.stderr, flush=True
+                f"waiting for {wanted} of {len(gpus)} GPUs to be free", file=sys.stderr, flush=True
             )
         waiting = True
         time.sleep(1)
@@ -67,25 +97,33 @@ def reserve(count: int | None = None) -> list[str]:
     return taken
 
 
-def _lock_some(gpus: list[str], count: int) -> list[str]:
-    """Lock `count` GPUs, or none at all, so that no two jobs each wait for the other's."""
-    locks: dict[str, TextIO] = {}
-    for gpu in gpus:
-        if len(locks) == count:
-            break
-        file: TextIO = (_folder() / f"gpu-{_identity(gpu)}.lock").open("a", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-        else:
-            locks[gpu] = file
-    if len(locks) == count:
-        _held.extend(locks.values())
-        return list(locks)
-    for file in locks.values():
+def _lock_some(gpus: list[str], count: int, parts: int) -> list[str]:
+    """Lock parts of `count` GPUs, or none at all, so that no two jobs each wait for the other's.
+
+    GPUs that nobody uses come first: the first range of each, then the second of each.
+    """
+    names = {_identity(gpu): gpu for gpu in reversed(gpus)}
+    # Closing a file would end this process's locks on all of it: each is opened once.
+    files = {gpu: (_folder() / f"gpu-{gpu}.lock").open("a", encoding="utf-8") for gpu in names}
+    taken: list[str] = []
+    for start in range(0, _PARTS - parts + 1, parts):
+        for gpu in reversed(names):
+            if len(taken) < count and gpu not in taken and _lock(files[gpu], parts, start):
+                taken.append(gpu)
+    if len(taken) < count:
+        taken = []
+    _held.extend(files.pop(gpu) for gpu in taken)
+    for file in files.values():
         file.close()
-    return []
+    return [names[gpu] for gpu in taken]
+
+
+def _lock(file: TextIO, length: int, start: int) -> bool:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, length, start)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _folder() -> Path:

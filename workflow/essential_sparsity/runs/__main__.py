@@ -9,7 +9,7 @@ import pyarrow as pa
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.errors import run_stage
 from essential_sparsity.files import sha256_of, write_json
-from essential_sparsity.gpus import reserve
+from essential_sparsity.gpus import add_share, reserve
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs.kinds import module_of
 from essential_sparsity.runs.resume import RestartPoint
@@ -49,6 +49,7 @@ def main() -> None:
         metavar="N",
         help="how many to use, together; 0 for the CPU (one, where there is one)",
     )
+    add_share(parser)
     arguments = parser.parse_args()
     if arguments.per_device_batch < 0 or (arguments.gpus or 0) < 0:
         parser.error("--per-device-batch and --gpus take 0 or more")
@@ -67,7 +68,7 @@ def main() -> None:
     origin = {**made_by, "inputs": inputs}
     restart = RestartPoint(arguments.output / ".restart", canonical_json(origin))
     title = "/".join(arguments.output.parts[-5:])
-    gpus = reserve(arguments.gpus)
+    gpus = reserve(arguments.gpus, arguments.gpu_share)
 
     # torch and transformers take seconds to import: not before the inputs are known to be good, and
     # not before it is settled which GPUs torch is to see.

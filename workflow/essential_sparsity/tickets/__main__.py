@@ -8,7 +8,7 @@ from pathlib import Path
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.files import atomic_path, sha256_of
-from essential_sparsity.gpus import reserve
+from essential_sparsity.gpus import add_share, reserve
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.masks.registry import check_mask
 from essential_sparsity.masks.trained import Trained
@@ -44,6 +44,7 @@ def main() -> None:
     )
     parser.add_argument("--per-device-batch", type=int, default=0, help="0: the recipe's batch")
     parser.add_argument("--gpus", type=int, help="one, where there is one; 0 for the CPU")
+    add_share(parser)
     arguments = parser.parse_args()
     spec = TrainingSpec.read(arguments.spec)
     wanted = check_mask(spec.mask, "--spec: mask")
@@ -51,7 +52,7 @@ def main() -> None:
         raise UserError(f"--spec: mask: '{wanted.criterion}' needs no training")
     task = load_task(arguments.task)
     begun = sha256_of(arguments.mask)
-    reserve(arguments.gpus)
+    reserve(arguments.gpus, arguments.gpu_share)
     with Checkpoint.load(arguments.checkpoint) as checkpoint:
         # torch and transformers take seconds to import: not before the inputs are known to be good.
         from essential_sparsity.checkpoints.weights import write_weights

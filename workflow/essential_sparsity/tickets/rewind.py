@@ -18,7 +18,7 @@ from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.weights import write_weights
 from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.files import atomic_path
-from essential_sparsity.gpus import reserve
+from essential_sparsity.gpus import add_share, reserve
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs.companion import Companion, Parameters
 from essential_sparsity.runs.fine_tuning import fine_tune
@@ -77,8 +77,9 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="the .safetensors to write")
     parser.add_argument("--per-device-batch", type=int, default=0, help="0: the recipe's batch")
     parser.add_argument("--gpus", type=int, help="one, where there is one; 0 for the CPU")
+    add_share(parser)
     arguments = parser.parse_args()
-    reserve(arguments.gpus)
+    reserve(arguments.gpus, arguments.gpu_share)
     early = _StopAfter(arguments.steps)
     with tempfile.TemporaryDirectory(prefix="essential-sparsity-") as scratch:
         fine_tune(
