@@ -1,9 +1,7 @@
 # One fine-tuning: a model under a mask, on a task, by a recipe, with a seed.
-from essential_sparsity.gpus import visible_gpus
-
 # Where jobs run on this machine, each has a GPU to itself, or a slot of one: as many at once as there
 # are, unless --resources gpu=N (gpu_slots=N) says otherwise. Where a cluster places them, it counts.
-if workflow.is_main_process and workflow.resource_settings.nodes is None:
+if workflow.is_main_process and not CLUSTER:
     counted = "gpu" if GPU_SLOTS == 1 else "gpu_slots"
     if visible_gpus() and counted not in workflow.global_resources:
         workflow.register_resource(counted, len(visible_gpus()) * GPU_SLOTS)
