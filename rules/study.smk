@@ -31,9 +31,26 @@ rule summary:
         " --figures {params.figures:q} --root {params.root:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
+def runs_ahead():
+    """Return (model, task, recipe) → how many fine-tunings start now."""
+    ahead = Counter()
+    for job in workflow.dag.needrun_jobs():
+        if job.rule.name == "run":
+            ahead[job.wildcards.model, job.wildcards.task, job.wildcards.recipe] += 1
+        elif job.rule.name == "ticket":
+            mask = PLAN.training(job.wildcards.mask)
+            ahead[job.wildcards.model, mask.task, mask.recipe] += 1
+    return ahead
+
+
 onstart:
     # By now the folder is Snakemake's: a dry run that was looking at it is soon gone.
     lock.hold(Path(".snakemake"), patience=10, clear=False)
+    if not CLUSTER and not visible_gpus() and (ahead := runs_ahead()):
+        # Not imported where it is not needed, as it takes a while.
+        from essential_sparsity.planning.forecast import forecast
+
+        print(forecast(PLAN, Path(), ahead, workflow.cores), file=sys.stderr, flush=True)
 
 
 onsuccess:
