@@ -36,12 +36,12 @@ rule mask:
         "logs/masks/{model}/{mask}.log",
     benchmark:
         "benchmarks/masks/{model}/{mask}.tsv"
-    conda:
-        "../envs/numpy.yaml"
     # On a cluster several are one submission. Not those that a run comes before: that run may need a
     # mask of the same submission.
     group:
         lambda wildcards: "masks" if CLUSTER and PLAN.is_untrained(wildcards.mask) else None
+    conda:
+        "../envs/numpy.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
