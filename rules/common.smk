@@ -1,4 +1,4 @@
-# What every rule shares: the study, its plan, code fingerprints, and where jobs find the package.
+# What all rules share: the study, its plan, code fingerprints, and where jobs find the package.
 import os
 import sys
 from collections import Counter
@@ -71,6 +71,18 @@ if workflow.is_main_process:
 STUDY = PLAN.study
 MEMORY = Memory(PLAN)
 NAMES = "|".join(e.name for e in STUDY.experiments)
+
+
+def runs_ahead():
+    """Return (model, task, recipe) → how many fine-tunings start now."""
+    ahead = Counter()
+    for job in workflow.dag.needrun_jobs():
+        if job.rule.name == "run":
+            ahead[job.wildcards.model, job.wildcards.task, job.wildcards.recipe] += 1
+        elif job.rule.name == "ticket":
+            mask = PLAN.training(job.wildcards.mask)
+            ahead[job.wildcards.model, mask.task, mask.recipe] += 1
+    return ahead
 
 
 # A job's spec is one parameter, its canonical text; the fingerprint of its code is another. They say

@@ -32,6 +32,7 @@ rule run:
         gpu=lambda wildcards: min(1, len(visible_gpus())),
         # How many of its GPU's slots it takes (--config gpu_slots=N): a large model may need more.
         gpu_slots=1,
+        slots_per_gpu=GPU_SLOTS,
         # Examples that a device takes at once: a matter of its memory, not of science. 0: the
         # recipe's batch.
         per_device_batch=0,
@@ -50,7 +51,7 @@ rule run:
         "python -m essential_sparsity.runs --spec {params.spec:q}"
         " --checkpoint {params.checkpoint:q} --task {params.task:q} --mask {input.mask:q}"
         " {params.start:q} --output {params.folder:q} --gpus {resources.gpu}"
-        " --gpu-share {resources.gpu_slots}/{GPU_SLOTS}"
+        " --gpu-share {resources.gpu_slots}/{resources.slots_per_gpu}"
         " --per-device-batch {resources.per_device_batch} 2>&1 | tee {log:q}"
 
 

@@ -31,18 +31,6 @@ rule summary:
         " --figures {params.figures:q} --root {params.root:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
-def runs_ahead():
-    """Return (model, task, recipe) → how many fine-tunings start now."""
-    ahead = Counter()
-    for job in workflow.dag.needrun_jobs():
-        if job.rule.name == "run":
-            ahead[job.wildcards.model, job.wildcards.task, job.wildcards.recipe] += 1
-        elif job.rule.name == "ticket":
-            mask = PLAN.training(job.wildcards.mask)
-            ahead[job.wildcards.model, mask.task, mask.recipe] += 1
-    return ahead
-
-
 onstart:
     # By now the folder is Snakemake's: a dry run that was looking at it is soon gone.
     lock.hold(Path(".snakemake"), patience=10, clear=False)
