@@ -10,6 +10,8 @@ PROFILE ?= default
 VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake
+# A profile that sends jobs to a scheduler needs the plugins for that.
+PLUGINS = $(if $(shell grep -sE '^executor: *(slurm|cluster-generic)' profiles/$(PROFILE)/config.yaml),cluster)
 # Further arguments for snakemake: make study ARGS="--cores 1 -n"
 ARGS ?=
 
@@ -23,8 +25,11 @@ help: ## list the targets
 setup: $(VENV)/installed ## create .venv with the locked versions
 
 .PHONY: cluster
-cluster: setup ## add the plugins that send jobs to a cluster (PROFILE=slurm, PROFILE=cluster-generic)
+cluster: $(VENV)/cluster ## add the plugins that send jobs to a cluster (PROFILE=slurm and PROFILE=cluster-generic do)
+
+$(VENV)/cluster: $(VENV)/installed requirements-cluster.lock
 	$(BIN)/python -m pip install --quiet --requirement requirements-cluster.lock --constraint requirements.lock
+	touch $@
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12")'
@@ -35,7 +40,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	touch $@
 
 .PHONY: study
-study: setup ## run the study and print its table
+study: setup $(PLUGINS) ## run the study and print its table
 	@$(BIN)/python -m essential_sparsity.study $(STUDY)
 	$(SNAKEMAKE) study --workflow-profile profiles/$(PROFILE) --configfile $(STUDY) $(ARGS)
 
@@ -45,8 +50,8 @@ fetch: setup ## download and prepare what the study needs, here, so that its job
 	$(SNAKEMAKE) fetch --configfile $(STUDY) $(ARGS)
 
 .PHONY: plan
-plan: setup ## tell what the study asks for, what is there, what the rest costs; ARGS="--gpus 4"
-	@$(BIN)/python -m essential_sparsity.planning $(STUDY) $(ARGS)
+plan: setup $(PLUGINS) ## tell what the study asks for, what is there, what the rest costs; ARGS="--gpus 4"
+	@$(BIN)/python -m essential_sparsity.planning $(STUDY) $(if $(filter file,$(origin PROFILE)),,--profile $(PROFILE)) $(ARGS)
 
 .PHONY: figures
 figures: setup ## redraw the study's figures and its report from cached tables: no network, no training

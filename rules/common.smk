@@ -1,6 +1,7 @@
-# What every rule shares: the study, its plan, code fingerprints, and where jobs find the package.
+# What all rules share: the study, its plan, code fingerprints, and where jobs find the package.
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
@@ -10,6 +11,7 @@ from essential_sparsity import lock, paths
 from essential_sparsity.errors import UserError, one_line
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.fingerprint import fingerprint
+from essential_sparsity.gpus import visible_gpus
 from essential_sparsity.plan import Plan
 from essential_sparsity.planning.memory import Memory
 from essential_sparsity.study import Study
@@ -24,6 +26,8 @@ os.environ.update(
 # Redraw figures from tables that are there; no rule that could compute or fetch is even known.
 FIGURES_ONLY = config.get("figures_only", False)
 RESULTS = Path(config.get("results", ROOT / "results"))
+# Whether a scheduler places the jobs, on this machine or others.
+CLUSTER = workflow.resource_settings.nodes is not None
 # How many jobs may share a GPU of this machine.
 GPU_SLOTS = config.get("gpu_slots", 1)
 if not isinstance(GPU_SLOTS, int) or GPU_SLOTS < 1:
@@ -67,6 +71,18 @@ if workflow.is_main_process:
 STUDY = PLAN.study
 MEMORY = Memory(PLAN)
 NAMES = "|".join(e.name for e in STUDY.experiments)
+
+
+def runs_ahead():
+    """Return (model, task, recipe) → how many fine-tunings start now."""
+    ahead = Counter()
+    for job in workflow.dag.needrun_jobs():
+        if job.rule.name == "run":
+            ahead[job.wildcards.model, job.wildcards.task, job.wildcards.recipe] += 1
+        elif job.rule.name == "ticket":
+            mask = PLAN.training(job.wildcards.mask)
+            ahead[job.wildcards.model, mask.task, mask.recipe] += 1
+    return ahead
 
 
 # A job's spec is one parameter, its canonical text; the fingerprint of its code is another. They say

@@ -36,6 +36,10 @@ rule mask:
         "logs/masks/{model}/{mask}.log",
     benchmark:
         "benchmarks/masks/{model}/{mask}.tsv"
+    # On a cluster several are one submission. Not those that a run comes before: that run may need a
+    # mask of the same submission.
+    group:
+        lambda wildcards: "masks" if CLUSTER and PLAN.is_untrained(wildcards.mask) else None
     conda:
         "../envs/numpy.yaml"
     threads: 1

@@ -1,9 +1,7 @@
 # One fine-tuning: a model under a mask, on a task, by a recipe, with a seed.
-from essential_sparsity.gpus import visible_gpus
-
 # Where jobs run on this machine, each has a GPU to itself, or a slot of one: as many at once as there
 # are, unless --resources gpu=N (gpu_slots=N) says otherwise. Where a cluster places them, it counts.
-if workflow.is_main_process and workflow.resource_settings.nodes is None:
+if workflow.is_main_process and not CLUSTER:
     counted = "gpu" if GPU_SLOTS == 1 else "gpu_slots"
     if visible_gpus() and counted not in workflow.global_resources:
         workflow.register_resource(counted, len(visible_gpus()) * GPU_SLOTS)
@@ -34,6 +32,7 @@ rule run:
         gpu=lambda wildcards: min(1, len(visible_gpus())),
         # How many of its GPU's slots it takes (--config gpu_slots=N): a large model may need more.
         gpu_slots=1,
+        slots_per_gpu=GPU_SLOTS,
         # Examples that a device takes at once: a matter of its memory, not of science. 0: the
         # recipe's batch.
         per_device_batch=0,
@@ -52,7 +51,7 @@ rule run:
         "python -m essential_sparsity.runs --spec {params.spec:q}"
         " --checkpoint {params.checkpoint:q} --task {params.task:q} --mask {input.mask:q}"
         " {params.start:q} --output {params.folder:q} --gpus {resources.gpu}"
-        " --gpu-share {resources.gpu_slots}/{GPU_SLOTS}"
+        " --gpu-share {resources.gpu_slots}/{resources.slots_per_gpu}"
         " --per-device-batch {resources.per_device_batch} 2>&1 | tee {log:q}"
 
 

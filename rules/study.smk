@@ -34,6 +34,11 @@ rule summary:
 onstart:
     # By now the folder is Snakemake's: a dry run that was looking at it is soon gone.
     lock.hold(Path(".snakemake"), patience=10, clear=False)
+    if not CLUSTER and not visible_gpus() and (ahead := runs_ahead()):
+        # Not imported where it is not needed, as it takes a while.
+        from essential_sparsity.planning.forecast import forecast
+
+        print(forecast(PLAN, Path(), ahead, workflow.cores), file=sys.stderr, flush=True)
 
 
 onsuccess:

@@ -30,6 +30,7 @@ rule ticket:
         mem_mb=lambda wildcards, attempt: attempt * MEMORY.training(wildcards.model),
         gpu=lambda wildcards: min(1, len(visible_gpus())),
         gpu_slots=1,
+        slots_per_gpu=GPU_SLOTS,
         per_device_batch=0,
         runtime=lambda wildcards, attempt: attempt * 240,
     params:
@@ -44,7 +45,7 @@ rule ticket:
     shell:
         "python -m essential_sparsity.tickets --spec {params.spec:q}"
         " --checkpoint {params.checkpoint:q} --task {params.task:q} --mask {input.mask:q}"
-        " --gpus {resources.gpu} --gpu-share {resources.gpu_slots}/{GPU_SLOTS}"
+        " --gpus {resources.gpu} --gpu-share {resources.gpu_slots}/{resources.slots_per_gpu}"
         " --per-device-batch {resources.per_device_batch}"
         " {params.start:q} --threads {threads} --output {output.mask:q} --record {params.record:q}"
         " 2>&1 | tee {log:q}"
@@ -71,6 +72,7 @@ rule rewind:
         mem_mb=lambda wildcards, attempt: attempt * MEMORY.training(wildcards.model),
         gpu=lambda wildcards: min(1, len(visible_gpus())),
         gpu_slots=1,
+        slots_per_gpu=GPU_SLOTS,
         per_device_batch=0,
         runtime=lambda wildcards, attempt: attempt * 120,
     params:
@@ -88,5 +90,5 @@ rule rewind:
         "python -m essential_sparsity.tickets.rewind --spec {params.spec:q}"
         " --steps {wildcards.step} --checkpoint {params.checkpoint:q} --task {params.task:q}"
         " --mask {input.mask:q} --gpus {resources.gpu}"
-        " --gpu-share {resources.gpu_slots}/{GPU_SLOTS}"
+        " --gpu-share {resources.gpu_slots}/{resources.slots_per_gpu}"
         " --per-device-batch {resources.per_device_batch} --output {output:q} 2>&1 | tee {log:q}"

@@ -119,6 +119,9 @@ class Project:
         }
         self._write(f"tiny/tasks/{name}.yaml", entry)
 
+    def read_study(self) -> dict[str, Any]:
+        return dict(yaml.safe_load((self.folder / "study.yaml").read_text()))
+
     def write_study(self, study: dict[str, Any]) -> None:
         self._write("study.yaml", study)
 
@@ -174,6 +177,18 @@ class Project:
         stats = output.split("Job stats:")[-1].split("total")[0]
         counts = {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) +(\d+)$", stats, re.MULTILINE)}
         return {rule: n for rule, n in counts.items() if not re.fullmatch(TARGETS, rule)}
+
+
+def plan(project: Project, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Return what `make plan` does with the project's study."""
+    return subprocess.run(
+        [sys.executable, "-m", "essential_sparsity.planning", "study.yaml", *arguments],
+        cwd=project.folder,
+        env={**environment(), "PYTHONPATH": str(project.folder / "workflow")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 TARGETS = r"study|fetch|figures|masks|runs|figure_\w+"

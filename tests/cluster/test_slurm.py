@@ -12,6 +12,7 @@ from project import Project, kill_group, scores, tiny_study
 pytestmark = [
     pytest.mark.workflow,
     pytest.mark.cluster,
+    pytest.mark.long,
     pytest.mark.skipif(missing() is not None, reason=missing() or ""),
 ]
 

@@ -2,12 +2,13 @@
 
 import os
 import re
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
-from project import Project, tiny_study
+from project import RECIPE, Project, tiny_study
 
 pytestmark = pytest.mark.workflow
 
@@ -39,6 +40,7 @@ def test_a_job_has_a_gpu_to_itself_and_there_are_as_many_as_gpus(
     assert re.search(limit.format(2), output)
     assert "in 3 part(s) of at most 3" in output
     assert "note: on the CPU, as torch" in output
+    assert "no GPU" not in output
     study["experiments"][0]["seeds"] = [3]
     project.write_study(study)
     assert re.search(limit.format(1), project.run("runs", "--resources", "gpu=1"))
@@ -68,6 +70,26 @@ def test_slots_that_are_none_are_an_error(project: Project) -> None:
         "runs", "--set-resources", "run:gpu_slots=2", "--forcerun", "run", fails=True
     )
     assert "error: gpu-share: 2/1; a part of one GPU is needed, such as 1/4" in output
+
+
+def test_without_a_gpu_it_is_said_how_long_the_runs_take_if_there_are_any(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    size = {"megabytes": 1, "parameters": 10_000, "prunable": 9_000}
+    project.write_model("tiny-bert", {"kind": "folder", "path": "models/tiny-bert"}, size=size)
+    project.write_task("mood", RECIPE, size={"train": 100, "evaluation": 50, "tokens": 9})
+    assert "no GPU" not in project.run("study")
+    study = tiny_study()
+    study["experiments"][0]["seeds"] = [1, 2]
+    project.write_study(study)
+    assert "no GPU" not in project.run("-n", "study")
+    shutil.rmtree(project.results / "masks")
+    assert "no GPU" not in project.run("masks")
+    output = project.run("runs", "--cores", "1")
+    # Those of the new seed, each of which takes 20 s to start, and next to nothing then.
+    assert re.search(r"no GPU: 2 run\(s\) on 1 core\(s\) take about \d min; `make plan", output)
+    assert output.count("no GPU") == 1
 
 
 def test_more_gpus_than_there_are_is_an_error_before_anything_runs(project: Project) -> None:

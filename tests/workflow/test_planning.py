@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from essential_sparsity import paths
 from essential_sparsity.errors import UserError
 from essential_sparsity.plan import Plan
 from essential_sparsity.planning.cost import Machine
+from essential_sparsity.planning.forecast import forecast
 from essential_sparsity.planning.memory import Memory
 from essential_sparsity.planning.report import describe_plan
 from essential_sparsity.study import Study
@@ -271,6 +273,28 @@ def test_jobs_ask_for_the_memory_of_their_model(desk: Desk) -> None:
     memory = Memory(desk.plan(asked))
     assert memory.training("first") == memory.training("first-random") == 2000 + 21056
     assert memory.reading("first") == 2000 + 10528
+
+
+def forecast_of(desk: Desk, plan: Plan, cores: int, number: int = 6) -> str:
+    run = plan.all_runs[0]
+    return forecast(plan, desk.results, Counter({(run.model, run.task, run.recipe): number}), cores)
+
+
+def test_a_line_says_how_long_runs_take_without_a_gpu(desk: Desk) -> None:
+    """4.392e12 operations at 0.07 TFLOP/s and 20 s to start: 83 s a run."""
+    plan = desk.plan(experiment())
+    line = forecast_of(desk, plan, cores=2)
+    assert line.startswith("no GPU: 6 run(s) on 2 core(s) take about 4 min; ")
+    assert "6 run(s) on 1 core(s) take about 8 min" in forecast_of(desk, plan, cores=1)
+    assert "1 run(s) on 1 core(s) take about 1 min" in forecast_of(desk, plan, 16, number=1)
+    assert "on 2 core(s) take about 11 h" in forecast_of(desk, plan, 2, number=1_000)
+    assert "on 2 core(s) take about 1,149 days" in forecast_of(desk, plan, 2, number=2_400_000)
+    desk.make_run(plan, 0, 580.0, "cpu")
+    assert "on 2 core(s) take about 30 min" in forecast_of(desk, plan, cores=2)
+    desk.make(plan.all_runs[1].path(paths.METRICS))
+    assert "take a time that is not known" in forecast_of(desk, plan, cores=2)
+    plan = desk.plan(experiment(models=["second"]))
+    assert "take a time that is not known" in forecast_of(desk, plan, cores=2)
 
 
 def test_damaged_metrics_are_named(desk: Desk) -> None:

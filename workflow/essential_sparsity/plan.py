@@ -544,6 +544,12 @@ class Plan:
         manifests = [paths.MASK_MANIFEST.format(model=model, mask=m) for m in spec.references()]
         return [*histogram, *manifests, *_files(spec, model).values()]
 
+    def is_untrained(self, mask: str) -> bool:
+        """Tell whether a mask follows from its checkpoint, and masks that do: from no run."""
+        spec = self._lookup(self._masks, mask, "mask")
+        made = isinstance(spec, Trained) or bool(spec.files())
+        return not made and all(map(self.is_untrained, spec.references()))
+
     def mask_arguments(self, model: str, mask: str) -> list[str]:
         """Return the stage's arguments for what a mask is made from."""
         spec = self.mask_spec(mask)

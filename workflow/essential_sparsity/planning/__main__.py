@@ -7,7 +7,8 @@ from pathlib import Path
 from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.plan import Plan
 from essential_sparsity.planning.cost import START_UP, TFLOPS, Machine
-from essential_sparsity.planning.report import describe_plan
+from essential_sparsity.planning.report import describe_plan, describe_submissions
+from essential_sparsity.planning.submissions import read_submissions
 
 _ROOT = Path(__file__).parents[3]
 
@@ -41,6 +42,11 @@ def main() -> None:
         metavar="SECONDS",
         help=f"of a run, beside its training ({START_UP:g})",
     )
+    parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        help="tell too what jobs ask for, as this folder of profiles/ has it: slurm",
+    )
     arguments = parser.parse_args()
     tflops = arguments.tflops
     if tflops is not None and not 0 < tflops < math.inf:
@@ -58,7 +64,10 @@ def main() -> None:
     file = arguments.study
     results = arguments.results or _ROOT / "results"
     plan = Plan.load(file, _ROOT, results)
-    print(describe_plan(plan, str(file), results, machine), end="")
+    print(describe_plan(plan, str(file), results, machine), end="", flush=True)
+    if arguments.profile is not None:
+        submissions = read_submissions(file, _ROOT, results, arguments.profile)
+        print(f"\n{describe_submissions(submissions, arguments.profile)}", end="")
 
 
 if __name__ == "__main__":

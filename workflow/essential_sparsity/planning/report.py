@@ -11,12 +11,23 @@ from essential_sparsity.planning.cost import Machine
 from essential_sparsity.planning.inventory import Inventory, Item, left
 from essential_sparsity.planning.runs import RunGroup, group_runs
 from essential_sparsity.planning.searches import Searches
+from essential_sparsity.planning.submissions import Submission, submission_rows
 
 WIDTH = 100
 
 _GB = 1e9
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
+
+
+def describe_submissions(submissions: list[Submission], profile: str) -> str:
+    """Return what the jobs that are left ask for, as a profile has it."""
+    table = _table(submission_rows(submissions, profile))
+    note = _paragraph(
+        "Of a first attempt, and from the least to the most where jobs differ. What a search asks "
+        "for after its next round is not known yet, and not here."
+    )
+    return f"{table}\n\n{note}\n"
 
 
 def describe_plan(plan: Plan, where: str, results: Path, machine: Machine) -> str:

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from essential_sparsity import paths
@@ -10,7 +11,7 @@ from essential_sparsity.plan import Plan, Run
 from essential_sparsity.planning.amount import Amount
 from essential_sparsity.planning.cost import Machine, estimated_seconds, run_operations
 from essential_sparsity.planning.inventory import Inventory
-from essential_sparsity.planning.searches import Searches
+from essential_sparsity.planning.searches import Place, Searches
 from essential_sparsity.planning.sizes import Sizes
 from essential_sparsity.tables import read_table
 
@@ -52,6 +53,32 @@ class RunGroup:
         return self.seconds * self.runs_left
 
 
+def run_seconds(
+    plan: Plan, results: Path, machine: Machine, place: Place, most: int | None = None
+) -> tuple[Amount, int]:
+    """Return what a run takes, its start-up included, and how many runs tell it.
+
+    Args:
+        plan: the study's plan.
+        results: the folder of the results.
+        machine: what the runs are made on.
+        place: model, task, and the recipe's identity in paths.
+        most: how many cached runs are looked at, None for all.
+
+    Raises:
+        UserError: the metrics of a cached run are damaged.
+    """
+    model, task, recipe = place
+    measured = list(islice(_training_seconds(results, model, task, recipe, machine), most))
+    if measured:
+        training = Amount(statistics.median(measured))
+    else:
+        operations = run_operations(Sizes(plan), model, task, plan.recipe(task, recipe))
+        training = estimated_seconds(operations, machine)
+    start_up = Amount(0.0 if training.unknown else machine.start_up)
+    return training + start_up, len(measured)
+
+
 def group_runs(plan: Plan, results: Path, machine: Machine, searches: Searches) -> list[RunGroup]:
     """Return the groups of the study's runs.
 
@@ -62,20 +89,14 @@ def group_runs(plan: Plan, results: Path, machine: Machine, searches: Searches) 
     Raises:
         UserError: the metrics of such a run are damaged.
     """
-    inventory, sizes = Inventory(plan, results), Sizes(plan)
+    inventory = Inventory(plan, results)
     groups: dict[tuple[str, str, str], list[Run]] = {}
     further = searches.all_further()
     for run in (*searches.all_runs(), *plan.all_trainings):
         groups.setdefault((run.model, run.task, run.recipe), []).append(run)
     found = []
     for (model, task, recipe), runs in groups.items():
-        measured = list(_training_seconds(results, model, task, recipe, machine))
-        if measured:
-            training = Amount(statistics.median(measured))
-        else:
-            operations = run_operations(sizes, model, task, plan.recipe(task, recipe))
-            training = estimated_seconds(operations, machine)
-        start_up = Amount(0.0 if training.unknown else machine.start_up)
+        seconds, measured = run_seconds(plan, results, machine, (model, task, recipe))
         cached = sum(map(inventory.has_run, runs))
         found.append(
             RunGroup(
@@ -84,8 +105,8 @@ def group_runs(plan: Plan, results: Path, machine: Machine, searches: Searches) 
                 recipe,
                 runs=len(runs),
                 cached=cached,
-                seconds=training + start_up,
-                measured=len(measured),
+                seconds=seconds,
+                measured=measured,
                 further=further[model, task, recipe],
             )
         )
