@@ -53,11 +53,12 @@ except UserError as error:
     # One line, where Snakemake's own way of ending would frame it in file names of this workflow.
     sys.exit(f"error: {one_line(error)}")
 
-# A crash leaves Snakemake's own lock behind: it is cleared here, unless its owner is alive. Whether
-# this is a dry run, which may look at a folder in use, is not known yet: Snakemake's lock decides.
+# A crash leaves Snakemake's own lock behind: it is cleared here, unless its owner is or may be alive.
+# Whether this is a dry run, which may look at a folder in use, is not known yet: Snakemake's lock
+# decides.
 if workflow.is_main_process:
-    if owner := lock.hold(Path(".snakemake")):
-        print(f"note: {owner} is working in {RESULTS}", file=sys.stderr)
+    if holder := lock.hold(Path(".snakemake")):
+        print(f"note: {holder.describe(RESULTS)}", file=sys.stderr)
 
 STUDY = PLAN.study
 MEMORY = Memory(PLAN)

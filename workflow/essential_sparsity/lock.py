@@ -3,19 +3,47 @@
 Snakemake guards a folder with lock files, which a killed Snakemake leaves lying, so that somebody
 has to unlock by hand. Beside them this project holds a lock of the operating system's, which ends
 with its process, however it ends. Whoever gets it knows that Snakemake's files are a dead one's.
+
+Some file systems keep such locks on the machine that took them. So whoever gets it where another
+machine was the last to hold it does not know that, and leaves Snakemake's files alone.
 """
 
 import fcntl
 import os
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 _held: list[TextIO] = []
 
+# Names the running kernel, to which such locks belong: containers on it have names of their own.
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
-def hold(folder: Path, patience: float = 0.0, clear: bool = True) -> str | None:
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a folder."""
+
+    owner: str
+    """Process, machine, and since when."""
+
+    is_near: bool
+    """Whether it is seen to be alive from this machine; if not, only its own machine can tell."""
+
+    def describe(self, folder: Path) -> str:
+        """Return in one line who holds `folder`, and what to do if it does so no longer."""
+        if self.is_near:
+            return f"{self.owner} is working in {folder}"
+        return (
+            f"{self.owner} has locked {folder}; from {os.uname().nodename} nobody can tell "
+            "whether it is alive. If it is not, unlock by hand: make study ARGS=--unlock (with "
+            "the same STUDY)"
+        )
+
+
+def hold(folder: Path, patience: float = 0.0, clear: bool = True) -> Holder | None:
     """Lock `folder` for this process's lifetime.
 
     Args:
@@ -39,19 +67,41 @@ def hold(folder: Path, patience: float = 0.0, clear: bool = True) -> str | None:
             if time.monotonic() < deadline:
                 time.sleep(0.05)
                 continue
-            file.seek(0)
-            owner = file.read().strip()
-            file.close()
-            return owner or "another process"
+            return _read(file, is_near=True)
         except OSError:
             # No such locks on this file system: Snakemake's own then decide alone.
             file.close()
             return None
         break
+    locks = folder / "locks"
+    if _is_elsewhere(file) and any(locks.glob("*.lock")):
+        return _read(file, is_near=False)
     file.truncate(0)
-    file.write(f"process {os.getpid()} on {os.uname().nodename}\n")
+    since = time.strftime("%Y-%m-%d %H:%M:%S %z")
+    host = os.uname().nodename
+    file.write(f"process {os.getpid()} on {host} since {since}\n{host}\n{_boot()}\n")
     file.flush()
     _held.append(file)
     if clear:
-        shutil.rmtree(folder / "locks", ignore_errors=True)
+        shutil.rmtree(locks, ignore_errors=True)
     return None
+
+
+def _read(file: TextIO, is_near: bool) -> Holder:
+    """Return who wrote `file`, and close it."""
+    file.seek(0)
+    owner = file.readline().strip()
+    file.close()
+    return Holder(owner or "another process", is_near)
+
+
+def _is_elsewhere(file: TextIO) -> bool:
+    """Tell whether the one who wrote `file` did so on another machine."""
+    file.seek(0)
+    _, host, boot, *_ = [*file.read().split("\n"), "", "", ""]
+    same_kernel = boot != "" and boot == _boot()
+    return host not in ("", os.uname().nodename) and not same_kernel
+
+
+def _boot() -> str:
+    return _BOOT.read_text().strip() if _BOOT.exists() else ""
