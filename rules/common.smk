@@ -6,8 +6,9 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from essential_sparsity import lock, paths
-from essential_sparsity.errors import UserError, one_line
+from essential_sparsity import clocks, lock, paths
+from essential_sparsity.digests import Digests
+from essential_sparsity.errors import UserError, machine_failure, one_line
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.fingerprint import fingerprint
 from essential_sparsity.plan import Plan
@@ -57,16 +58,26 @@ except UserError as error:
 # Whether this is a dry run, which may look at a folder in use, is not known yet: Snakemake's lock
 # decides.
 if workflow.is_main_process:
-    if holder := lock.hold(Path(".snakemake")):
-        print(f"note: {holder.describe(RESULTS)}", file=sys.stderr)
+    try:
+        if holder := lock.hold(Path(".snakemake").resolve(), patience=60):
+            print(f"note: {holder.describe(RESULTS)}", file=sys.stderr)
+        elif settled := clocks.settle(Path.cwd()):
+            print(
+                f"note: {RESULTS}: {settled} files were of the future, and are of now",
+                file=sys.stderr,
+            )
+    except OSError as error:
+        sys.exit(f"error: {machine_failure(error) or error}")
 
 STUDY = PLAN.study
 MEMORY = Memory(PLAN)
 NAMES = "|".join(e.name for e in STUDY.experiments)
 
 
-# A job's spec is one parameter, its canonical text; the fingerprint of its code is another. They say
-# when a finished job has to run again.
+# A job's spec is one parameter, its canonical text; the fingerprint of its code is another, and what
+# files from outside the results folder hold is a third. They say when a finished job has to run
+# again. The times of such files do not: they are inputs only as long as they are missed.
+DIGESTS = Digests(Path(".snakemake/digests.json"))
 
 
 wildcard_constraints:

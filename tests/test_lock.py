@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,21 @@ def test_locks_of_the_living_are_not(folder: Path) -> None:
         assert owner.describe(folder).startswith(f"process {process.pid} on {HOST} since 2")
         assert owner.describe(folder).endswith(f" is working in {folder}")
         assert (folder / "locks" / "0.input.lock").exists()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_who_comes_second_waits_until_the_first_is_seen_to_work(folder: Path) -> None:
+    """Before, Snakemake could let the second in, and refuse the first without saying why."""
+    lock_file = folder / "locks" / "0.input.lock"
+    lock_file.unlink()
+    process = holder(folder)
+    threading.Timer(0.3, lock_file.touch).start()
+    try:
+        began = time.monotonic()
+        assert lock.hold(folder, patience=60) is not None
+        assert 0.3 <= time.monotonic() - began < 30
     finally:
         process.kill()
         process.wait()

@@ -50,7 +50,8 @@ def hold(folder: Path, patience: float = 0.0, clear: bool = True) -> Holder | No
         folder: where Snakemake keeps its records.
         patience: seconds to wait for a holder to end (a dry run holds the lock for a moment).
         clear: delete Snakemake's lock files, once this lock is had: they are a dead one's, unless
-            this process' own Snakemake has already written them.
+            this process' own Snakemake has already written them. And wait no longer than until the
+            holder's Snakemake has written its own, which then keep this process out.
 
     Returns:
         None if this process holds the lock now; else who does, and nothing was cleared.
@@ -59,12 +60,13 @@ def hold(folder: Path, patience: float = 0.0, clear: bool = True) -> Holder | No
         return None
     folder.mkdir(parents=True, exist_ok=True)
     file = (folder / "owner").open("a+", encoding="utf-8")
+    locks = folder / "locks"
     deadline = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() < deadline:
+            if time.monotonic() < deadline and not (clear and any(locks.glob("*.lock"))):
                 time.sleep(0.05)
                 continue
             return _read(file, is_near=True)
@@ -73,7 +75,6 @@ def hold(folder: Path, patience: float = 0.0, clear: bool = True) -> Holder | No
             file.close()
             return None
         break
-    locks = folder / "locks"
     if _is_elsewhere(file) and any(locks.glob("*.lock")):
         return _read(file, is_near=False)
     file.truncate(0)
