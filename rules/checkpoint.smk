@@ -1,4 +1,7 @@
 # A model, from the first of its sources that yields the pinned bytes.
+from essential_sparsity.checkpoints.contents import choose
+
+
 rule checkpoint:
     input:
         lambda wildcards: PLAN.checkpoint_base(wildcards.model),
@@ -20,7 +23,7 @@ rule checkpoint:
         spec=lambda wildcards: PLAN.checkpoint_spec(wildcards.model).canonical(),
         code=fingerprint("essential_sparsity.checkpoints"),
         folder=subpath(output[0], parent=True),
-        contents=lambda wildcards: DIGESTS.of(PLAN.checkpoint_folders(wildcards.model)),
+        contents=lambda wildcards: DIGESTS.of(PLAN.checkpoint_folders(wildcards.model), choose),
         base=lambda wildcards: PLAN.base_arguments(wildcards.model),
     message:
         "Checkpoint {wildcards.model}"

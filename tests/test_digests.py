@@ -2,12 +2,14 @@
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from essential_sparsity import digests
 from essential_sparsity.digests import Digests
+from essential_sparsity.errors import UserError
 from essential_sparsity.files import sha256_of
 
 
@@ -71,6 +73,19 @@ def test_what_is_gone_is_what_it_was(memory: Path, file: Path) -> None:
     file.parent.rmdir()
     assert Digests(memory).of([folder]) == found
     assert Digests(memory).never_seen([str(file), "nowhere"]) == ["nowhere"]
+
+
+def test_of_a_folder_those_count_that_are_chosen(memory: Path, file: Path) -> None:
+    (file.parent / "log").write_text("not chosen")
+
+    def choose(names: Iterable[str]) -> list[str]:
+        if "weights" not in (found := list(names)):
+            raise UserError("no weights")
+        return ["weights"] if "log" in found else []
+
+    assert Digests(memory).of([str(file.parent)], choose) == {str(file): sha256_of(file)}
+    file.unlink()
+    assert Digests(memory).of([str(file.parent)], choose) == {}
 
 
 def test_a_damaged_memory_is_forgotten(memory: Path, file: Path) -> None:

@@ -116,6 +116,12 @@ def test_other_contents_run_again_however_old_they_seem(
     assert made in project.planned()
 
 
+def test_what_a_checkpoint_does_not_take_runs_nothing_again(project: Project) -> None:
+    """A log of the training that made the model, say, in the model's folder."""
+    (project.folder / "models/tiny-bert/training.log").write_text("loss 0.1\n")
+    assert project.planned() == {}
+
+
 def test_a_disk_that_is_not_mounted_today_runs_nothing_again(project: Project) -> None:
     shutil.rmtree(project.folder / "models")
     shutil.rmtree(project.folder / "data")

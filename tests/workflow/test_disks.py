@@ -51,7 +51,8 @@ def assert_whole(project: Project, finished: Project) -> None:
             assert file.read_bytes() == twin.read_bytes()
 
 
-# Room in KiB; the checkpoint's copy, its record, a run's restart point, and figures do not fit.
+# Room in KiB: for no checkpoint; no task data; no second run; not all figures.
+@pytest.mark.long
 @pytest.mark.parametrize("room", [24, 84, 560, 760])
 def test_a_full_disk_is_named_and_with_more_room_the_study_goes_on(
     finished_project: Project, tmp_path: Path, room: int
@@ -96,6 +97,7 @@ def test_a_read_only_results_folder_is_named(
         assert "Traceback" not in output and "common.smk" not in output
 
 
+@pytest.mark.long
 def test_few_open_files_are_enough(finished_project: Project, tmp_path: Path) -> None:
     """As few as no system allows: 32 for each process, where 1,024 are usual."""
     project = finished_project.copy(tmp_path / "clone")

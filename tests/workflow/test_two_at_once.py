@@ -30,9 +30,10 @@ def make_study(project: Project, *arguments: str) -> "subprocess.Popen[str]":
 
 def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
     try:
-        output, _ = process.communicate(timeout=300)
-    finally:
+        output, _ = process.communicate(timeout=400)
+    except BaseException:
         kill_group(process)
+        raise
     return process.returncode, output
 
 

@@ -10,13 +10,17 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from essential_sparsity.errors import UserError
 from essential_sparsity.files import sha256_of, write_json
 
 # Seconds. A file that changed so lately may change once more and bear the same time.
 _LATELY = 2.0
+
+
+Chooser = Callable[[Iterable[str]], list[str]]
 
 
 class Digests:
@@ -29,14 +33,16 @@ class Digests:
             document = json.loads(memory.read_text(encoding="utf-8"))
             self._known = {k: v for k, v in document.items() if isinstance(v, list)}
 
-    def of(self, paths: Iterable[str]) -> dict[str, str]:
+    def of(self, paths: Iterable[str], choose: Chooser = sorted) -> dict[str, str]:
         """Return path → SHA-256 in hexadecimal; of a folder, those of the files in it.
+
+        `choose` returns which of a folder's file names count; none do if it raises a `UserError`.
 
         What is gone counts as what it was when it was last seen: a disk that is not mounted today
         is no reason to do anything again. What was never seen is left out.
         """
         before = dict(self._known)
-        files = [file for path in paths for file in self._files(path)]
+        files = [file for path in paths for file in self._files(path, choose)]
         found = {file: digest for file in files if (digest := self._digest(file))}
         if self._known != before:
             # What cannot be remembered is read again.
@@ -48,11 +54,16 @@ class Digests:
         """Return those of `paths` that are not there, and never were."""
         return [path for path in paths if not os.path.exists(path) and path not in self._known]
 
-    def _files(self, path: str) -> list[str]:
+    def _files(self, path: str, choose: Chooser) -> list[str]:
         if os.path.isdir(path):
-            entries = (os.path.join(path, name) for name in sorted(os.listdir(path)))
-            return [entry for entry in entries if os.path.isfile(entry)]
-        return [path, *(file for file in self._known if os.path.dirname(file) == path)]
+            names = [name for name in os.listdir(path) if os.path.isfile(os.path.join(path, name))]
+        else:
+            names = [os.path.basename(f) for f in self._known if os.path.dirname(f) == path]
+            if not names:
+                return [path]
+        with contextlib.suppress(UserError):
+            return [os.path.join(path, name) for name in choose(names)]
+        return []
 
     def _digest(self, path: str) -> str | None:
         *known, digest = self._known.get(path, [None])
