@@ -1,7 +1,10 @@
 # A model, from the first of its sources that yields the pinned bytes.
+from essential_sparsity.checkpoints.contents import choose
+
+
 rule checkpoint:
     input:
-        lambda wildcards: PLAN.checkpoint_files(wildcards.model),
+        lambda wildcards: PLAN.checkpoint_base(wildcards.model),
     output:
         paths.CHECKPOINT_MANIFEST,
     log:
@@ -20,6 +23,7 @@ rule checkpoint:
         spec=lambda wildcards: PLAN.checkpoint_spec(wildcards.model).canonical(),
         code=fingerprint("essential_sparsity.checkpoints"),
         folder=subpath(output[0], parent=True),
+        contents=lambda wildcards: DIGESTS.of(PLAN.checkpoint_folders(wildcards.model), choose),
         base=lambda wildcards: PLAN.base_arguments(wildcards.model),
     message:
         "Checkpoint {wildcards.model}"

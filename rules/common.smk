@@ -7,8 +7,9 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from essential_sparsity import lock, paths
-from essential_sparsity.errors import UserError, one_line
+from essential_sparsity import clocks, lock, paths
+from essential_sparsity.digests import Digests
+from essential_sparsity.errors import UserError, machine_failure, one_line
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.fingerprint import fingerprint
 from essential_sparsity.gpus import visible_gpus
@@ -62,11 +63,20 @@ except UserError as error:
     # One line, where Snakemake's own way of ending would frame it in file names of this workflow.
     sys.exit(f"error: {one_line(error)}")
 
-# A crash leaves Snakemake's own lock behind: it is cleared here, unless its owner is alive. Whether
-# this is a dry run, which may look at a folder in use, is not known yet: Snakemake's lock decides.
+# A crash leaves Snakemake's own lock behind: it is cleared here, unless its owner is or may be alive.
+# Whether this is a dry run, which may look at a folder in use, is not known yet: Snakemake's lock
+# decides.
 if workflow.is_main_process:
-    if owner := lock.hold(Path(".snakemake")):
-        print(f"note: {owner} is working in {RESULTS}", file=sys.stderr)
+    try:
+        if holder := lock.hold(Path(".snakemake").resolve(), patience=60):
+            print(f"note: {holder.describe(RESULTS)}", file=sys.stderr)
+        elif settled := clocks.settle(Path.cwd()):
+            print(
+                f"note: {RESULTS}: {settled} files were of the future, and are of now",
+                file=sys.stderr,
+            )
+    except OSError as error:
+        sys.exit(f"error: {machine_failure(error) or error}")
 
 STUDY = PLAN.study
 MEMORY = Memory(PLAN)
@@ -85,8 +95,10 @@ def runs_ahead():
     return ahead
 
 
-# A job's spec is one parameter, its canonical text; the fingerprint of its code is another. They say
-# when a finished job has to run again.
+# A job's spec is one parameter, its canonical text; the fingerprint of its code is another, and what
+# files from outside the results folder hold is a third. They say when a finished job has to run
+# again. The times of such files do not: they are inputs only as long as they are missed.
+DIGESTS = Digests(Path(".snakemake/digests.json"))
 
 
 wildcard_constraints:

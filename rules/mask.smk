@@ -29,6 +29,9 @@ rule mask:
     input:
         checkpoint=paths.CHECKPOINT_MANIFEST,
         others=lambda wildcards: PLAN.mask_inputs(wildcards.model, wildcards.mask),
+        missed=lambda wildcards: DIGESTS.never_seen(
+            PLAN.mask_files(wildcards.model, wildcards.mask)
+        ),
     output:
         mask=paths.MASK,
         manifest=paths.MASK_MANIFEST,
@@ -49,6 +52,7 @@ rule mask:
     params:
         spec=lambda wildcards: PLAN.mask_spec(wildcards.mask).canonical(),
         code=lambda wildcards: fingerprint(*PLAN.mask_modules(wildcards.mask)),
+        contents=lambda wildcards: DIGESTS.of(PLAN.mask_files(wildcards.model, wildcards.mask)),
         checkpoint=subpath(input.checkpoint, parent=True),
         others=lambda wildcards: PLAN.mask_arguments(wildcards.model, wildcards.mask),
     message:

@@ -2,7 +2,7 @@
 rule task:
     input:
         checkpoint=lambda wildcards: PLAN.preprocessor_checkpoint(wildcards.preprocessor),
-        examples=lambda wildcards: PLAN.task_files(wildcards.task),
+        missed=lambda wildcards: DIGESTS.never_seen(PLAN.task_files(wildcards.task)),
     output:
         paths.TASK_MANIFEST,
     log:
@@ -20,6 +20,7 @@ rule task:
     params:
         spec=lambda wildcards: PLAN.task_spec(wildcards.task, wildcards.preprocessor).canonical(),
         code=lambda wildcards: fingerprint(*PLAN.task_modules(wildcards.task)),
+        contents=lambda wildcards: DIGESTS.of(PLAN.task_files(wildcards.task)),
         checkpoint=subpath(input.checkpoint, parent=True),
         folder=subpath(output[0], parent=True),
     message:

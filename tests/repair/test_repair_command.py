@@ -214,7 +214,7 @@ def test_nothing_is_removed_while_somebody_is_at_work(project: Project) -> None:
     try:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
         _, said = repair(project, status=1)
-        assert said.startswith(f"error: results: process {holder.pid} on ") and path.exists()
+        assert said.startswith(f"error: process {holder.pid} on ") and path.exists()
         assert len(repair(project, "--check", status=1)[0]) == 1
     finally:
         holder.kill()

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -36,6 +37,29 @@ def one_line(text: object) -> str:
     )
 
 
+def machine_failure(error: BaseException) -> str | None:
+    """Return a failure of the machine as one line that names the path; None if it is no such."""
+    number = _errno_of(error)
+    if number not in _MACHINE_ERRORS:
+        return None
+    # Of two paths the second is the one that is written to.
+    names = (getattr(error, name, None) for name in ("filename2", "filename"))
+    where = next((name for name in names if name is not None), os.getcwd())
+    return one_line(f"{where}: {_MACHINE_ERRORS[number]}; nothing was written there")
+
+
+def _errno_of(error: BaseException) -> int | None:
+    if isinstance(error, OSError):
+        return error.errno
+    # Libraries that write files themselves: safetensors tells the number in its text, torch that
+    # less arrived in a file than it wrote there.
+    if found := re.search(r"\(os error (\d+)\)", str(error)):
+        return int(found[1])
+    if re.search(r"unexpected pos \d+ vs \d+|PytorchStreamWriter", str(error)):
+        return errno.ENOSPC
+    return None
+
+
 def run_stage(stage: Callable[[], None]) -> None:
     """Run `stage()`; turn a `UserError` or a machine's failure into one line and exit status 1.
 
@@ -45,10 +69,9 @@ def run_stage(stage: Callable[[], None]) -> None:
         stage()
     except UserError as error:
         sys.exit(f"error: {one_line(error)}")
-    except OSError as error:
-        if error.errno not in _MACHINE_ERRORS:
-            raise
-        where = error.filename or os.getcwd()
-        sys.exit(f"error: {where}: {_MACHINE_ERRORS[error.errno]}; nothing was written there")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if line := machine_failure(error):
+            sys.exit(f"error: {line}")
+        raise

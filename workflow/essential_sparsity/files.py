@@ -52,6 +52,10 @@ def atomic_path(final: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(final)
+    except OSError as error:
+        # A full disk is noticed by calls that know no path.
+        error.filename = error.filename or str(final)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

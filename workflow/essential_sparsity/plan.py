@@ -475,17 +475,16 @@ class Plan:
         base = self._lookup(self._models, model, "model").base
         return ["--base", paths.CHECKPOINT.format(model=base)] if base else []
 
-    def checkpoint_files(self, model: str) -> list[str]:
-        """Return what a checkpoint is made from on this machine: a base, or a folder's files."""
+    def checkpoint_base(self, model: str) -> list[str]:
+        """Return the manifest of the checkpoint on which a random start is built, if it is one."""
+        base = self._lookup(self._models, model, "model").base
+        return [paths.CHECKPOINT_MANIFEST.format(model=base)] if base else []
+
+    def checkpoint_folders(self, model: str) -> list[str]:
+        """Return the folders of this machine that a checkpoint may be made from."""
         entry = self._lookup(self._models, model, "model")
-        manifest = [paths.CHECKPOINT_MANIFEST.format(model=entry.base)] if entry.base else []
-        return manifest + [
-            str(file)
-            for source in entry.checkpoint_spec().below(self._sources).sources
-            if isinstance(source, FolderSource)
-            for file in sorted(Path(source.path).glob("*"))
-            if file.is_file()
-        ]
+        sources = entry.checkpoint_spec().below(self._sources).sources
+        return [source.path for source in sources if isinstance(source, FolderSource)]
 
     def task_spec(self, task: str, preprocessor: str) -> Spec:
         """Return the spec of a task's data."""
@@ -538,11 +537,16 @@ class Plan:
         return "essential_sparsity.masks", module_of(criterion)
 
     def mask_inputs(self, model: str, mask: str) -> list[str]:
-        """Return what a mask is made from besides the checkpoint: a histogram, masks, files."""
+        """Return what a mask is made from besides the checkpoint: a histogram, masks, results."""
         spec = self.mask_spec(mask)
         histogram = [paths.HISTOGRAM.format(model=model)] if _uses_histogram(spec) else []
         manifests = [paths.MASK_MANIFEST.format(model=model, mask=m) for m in spec.references()]
-        return [*histogram, *manifests, *_files(spec, model).values()]
+        inside = [path for path in _files(spec, model).values() if not _is_outside(path)]
+        return [*histogram, *manifests, *inside]
+
+    def mask_files(self, model: str, mask: str) -> list[str]:
+        """Return the files of this machine that a mask is made from, such as an imported one."""
+        return [p for p in _files(self.mask_spec(mask), model).values() if _is_outside(p)]
 
     def is_untrained(self, mask: str) -> bool:
         """Tell whether a mask follows from its checkpoint, and masks that do: from no run."""
@@ -735,6 +739,11 @@ def recipe_id(name: str, recipe: RecipeSpec) -> str:
 
 def _files(spec: MaskSpec, model: str) -> dict[str, str]:
     return {role: path.format(model=model) for role, path in spec.files().items()}
+
+
+def _is_outside(path: str) -> bool:
+    """Tell whether a path, as seen from the results folder, leads out of it."""
+    return os.path.isabs(path) or os.path.normpath(path).startswith(os.pardir)
 
 
 def _uses_histogram(spec: MaskSpec) -> bool:

@@ -69,8 +69,8 @@ def main() -> None:
     if not results.is_dir():
         print(f"{results}: no such folder; nothing is there to repair", file=sys.stderr)
         return
-    if not arguments.check and (owner := lock.hold(results / ".snakemake", clear=False)):
-        raise UserError(f"{results}: {owner} is at work there; repair it when that has ended")
+    if not arguments.check and (holder := lock.hold(results / ".snakemake", clear=False)):
+        raise UserError(f"{holder.describe(results)}; repair it when that has ended")
     found = find(results, plan)
     for _, finding in found:
         print(f"{results / finding.path}: {finding.what}")
