@@ -30,7 +30,7 @@ class Holder:
     """Process, machine, and since when."""
 
     is_near: bool
-    """Whether it is seen to be alive from this machine; if not, only its own machine can tell."""
+    """Whether it is seen from this machine to be alive; if not, only its own machine can tell."""
 
     def describe(self, folder: Path) -> str:
         """Return in one line who holds `folder`, and what to do if it does so no longer."""
