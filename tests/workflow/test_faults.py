@@ -91,7 +91,10 @@ def test_a_tampered_mask_is_named_and_no_run_is_made_of_it(project: Project) -> 
     shutil.rmtree(project.results / "runs")
     shutil.rmtree(project.results / "studies")
     output = project.run("study", "--cores", "1", fails=True)
-    assert "error: masks/tiny-bert/magnitude-global-s0.50.safetensors: damaged: its sha256 is not" in output
+    assert (
+        "error: masks/tiny-bert/magnitude-global-s0.50.safetensors: damaged: its sha256 is not"
+        in output
+    )
     assert not list(project.results.glob("runs/**/magnitude*/**/*.parquet"))
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from essential_sparsity.bundle.contents import Contents
 from essential_sparsity.errors import UserError
+from essential_sparsity.plan import Plan
 from essential_sparsity.search.rounds import Round, load_last
 from essential_sparsity.study import Study
 from project import Project, kill_group, tiny_study
@@ -73,6 +75,21 @@ def test_what_a_grid_or_an_interrupted_search_has_run_is_not_run_again(searched:
 
 def test_a_finished_search_does_nothing(searched: Searched) -> None:
     assert searched[0].planned("figure_drop") == {}
+
+
+def test_a_bundle_brings_the_rounds_that_the_report_tells_of(
+    searched: Searched, tmp_path: Path
+) -> None:
+    project = searched[0].copy(tmp_path / "clone")
+    project.run("study")
+    study = project.folder / "study.yaml"
+    plan = Plan.load(study, project.folder, project.results)
+    packed = Contents.of(plan, study, project.folder, project.results, masks=False).files
+    last = load_last(project.results, FOLDER).number
+    rounds = {f"results/{FOLDER}/round{number}.json" for number in range(1, last + 1)}
+    assert rounds <= packed.keys()
+    page = (project.results / "studies/tiny/report.html").read_text()
+    assert f"Adaptive search, {last} rounds" in page
 
 
 def test_tables_show_what_was_found(searched: Searched) -> None:

@@ -38,6 +38,7 @@ class Contents:
             paths.REPORT.format(**names),
             paths.ALL_RUNS.format(**names),
             *plan.all_figures,
+            *_rounds(plan, results),
         ]
         if masks:
             # A search may have tried a part of its masks only.
@@ -48,6 +49,16 @@ class Contents:
         found = [*needed, *(file for file in wanted if (results / file).is_file())]
         files = {f"{RESULTS}/{file}": results / file for file in dict.fromkeys(found)}
         return cls(files | {f"{PROJECT}/{n}": root / n for n in _project_files(plan, study, root)})
+
+
+def _rounds(plan: Plan, results: Path) -> list[str]:
+    """Return the rounds of the study's searches, of which its report tells."""
+    folders = [
+        results / paths.SEARCH.format(study=plan.study.study, experiment=experiment.name)
+        for experiment in plan.searches()
+    ]
+    rounds = [file for folder in folders for file in sorted(folder.glob("round*.json"))]
+    return [file.relative_to(results).as_posix() for file in rounds]
 
 
 def _mask_files(plan: Plan) -> list[str]:
