@@ -219,6 +219,21 @@ def expect_unreachable(endpoint: str, seconds: float) -> None:
         assert part in text
 
 
+def test_a_hub_that_is_silent_about_the_card_alone_is_noticed_in_seconds(
+    put: Callable[..., Path], hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = put("rte", train=rows(4), validation=rows(2))
+    assert folder.joinpath("README.md").is_file()
+    monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 1)
+    hub.faults.silent["README.md"] = 100
+    start = time.monotonic()
+    with pytest.raises(UserError, match=r"data set org/tiny.*README\.md.*cannot be reached"):
+        load(DATA)
+    assert time.monotonic() - start < 20
+    hub.faults.silent.clear()
+    assert load(DATA).splits["train"].num_rows == 4
+
+
 def test_a_hub_that_is_not_there_is_noticed_at_once(hub: LoopbackHub) -> None:
     hub.stop()
     expect_unreachable(hub.endpoint, 5)

@@ -58,6 +58,7 @@ def load(data: HubData, pins: Path | None = None) -> Source:
         files = {split: pin.splits[key] for split, key in keys.items()}
     else:
         at = at.model_copy(update={"revision": _reach(at, where)})
+        _fetch_card(at, where)
         files = _files_of(at, where)
     fetched = {name: _fetch(at, name, where) for names in files.values() for name in names}
     served = {name: sha256_of(file) for name, file in fetched.items()}
@@ -90,6 +91,16 @@ def _reach(data: HubData, where: str) -> str:
         ) from None
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
+
+
+def _fetch_card(data: HubData, where: str) -> None:
+    """Fetch the card, if there is one: 🤗 datasets would wait minutes for a silent hub."""
+    try:
+        fetch_file("dataset", data.repository, "README.md", data.revision)
+    except Unreachable as error:
+        raise UserError(f"{where}: {uncached(error, 'README.md')}") from None
+    except UserError:
+        pass  # it has none: its files speak for themselves
 
 
 def _files_of(data: HubData, where: str) -> dict[str, list[str]]:
