@@ -422,3 +422,20 @@ def test_masks_without_tickets_say_nothing(tables: Tables) -> None:
     tables.write("similarity", [pair("one-shot", "noise", 0.4, 0.98)])
     test = {"kind": "cosine-at-least", "cosine": 0.96}
     assert tables.judge(claim(test, every=TICKETS), trained=MASKS) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (drop(0.215, 0.0, -0.2, 0.3, seeds=1), "one seed does not tell how much seeds differ"),
+        (drop(0.215, 0.0, 0.0, 0.0), "scores that never differ give no interval"),
+    ],
+)
+def test_a_drop_without_an_interval_over_seeds_decides_nothing(
+    tables: Tables, row: Row, reason: str
+) -> None:
+    tables.write("drop", [DENSE, row])
+    test = {"kind": "drop-within", "sparsity": 0.215}
+    (found,) = tables.judge(claim(test, every=BERT))
+    assert found["verdict"] == "not resolved"
+    assert reason in found["reason"]

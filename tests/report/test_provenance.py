@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from essential_sparsity.errors import run_stage
+from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.files import write_json
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.report import commit, provenance
@@ -112,9 +112,10 @@ def test_models_and_tasks_by_what_their_manifests_say(root: Path) -> None:
     assert found["tasks"]["tasks/rte/bert-128"]["data"] == {"kind": "hub"}
 
 
-def test_a_damaged_table_is_passed_over(root: Path) -> None:
+def test_a_damaged_table_is_named(root: Path) -> None:
     (root / "studies/tiny/drop/runs.parquet").write_bytes(b"PAR1")
-    assert provenance.collect(root, SPEC)["runs"]["count"] == 0
+    with pytest.raises(UserError, match=r"drop/runs\.parquet: not a readable Parquet file"):
+        provenance.collect(root, SPEC)
 
 
 def test_the_stage_writes_json(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

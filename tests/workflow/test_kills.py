@@ -33,11 +33,15 @@ def study() -> dict[str, Any]:
 
 
 def artifacts(project: Project) -> dict[str, object]:
-    """Return what a study left, by path: rows of tables, bytes of all else."""
+    """Return what a study left, by path: rows of tables, bytes of all else.
+
+    Hidden parts that a killed job left, which nothing reads, are none of it.
+    """
     found: dict[str, object] = {}
     for file in sorted(project.results.rglob("*")):
         path = file.relative_to(project.results)
-        if not file.is_file() or path.parts[0] in NOT_COMPARED:
+        is_part = file.name.startswith(".") and file.suffix == ".part"
+        if not file.is_file() or is_part or path.parts[0] in NOT_COMPARED:
             continue
         if file.suffix == ".parquet":
             table = pq.read_table(file)

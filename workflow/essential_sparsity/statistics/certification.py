@@ -14,6 +14,8 @@ import numpy as np
 from essential_sparsity.statistics.spread import Floats, Spread
 from essential_sparsity.statistics.tolerance import in_points
 
+ONE_SEED = "one seed does not tell how much seeds differ"
+
 
 @dataclass(frozen=True)
 class Certificate:
@@ -62,7 +64,7 @@ def certify(
         seeds, examples: how many are behind the tests.
     """
     if seeds == 1:
-        return Certificate(None, because="one seed does not tell how much seeds differ")
+        return Certificate(None, because=ONE_SEED)
     if _unseen(epsilon, examples) > 1 - level:
         return Certificate(
             None,

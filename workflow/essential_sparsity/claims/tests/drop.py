@@ -11,6 +11,7 @@ from essential_sparsity.claims.finding import Case, Finding, Range
 from essential_sparsity.claims.intervals import Interval
 from essential_sparsity.claims.tests.essential import NOT_LEARNT
 from essential_sparsity.spec import Sparsity
+from essential_sparsity.statistics.certification import ONE_SEED
 from essential_sparsity.statistics.learning import is_learnt
 from essential_sparsity.statistics.spec import are_equal
 
@@ -73,9 +74,12 @@ class DropWithin(MaskTest):
         low = min(before["drop_low"], float(value))
         high = max(after["drop_high"], float(value))
         dense = next((row for row in rows if row["sparsity"] == 0), None)
-        learnt = dense is None or is_learnt(dense["score_low"], dense["constant"])
-        return Case(
-            evidence.name(after),
-            Interval(float(value), low, high),
-            void="" if learnt else NOT_LEARNT,
-        )
+        interval = Interval(float(value), low, high)
+        void = ""
+        if dense is not None and not is_learnt(dense["score_low"], dense["constant"]):
+            void = NOT_LEARNT
+        elif after["seeds"] == 1:
+            void = ONE_SEED
+        elif interval.is_exact:
+            void = "scores that never differ give no interval"
+        return Case(evidence.name(after), interval, void=void)
