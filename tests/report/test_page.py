@@ -9,6 +9,7 @@ import pytest
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.files import write_json
+from essential_sparsity.report.failures import failures_table
 from essential_sparsity.report.figure import load_caption
 
 from .conftest import WriteReport, write_report
@@ -140,9 +141,26 @@ def test_what_was_run(report: WriteReport) -> None:
         assert fact in page.text, fact
 
 
+def test_runs_that_diverged_are_listed_with_the_reason() -> None:
+    run = {
+        "model": "bert", "task": "rte", "label": "magnitude, global", "sparsity": 0.9, "seed": 2,
+        "run": "runs/bert/rte/paper-1/magnitude-global-s0.90/seed2",
+    }  # fmt: skip
+    sound = {**run, "failure": None, "run": "another"}
+    assert failures_table([sound], spec()) is None
+    failed = {**run, "failure": "loss nan at step 7"}
+    table = failures_table([sound, failed, failed], spec())
+    assert table is not None
+    ((*_, sparsity, seed, why),) = table.rows
+    assert (sparsity.text, seed.text, why.text) == ("90.0", "2", "loss nan at step 7")
+
+
 def test_how_to_run_it_again(report: WriteReport) -> None:
     assert "make study STUDY=studies/tiny.yaml" in Page(report()).text
     assert "make figures STUDY=studies/tiny.yaml" in Page(report()).text
+    assert "To cite a figure or number of this page, name essential-sparsity at commit" in (
+        " ".join(Page(report()).text.split())
+    )
     assert 'STUDY="a.yaml b.yaml"' in Page(report(files=("a.yaml", "b.yaml"))).text
     default = Page(report(files=("config.yaml",))).text
     assert "make study" in default and "STUDY=" not in default
