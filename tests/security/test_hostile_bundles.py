@@ -149,6 +149,16 @@ def test_the_studys_file_must_be_a_study(study: str, reason: str, tmp_path: Path
     refused(hostile, tmp_path, reason)
 
 
+def test_a_criterion_that_is_not_here_is_named_and_how_to_have_it(tmp_path: Path) -> None:
+    """A bundle brings no code, so that a criterion of the sender's own has to come otherwise."""
+    other = STUDY.replace("criterion: magnitude", "criterion: senders-own")
+    refused(
+        forge(tmp_path / "h.tar.gz", (plain("project/s.yaml"), other.encode())),
+        tmp_path,
+        r"'senders-own'.*a bundle brings no code: .*masks/criteria/NAME\.py, to be put in place",
+    )
+
+
 def test_names_that_a_person_will_type_are_plain(tmp_path: Path) -> None:
     for change, reason in (
         ({"study": "$(touch evil)"}, "study: a name has"),

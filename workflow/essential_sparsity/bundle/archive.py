@@ -110,7 +110,13 @@ def _check_study(scratch: Path, manifest: BundleManifest, path: Path) -> None:
     try:
         study = Study.check(read_yaml(file), name)
     except UserError as error:
-        raise UserError(f"{path}: {str(error).replace(str(file), name)}") from None
+        hint = ""
+        if "criterion" in str(error):
+            hint = (
+                "; a bundle brings no code: a criterion of the sender's own is the module "
+                "workflow/essential_sparsity/masks/criteria/NAME.py, to be put in place first"
+            )
+        raise UserError(f"{path}: {str(error).replace(str(file), name)}{hint}") from None
     if study.study != manifest.study:
         raise UserError(f"{path}: {name}: is of study '{study.study}', not '{manifest.study}'")
 
