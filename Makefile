@@ -73,7 +73,8 @@ unbundle: setup ## check a bundle and put its files in place: make unbundle BUND
 
 .PHONY: test
 test: setup ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@# Tests call make themselves: what was said to this one is not for them.
+	env -u MAKEFLAGS -u MAKEOVERRIDES -u ARGS $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: bench
 bench: setup ## measure speed and memory beside other tools, about 20 minutes; write docs/benchmarks.md
