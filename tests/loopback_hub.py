@@ -103,6 +103,13 @@ class LoopbackHub:
         """Make the hub's client of this process use this hub and `cache`."""
         point(monkeypatch, self.endpoint, cache)
 
+    def point_datasets(self, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+        """Make 🤗 datasets of this process use this hub, and `cache`."""
+        import datasets
+
+        monkeypatch.setattr(datasets.config, "HF_ENDPOINT", self.endpoint)
+        monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(cache))
+
 
 def point(monkeypatch: pytest.MonkeyPatch, endpoint: str, cache: Path) -> None:
     """Make the hub's client of this process use `endpoint` and `cache`, and no account."""

@@ -30,14 +30,12 @@ OTHER = "f" * 40
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
     """A hub with one model and one data set."""
-    import datasets
 
     with LoopbackHub(tmp_path / "hub") as running:
         save_bert(running.root / "models/org/tiny")
         write_data(running, 4)
         running.point(monkeypatch, tmp_path / "cache")
-        monkeypatch.setattr(datasets.config, "HF_ENDPOINT", running.endpoint)
-        monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache/datasets"))
+        running.point_datasets(monkeypatch, tmp_path / "cache/datasets")
         yield running
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -45,8 +44,7 @@ def hub(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             table = pa.table({"text": ["ba", "be"], "label": [0, 1]})
             pq.write_table(table, folder / f"{split}-00000-of-00001.parquet")
         running.point(monkeypatch, tmp_path / "a/b/c/cache")
-        monkeypatch.setattr(datasets.config, "HF_ENDPOINT", running.endpoint)
-        monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "a/datasets"))
+        running.point_datasets(monkeypatch, tmp_path / "a/datasets")
         yield running
 
 

@@ -46,13 +46,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
     """A hub, empty so far, to which this process' clients are pointed."""
-    import datasets
-
     with LoopbackHub(tmp_path / "hub") as running:
         cache = tmp_path / "cache"
         running.point(monkeypatch, cache)
-        monkeypatch.setattr(datasets.config, "HF_ENDPOINT", running.endpoint)
-        monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(cache / "datasets"))
+        running.point_datasets(monkeypatch, cache / "datasets")
         yield running
 
 

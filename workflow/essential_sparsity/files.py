@@ -86,6 +86,17 @@ def atomic_folder(final: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_space(folder: Path, size: int) -> None:
+    """Check that the disk of `folder` has room for `size` bytes, before they are written.
+
+    Raises:
+        UserError: it has not; the caller says what takes them.
+    """
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise UserError(f"takes {size / 1e9:.2f} GB, and the disk has {free / 1e9:.2f} GB left")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` atomically."""
     with atomic_path(path) as temporary:

@@ -69,8 +69,7 @@ def endpoint() -> str:
 
 def public(text: object) -> str:
     """Return `text` as one line to print: no tokens, no passwords, signatures or control codes."""
-    line = re.sub(r"(\w://[^\s?]+)\?\S+", r"\1", without_credentials(one_line(text)))
-    return "".join(letter if letter.isprintable() else "�" for letter in line)
+    return re.sub(r"(\w://[^\s?]+)\?\S+", r"\1", without_credentials(one_line(text)))
 
 
 def ask(question: Callable[[HfApi, float], Answer]) -> Answer:

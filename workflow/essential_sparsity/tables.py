@@ -86,6 +86,11 @@ def read_table(path: Path, columns: set[str]) -> pa.Table:
     return table
 
 
+def read_origin(path: Path) -> dict[str, Any]:
+    """Return what made a Parquet file, without reading its rows."""
+    return origin_of(pq.read_schema(path).empty_table())
+
+
 def origin_of(table: pa.Table) -> dict[str, Any]:
     """Return what `write_table` was told made this table, or an empty dictionary."""
     document = json.loads((table.schema.metadata or {}).get(_KEY, b"{}"))

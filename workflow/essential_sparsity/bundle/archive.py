@@ -17,7 +17,7 @@ from pydantic import Field
 from essential_sparsity.bundle.places import PROJECT, places_of
 from essential_sparsity.checkpoints.spec import Sha256
 from essential_sparsity.errors import UserError
-from essential_sparsity.files import atomic_path, sha256_of
+from essential_sparsity.files import atomic_path, check_space, sha256_of
 from essential_sparsity.spec import Name, Spec
 from essential_sparsity.study import Study
 from essential_sparsity.yaml_files import read_yaml
@@ -140,11 +140,10 @@ def _extract(path: Path, scratch: Path) -> BundleManifest:
                     raise UserError(f"{path}: {member.name!r}: not in {MANIFEST}, or there twice")
                 file = _open(archive, member, path)
                 # An announced size costs a bundle's maker nothing, and us the disk.
-                if member.size > (free := shutil.disk_usage(scratch).free):
-                    raise UserError(
-                        f"{path}: {member.name!r}: takes {member.size / 1e9:.2f} GB, and the disk "
-                        f"has {free / 1e9:.2f} GB left"
-                    )
+                try:
+                    check_space(scratch, member.size)
+                except UserError as error:
+                    raise UserError(f"{path}: {member.name!r}: {error}") from None
                 _copy(file, scratch / expected, expected, path, member.name)
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError) as error:
         raise UserError(f"{path}: no bundle, or damaged: {error}") from None

@@ -3,15 +3,14 @@
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from essential_sparsity.errors import UserError, one_line
+from essential_sparsity.pipeline import PROFILES, pipeline_command
 
-_PROFILES = "profiles"
 _PACKAGES = Path(__file__).parents[2]
 
 
@@ -48,19 +47,15 @@ def read_submissions(study: Path, root: Path, results: Path, profile: str) -> li
     Raises:
         UserError: there is no such profile, or Snakemake refuses the dry run.
     """
-    folder = root / _PROFILES / profile
+    folder = root / PROFILES / profile
     if not (folder / "config.yaml").exists():
         known = ", ".join(sorted(file.parent.name for file in folder.parent.glob("*/config.yaml")))
         raise UserError(f"--profile: {profile}: no such profile; there are {known}")
     with tempfile.TemporaryDirectory(prefix="essential-sparsity-") as nowhere:
         # A dry run leaves a folder of its own in the results: not in what is not there yet.
-        place = results.resolve() if results.exists() else Path(nowhere)
+        place = results if results.exists() else Path(nowhere)
         done = subprocess.run(
-            [
-                *(sys.executable, "-m", "snakemake", "--dry-run", "--logger", "submissions"),
-                *("--snakefile", str(root / "Snakefile"), "--workflow-profile", str(folder)),
-                *("--configfile", str(study.resolve()), "--config", f"results={place}"),
-            ],
+            pipeline_command(root, study, place, profile, "--dry-run", "--logger", "submissions"),
             cwd=root,
             env={**os.environ, "PYTHONPATH": _search_path()},
             capture_output=True,
@@ -78,7 +73,7 @@ def read_submissions(study: Path, root: Path, results: Path, profile: str) -> li
 def submission_rows(submissions: Iterable[Submission], profile: str) -> Iterable[list[str]]:
     """Return a table of what the jobs of each rule ask for, its head first."""
     yield [
-        *(f"Left, by {_PROFILES}/{profile}", "jobs", "submissions"),
+        *(f"Left, by {PROFILES}/{profile}", "jobs", "submissions"),
         *("cores", "MB", "minutes", "GPUs"),
     ]
     by_rule: dict[str, list[Submission]] = {}

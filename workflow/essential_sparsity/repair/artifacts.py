@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from safetensors import SafetensorError, safe_open
 
 from essential_sparsity import paths
@@ -16,7 +15,7 @@ from essential_sparsity.files import read_json, sha256_of
 from essential_sparsity.masks.header import REMEDY as MASK_REMEDY
 from essential_sparsity.masks.mask import Mask, load_header
 from essential_sparsity.seal import REMEDY, check_seal
-from essential_sparsity.tables import origin_of, read_table
+from essential_sparsity.tables import read_origin, read_table
 from essential_sparsity.tasks.manifest import load_task
 
 _PICTURES = ("png", "pdf")
@@ -159,7 +158,7 @@ def _figure(root: Path, files: tuple[Path, ...]) -> Iterator[Finding]:
     yield from damaged
     if damaged:
         return
-    recorded = origin_of(pq.read_schema(root / data).empty_table()).get("files", {})
+    recorded = read_origin(root / data).get("files", {})
     yield from (
         Finding(file, f"damaged: its sha256 is not the one that {data.name} says")
         for file in files

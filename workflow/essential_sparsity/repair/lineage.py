@@ -34,7 +34,7 @@ from essential_sparsity.repair.artifacts import (
     Finding,
     Kind,
 )
-from essential_sparsity.tables import origin_of
+from essential_sparsity.tables import read_origin
 
 
 @dataclass
@@ -186,4 +186,4 @@ def _experiment(artifact: Artifact) -> tuple[str, str]:
 def _origin(path: Path) -> dict[str, Any]:
     if path.suffix != ".parquet":
         return {}
-    return origin_of(pq.read_schema(path).empty_table())
+    return read_origin(path)

@@ -1,11 +1,11 @@
 """Makes removed artifacts again, those of a study, and nothing else."""
 
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from essential_sparsity.errors import UserError
+from essential_sparsity.pipeline import pipeline_command
 from essential_sparsity.plan import Plan
 from essential_sparsity.repair.artifacts import (
     FIGURES,
@@ -58,13 +58,8 @@ def rebuild(
         levels.setdefault(artifact.kind.level, []).append(artifact.target)
     for _, targets in sorted(levels.items()):
         for start in range(0, len(targets), _AT_ONCE):
-            command = [
-                str(Path(sys.executable).parent / "snakemake"),
-                *targets[start : start + _AT_ONCE],
-                "--workflow-profile", f"profiles/{profile}",
-                "--configfile", str(study.resolve()),
-                "--config", f"results={results.resolve()}",
-            ]  # fmt: skip
+            some = targets[start : start + _AT_ONCE]
+            command = pipeline_command(root, study, results, profile, *some)
             if status := subprocess.run(command, cwd=root).returncode:
                 return status
     return 0

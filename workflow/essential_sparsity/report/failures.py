@@ -5,6 +5,7 @@ from typing import Any
 
 from essential_sparsity.report.spec import ReportSpec
 from essential_sparsity.report.table import Cell, Column, Table, number
+from essential_sparsity.runs.divergence import REMEDY
 
 COLUMNS = {"model", "task", "label", "sparsity", "seed", "failure", "run"}
 
@@ -37,6 +38,6 @@ def failures_table(runs: Iterable[Row], spec: ReportSpec) -> Table | None:
     ]
     note = (
         "They count as what they are worth, one answer to everything, and none is left out. They "
-        "are not tried again; a smaller learning_rate in the recipe is the usual remedy."
+        f"are not tried again; {REMEDY}."
     )
     return Table("Runs whose training diverged", columns, cells, notes=(note,))

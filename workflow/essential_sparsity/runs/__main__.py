@@ -11,6 +11,7 @@ from essential_sparsity.errors import run_stage
 from essential_sparsity.files import sha256_of, write_json
 from essential_sparsity.gpus import add_share, reserve
 from essential_sparsity.masks.mask import Mask
+from essential_sparsity.runs.divergence import REMEDY
 from essential_sparsity.runs.kinds import module_of
 from essential_sparsity.runs.resume import RestartPoint
 from essential_sparsity.runs.spec import RunSpec
@@ -109,7 +110,7 @@ def main() -> None:
     if reason := last["failure"]:
         print(
             f"{title}: note: {reason}: training diverged, and the run counts as one answer to "
-            "everything; a smaller learning_rate in the recipe is the usual remedy",
+            f"everything; {REMEDY}",
             file=sys.stderr,
         )
     print(f"{title}: score {last['score']:.2f} % after {last['seconds']:.0f} s", file=sys.stderr)

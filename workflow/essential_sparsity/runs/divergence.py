@@ -2,6 +2,8 @@
 
 from essential_sparsity.errors import UserError
 
+REMEDY = "a smaller learning_rate in the recipe is the usual remedy"
+
 
 class Diverged(UserError):
     """Something that training goes by is no finite number any more; `finding` says what."""
@@ -10,7 +12,4 @@ class Diverged(UserError):
         """Take the finding, and the title of the run where the message is to name it."""
         self.finding = finding
         name = f"{title}: " if title else ""
-        super().__init__(
-            f"{name}{finding}: training diverged; a smaller learning_rate in the recipe is the "
-            "usual remedy"
-        )
+        super().__init__(f"{name}{finding}: training diverged; {REMEDY}")

