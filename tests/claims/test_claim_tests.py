@@ -36,11 +36,13 @@ def test_a_turning_point_off_the_grid_may_be_anywhere_beyond(tables: Tables) -> 
     tables.write("essential", [curve("bert-base", "rte", "50", "< 30", "> 70")])
     test = {"kind": "essential-within", "low": 0.3}
     (row,) = tables.judge(claim(test, every=BERT))
-    assert (row["low"], row["high"]) == (0, 100)
+    assert (row["low"], row["high"], row["measured_censored"]) == (0, 100, "")
     tables.write("essential", [curve("bert-base", "rte", "< 30", "< 30", "< 30")])
     (row,) = tables.judge(claim({**test, "low": 0.2}, every=BERT))
     # Somewhere below 30 %: that may well be 20 %.
     assert (row["low"], row["high"], row["verdict"]) == (0, pytest.approx(30), "not resolved")
+    assert (row["measured_censored"], row["measured"]) == ("below", pytest.approx(30))
+    assert "< 30 [0, 30] %" in row["reason"]
 
 
 # essential-order

@@ -45,6 +45,13 @@ def test_the_summary_has_a_line_a_verdict(tables: Tables, monkeypatch: pytest.Mo
     )
 
 
+def test_the_summary_says_what_is_only_known_to_lie_beyond(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = run(tables, monkeypatch, curve("bert-base", "rte", "> 50", "45", "> 50", certified=0.4))
+    assert "c   holds   > 50 [45, 100] %   " in summarize_claims(path)
+
+
 def test_own_verdicts_stand_under_a_heading_that_says_so(
     tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from essential_sparsity.claims.intervals import Interval, normal_quantile, widening
+from essential_sparsity.statistics.censoring import Censoring
 
 
 def test_a_difference_adds_the_squares_of_the_sides_that_matter() -> None:
@@ -15,6 +16,27 @@ def test_what_is_off_the_grid_takes_the_worst_case() -> None:
     first = Interval(90, 80, 100, open=True)
     found = first.less(Interval(50, 40, 54))
     assert (found.low, found.high, found.open) == (80 - 54, 100 - 40, True)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("above", "", "> 40"),
+        ("", "above", "< 40"),
+        ("", "below", "> 40"),
+        ("above", "below", "> 40"),
+        ("below", "above", "< 40"),
+        ("above", "above", "unknown"),
+        ("", "", "40"),
+    ],
+)
+def test_a_difference_lies_where_those_off_the_grid_leave_it(
+    first: Censoring, second: Censoring, expected: str
+) -> None:
+    one = Interval(90, 80, 100, open=True, censored=first)
+    other = Interval(50, 40, 60, open=True, censored=second)
+    assert one.less(other).say_value() == expected
+    assert one.less(other).say("points") == f"{expected} [20, 60] points"
 
 
 def test_several_comparisons_take_wider_intervals() -> None:

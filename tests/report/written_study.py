@@ -178,12 +178,12 @@ def _claims(statement: str) -> list[dict[str, Any]]:
     return [
         {
             **common, "claim": "C2", "statement": statement, "measured": -0.2, "low": -1.5,
-            "high": 0.9, "verdict": "not resolved", "reason": "RTE has 277 examples",
-            "experiments": ["drop"], "own": False,
+            "high": 0.9, "measured_censored": "below", "verdict": "not resolved",
+            "reason": "RTE has 277 examples", "experiments": ["drop"], "own": False,
         },
         {
             **common, "claim": "C10", "statement": "further than others", "measured": None,
-            "low": None, "high": None, "verdict": "holds", "reason": "", "experiments": [],
-            "own": True,
+            "low": None, "high": None, "measured_censored": None, "verdict": "holds",
+            "reason": "", "experiments": [], "own": True,
         },
     ]  # fmt: skip

@@ -15,19 +15,29 @@ from essential_sparsity.claims.claim_test import ClaimTest
 from essential_sparsity.claims.entry import ClaimEntry, Role
 from essential_sparsity.claims.evidence import Evidence, Row
 from essential_sparsity.claims.finding import Finding
+from essential_sparsity.claims.intervals import Interval
 from essential_sparsity.claims.spec import ClaimsSpec
 
 SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("claim", "statement", "paper", "paper_value")),
         *((name, pa.float64()) for name in ("measured", "low", "high")),
-        *((name, pa.string()) for name in ("unit", "verdict", "reason")),
+        *((name, pa.string()) for name in ("measured_censored", "unit", "verdict", "reason")),
         *((name, pa.list_(pa.string())) for name in ("experiments", "models", "tasks")),
         ("own", pa.bool_()),
     ]
 )
 
 _SHOWN = 3  # models of which something is missing, named one by one
+
+
+def measured_of(row: Row) -> Interval | None:
+    """Return what a verdict's row says was measured, None if nothing was."""
+    if row["measured"] is None:
+        return None
+    return Interval(
+        row["measured"], row["low"], row["high"], censored=row["measured_censored"] or ""
+    )
 
 
 def evaluate_claims(folder: Path, spec: ClaimsSpec) -> pa.Table:
@@ -164,6 +174,7 @@ def _columns(finding: Finding, evidence: Evidence) -> Row:
         "measured": None if measured is None else measured.value,
         "low": None if measured is None else measured.low,
         "high": None if measured is None else measured.high,
+        "measured_censored": None if measured is None else measured.censored,
         "unit": finding.unit,
         "verdict": finding.verdict,
         "reason": finding.reason,

@@ -77,7 +77,7 @@ class Range:
         open_cases = [case for case in cases if not self._supports(case)]
         if outside:
             worst = min(outside, key=self._slack)
-            reason = f"{worst.name}: {self.say(worst.interval)} is {self._beyond(worst)}"
+            reason = f"{worst.name}: {worst.interval.say(self.unit)} is {self._beyond(worst)}"
             if len(cases) > 1 and not worst.interval.is_exact:
                 reason += f", at a level for {len(cases)} comparisons"
             return Finding("does not", reason, worst.interval, self.unit)
@@ -90,16 +90,10 @@ class Range:
             return Finding("not resolved", reason, worst.interval, self.unit)
         nearest = min(cases, key=self._slack)
         where = f"in all {len(cases)} cases; nearest to failing: " if len(cases) > 1 else ""
-        reason = f"{where}{nearest.name}: {self.say(nearest.interval)}"
+        reason = f"{where}{nearest.name}: {nearest.interval.say(self.unit)}"
         if nearest.floor is not None and self.low is not None:
             reason += f", certified to {nearest.floor:.3g} {self.unit}"
         return Finding("holds", reason, nearest.interval, self.unit)
-
-    def say(self, interval: Interval) -> str:
-        """Return `52.3 [44, 61] %`, or the number alone where it was counted."""
-        if interval.is_exact:
-            return f"{interval.value:.3g} {self.unit}"
-        return f"{interval.value:.3g} [{interval.low:.3g}, {interval.high:.3g}] {self.unit}"
 
     def _supports(self, case: Case) -> bool:
         if case.void:
@@ -131,7 +125,7 @@ class Range:
         """Return why a case is undecided."""
         if case.void:
             return case.void
-        text = self.say(case.interval)
+        text = case.interval.say(self.unit)
         if self.low is not None and case.uncertified:
             return f"{text}, {case.uncertified}"
         if self.low is not None and case.lower < self.low - _ROUNDING:

@@ -1,9 +1,18 @@
 """Intervals of measured values: how they are widened for several looks, and subtracted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import NormalDist
-from typing import Self
+from typing import Literal, Self
+
+from essential_sparsity.statistics.censoring import Censoring, signed
+
+_OPPOSITE: dict[str, Censoring | Literal["unknown"]] = {
+    "": "",
+    "above": "below",
+    "below": "above",
+    "unknown": "unknown",
+}
 
 
 @dataclass(frozen=True)
@@ -12,12 +21,15 @@ class Interval:
 
     `open`: a part of it lies off a grid's end, and what stands for that part is the last value that
     is possible, so that the bounds are sure but their distances from `value` mean nothing.
+    `censored`: on which side of `value` the estimate lies, where that is all that is known;
+    `unknown` where not even the side is.
     """
 
     value: float
     low: float
     high: float
     open: bool = False
+    censored: Censoring | Literal["unknown"] = ""
 
     @classmethod
     def exact(cls, value: float) -> Self:
@@ -33,11 +45,12 @@ class Interval:
         """Return the interval with its bounds `factor` times as far from its value."""
         low = self.value - factor * (self.value - self.low)
         high = self.value + factor * (self.high - self.value)
-        return Interval(self.value, low, high, self.open)
+        return replace(self, low=low, high=high)
 
     def scaled(self, factor: float) -> "Interval":
         """Return the interval in another unit; `factor` is positive."""
-        return Interval(self.value * factor, self.low * factor, self.high * factor, self.open)
+        value, low, high = (factor * number for number in (self.value, self.low, self.high))
+        return replace(self, value=value, low=low, high=high)
 
     def less(self, other: "Interval") -> "Interval":
         """Return the interval of the difference of two independent values.
@@ -47,10 +60,24 @@ class Interval:
         """
         value = self.value - other.value
         if self.open or other.open:
-            return Interval(value, self.low - other.high, self.high - other.low, True)
+            sides = {self.censored, _OPPOSITE[other.censored]} - {""}
+            side = sides.pop() if len(sides) == 1 else "unknown" if sides else ""
+            return Interval(value, self.low - other.high, self.high - other.low, True, side)
         below = sqrt((self.value - self.low) ** 2 + (other.high - other.value) ** 2)
         above = sqrt((self.high - self.value) ** 2 + (other.value - other.low) ** 2)
         return Interval(value, value - below, value + above)
+
+    def say_value(self) -> str:
+        """Return `52.3`, or `> 50` where all that is known is that it lies beyond."""
+        return "unknown" if self.censored == "unknown" else signed(self.value, self.censored)
+
+    def say_bounds(self) -> str:
+        """Return `[44, 61]`; nothing where the value was counted."""
+        return "" if self.is_exact else f"[{self.low:.3g}, {self.high:.3g}]"
+
+    def say(self, unit: str) -> str:
+        """Return `52.3 [44, 61] %`."""
+        return " ".join(filter(None, (self.say_value(), self.say_bounds(), unit)))
 
 
 def normal_quantile(confidence: float, comparisons: int = 1) -> float:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.claims.evaluation import SCHEMA
+from essential_sparsity.claims.evaluation import SCHEMA, measured_of
 from essential_sparsity.statistics.lines import WIDTH, cut
 from essential_sparsity.tables import read_table
 
@@ -44,8 +44,5 @@ def _lines(rows: list[_Row]) -> list[str]:
 
 
 def _measured(row: _Row) -> str:
-    if row["measured"] is None:
-        return ""
-    value, low, high = (f"{row[key]:.3g}" for key in ("measured", "low", "high"))
-    interval = "" if low == high else f" [{low}, {high}]"
-    return f"{value}{interval} {row['unit']}"
+    interval = measured_of(row)
+    return "" if interval is None else interval.say(row["unit"])

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from essential_sparsity.claims.evaluation import measured_of
 from essential_sparsity.report.table import NONE, Cell, Column, Table, condensed
 
 COLUMNS = {
@@ -12,6 +13,7 @@ COLUMNS = {
         "paper",
         "paper_value",
         "measured",
+        "measured_censored",
         "low",
         "high",
         "unit",
@@ -62,16 +64,14 @@ def _paper(row: dict[str, Any]) -> Cell:
 
 
 def _measured(row: dict[str, Any]) -> Cell:
-    if row["measured"] is None:
+    interval = measured_of(row)
+    if interval is None:
         return NONE
-    unit = f" {row['unit']}" if row["unit"] else ""
-    ends = (row["low"], row["high"])
-    notes = () if None in ends else (f"[{_number(ends[0])}, {_number(ends[1])}]",)
-    return Cell(f"{_number(row['measured'])}{unit}", key=row["measured"], notes=notes)
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")
+    value, bounds = (
+        text.replace("-", "−") for text in (interval.say_value(), interval.say_bounds())
+    )
+    notes = (bounds,) if bounds else ()
+    return Cell(f"{value} {row['unit']}".rstrip(), key=row["measured"], notes=notes)
 
 
 def _text(value: str | Iterable[str] | None) -> str:

@@ -13,7 +13,16 @@ def in_percent(sparsity: float, censored: str | None) -> str:
     >>> in_percent(0.525, ""), in_percent(0.9, "above")
     ('52.5', '> 90')
     """
-    return f"{_SIGNS[censored or '']}{100 * sparsity:.3g}"
+    return signed(100 * sparsity, censored)
+
+
+def signed(value: float, censored: str | None) -> str:
+    """Return a value in any unit; one that is only known to lie beyond it, with a sign.
+
+    >>> signed(-12.5, "below")
+    '< -12.5'
+    """
+    return f"{_SIGNS[censored or '']}{value:.3g}"
 
 
 def certificate(sparsity: float, censored: str | None, unit: str = "") -> str:

@@ -46,7 +46,8 @@ def turning_point(row: Row) -> Interval:
     low = 0.0 if row["low_censored"] == "below" else row["low"]
     high = 1.0 if row["high_censored"] == "above" else row["high"]
     ends = (row["estimate_censored"], row["low_censored"], row["high_censored"])
-    return Interval(row["estimate"], low, high, open=any(ends)).scaled(100)
+    interval = Interval(row["estimate"], low, high, any(ends), row["estimate_censored"] or "")
+    return interval.scaled(100)
 
 
 def has_learnt(row: Row) -> bool:
