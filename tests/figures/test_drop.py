@@ -6,8 +6,10 @@ import pyarrow as pa
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from essential_sparsity.errors import UserError
+from essential_sparsity.figures import style
 from essential_sparsity.figures.drop import COLUMNS, STAGE, draw_drop, select_drop
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.figures.spec import FigureSpec
@@ -158,8 +160,9 @@ def test_censored_values_are_arrows_at_the_grids_end(
     tables = drop_tables(models=("bert",), tasks=1, censored={("bert", "topic"): values})
     figure = draw_drop(tables, SPEC)
     (curves,), (strip,) = panels(figure, "curves"), panels(figure, "strip")
-    marks = [*lines(curves, "crossing"), *lines(strip, "estimate")]
-    assert {(line.get_xdata()[0], line.get_marker()) for line in marks} == {(x, marker)}
+    marks = {(line.get_xdata()[0], line.get_marker()) for line in lines(strip, "estimate")}
+    assert marks == {(x, marker)}
+    assert not lines(curves, "crossing") and not lines(curves, "lead"), "none was seen"
     assert marker in {line.get_marker() for line in lines(strip, "end")}
     assert word in words(figure)
 
@@ -266,6 +269,27 @@ def test_several_scopes_differ_by_line_and_models_by_colour(drop_tables: MakeTab
     assert len(set(looks)) == 4
     assert len({colour for colour, _ in looks}) == len({line for _, line in looks}) == 2
     assert {"magnitude, global", "magnitude, layer"} <= set(words(figure))
+
+
+def test_curves_of_one_model_differ_by_colour_and_marker_too(drop_tables: MakeTables) -> None:
+    curves = (("magnitude", "global"), ("magnitude", "layer"), ("random", "erk"))
+    tables = drop_tables(models=("bert",), tasks=1, curves=curves)
+    figure = draw_drop(tables, SPEC)
+    drawn = lines(panels(figure, "curves")[0], "mean")
+    own = style.model_styles(SPEC.models, ["bert"])["bert"].colour
+    assert drawn[0].get_color() == own, "as in the study's other figures"
+    for look in (Line2D.get_color, Line2D.get_marker):
+        assert len({look(line) for line in drawn}) == 3
+    others = {line.get_color() for line in drawn[1:]}
+    assert not others & {s.colour for s in style.model_styles(SPEC.models, []).values()}
+    intervals = lines(panels(figure, "strip")[0], "interval")
+    assert [line.get_color() for line in intervals] == [line.get_color() for line in drawn]
+    legend = figure.legends[0]
+    assert legend.get_title().get_text() == "BERT-base"
+    assert {text.get_text() for text in legend.get_texts()} == {
+        "magnitude, global", "magnitude, layer", "random, erk",
+    }  # fmt: skip
+    assert overlaps(figure) == []
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ def _draw(rows: list[Row], spec: FigureSpec) -> Figure:
         if place.lowest:
             axes.set_xlabel("Sparsity (% of prunable weights)")
     bottom = grid.bottom + 0.17
-    bottom += page.legend(drop_legend.curve_handles(look, spec), bottom) + 0.06
+    curves = drop_legend.curve_handles(look, spec)
+    bottom += page.legend(curves, bottom, drop_legend.curve_title(look, spec)) + 0.06
     bottom += page.legend(_mark_handles(rows, look), bottom) + 0.06
     bottom += page.note(_words(means, look), bottom)
     return page.finish(bottom + 0.06)
@@ -94,7 +95,7 @@ class _DifferencePanel(TaskPanel):
             axes.fill_between(
                 [row["sparsity"] - half, row["sparsity"] + half],
                 row["difference_low"], row["difference_high"],
-                color=self._look.models[row["model"]].colour, alpha=style.BAND_ALPHA, lw=0,
+                color=self._look.of(row).colour, alpha=style.BAND_ALPHA, lw=0,
                 label="lone band",
             )  # fmt: skip
 
@@ -109,7 +110,7 @@ class _DifferencePanel(TaskPanel):
 
 def _mark_handles(rows: list[Row], look: Look) -> list[Artist]:
     """Return the legend of the marks that the figure has."""
-    colour = drop_legend.colour_of(look.models)
+    colour = look.common_colour
     level = drop_legend.interval_words(rows[0]["confidence"])
     band = Patch(color=colour, alpha=style.BAND_ALPHA, lw=0, label=level)
     return [band, *drop_legend.seed_handles(rows, colour)]

@@ -54,7 +54,8 @@ def _draw(rows: list[Row], spec: FigureSpec) -> Figure:
         if place.lowest:
             axes.set_xlabel("Sparsity (% of prunable weights)")
     bottom = grid.bottom + 0.17
-    bottom += page.legend(drop_legend.curve_handles(look, spec), bottom)
+    curves = drop_legend.curve_handles(look, spec)
+    bottom += page.legend(curves, bottom, drop_legend.curve_title(look, spec))
     bottom += 0.06
     bottom += page.legend(_mark_handles(rows, look, spec), bottom)
     return page.finish(bottom + 0.06)
@@ -62,7 +63,7 @@ def _draw(rows: list[Row], spec: FigureSpec) -> Figure:
 
 def _mark_handles(rows: list[Row], look: Look, spec: FigureSpec) -> list[Artist]:
     """Return the legend of the marks that the figure has."""
-    only = drop_legend.colour_of(look.models)
+    only = look.common_colour
     essential = [row for row in rows if row["element"] == "essential"]
     level = drop_legend.interval_words(essential[0]["confidence"])
     handles: list[Artist] = []
@@ -76,7 +77,7 @@ def _mark_handles(rows: list[Row], look: Look, spec: FigureSpec) -> list[Artist]
     )  # fmt: skip
     handles += drop_legend.certified_handles(essential, only)
     handles += drop_legend.censoring_handles(essential, only)
-    return handles + drop_legend.floor_handles(rows, look.models, spec, only)
+    return handles + drop_legend.floor_handles(rows, look.models, spec)
 
 
 def main() -> None:

@@ -35,10 +35,25 @@ def model_handles(models: Models, spec: FigureSpec, lines: bool) -> list[Artist]
     ]  # fmt: skip
 
 
+def curve_title(look: Look, spec: FigureSpec) -> str:
+    """Return the heading of `curve_handles`: the model whose curves they are, if it is one."""
+    if len(look.models) > 1 or len(look.curves) == 1:
+        return ""
+    return spec.model_label(next(iter(look.models)))
+
+
 def curve_handles(look: Look, spec: FigureSpec) -> list[Artist]:
-    """Return the legend of who is who: the models, then the curves where there are several."""
+    """Return the legend of who is who: the models, then the curves where there are several.
+
+    Where all curves are of one model, they alone are there.
+    """
     if len(look.curves) == 1:
         return model_handles(look.models, spec, lines=True)
+    if len(look.models) == 1:
+        return [
+            line(label, own.colour, marker=own.marker, ms=style.MARKER_SIZE + 0.4, ls=own.line)
+            for (_, (_, label)), own in look.styles.items()
+        ]
     return [
         *model_handles(look.models, spec, lines=False),
         *(
@@ -99,7 +114,7 @@ _BEYOND = {"above": "above the last tested sparsity", "below": "below the first 
 _UNRESOLVED = "unresolved: noise exceeds ε"
 
 
-def floor_handles(rows: list[Row], models: Models, spec: FigureSpec, colour: str) -> list[Artist]:
+def floor_handles(rows: list[Row], models: Models, spec: FigureSpec) -> list[Artist]:
     """Return the entries of controls and of the constant answer, as far as they are there."""
     controls = [row for row in rows if row["element"] == "control"]
     handles: list[Artist] = [
@@ -107,6 +122,7 @@ def floor_handles(rows: list[Row], models: Models, spec: FigureSpec, colour: str
         for label, own in _control_labels(controls, models, spec).items()
     ]
     if any(row["element"] == "constant" for row in rows):
+        colour = colour_of(models)
         handles.append(line("constant answer", colour, ls=style.FLOOR_LINE, lw=style.THIN_WIDTH))
     return handles
 

@@ -1,6 +1,6 @@
 """One task's panel of a figure of performance drops: the strip, the curves, and who looks how."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,16 +13,28 @@ from essential_sparsity.figures.task_panel import STRIP_ROW, TaskPanel, known, m
 Curve = tuple[str, str]  # family of masks, and the family in words
 
 SIDEWAYS = {"above": ">", "below": "<"}
-_TICK_SIZE = {"|": 7.0, ">": 4.0, "<": 4.0}
 
 
 @dataclass(frozen=True)
 class Look:
-    """Who looks how: a model by colour and marker, a curve of several by its line."""
+    """Who looks how: a model by colour and marker, a curve of several by its line.
+
+    Several curves of one model differ in colour and marker as well, which then say nothing else.
+    """
 
     models: dict[str, style.ModelStyle]
     curves: list[Curve]
-    lines: dict[tuple[str, Curve], style.LineStyle]
+    styles: dict[tuple[str, Curve], style.ModelStyle]
+
+    def of(self, row: Row) -> style.ModelStyle:
+        """Return the style of a row's curve."""
+        return self.styles[row["model"], (row["family"], row["label"])]
+
+    @property
+    def common_colour(self) -> str:
+        """The colour of marks that are no curve's: the only one, or grey."""
+        colours = {look.colour for look in self.styles.values()}
+        return colours.pop() if len(colours) == 1 else style.GREY
 
 
 def look_of(rows: list[Row], spec: FigureSpec) -> Look:
@@ -30,13 +42,19 @@ def look_of(rows: list[Row], spec: FigureSpec) -> Look:
     means = [row for row in rows if row["element"] == "mean"]
     curves = list(dict.fromkeys((row["family"], row["label"]) for row in means))
     models = models_of(rows, spec)
-    lines = {
-        # A line says the curve where there are several, and otherwise repeats the model.
-        (name, curve): style.LINES[i % len(style.LINES)] if len(curves) > 1 else look.line
-        for name, look in models.items()
-        for i, curve in enumerate(curves)
-    }
-    return Look(models, curves, lines)
+    if len(curves) == 1:
+        own = {(name, curves[0]): look for name, look in models.items()}
+    elif len(models) == 1:
+        ((name, look),) = models.items()
+        several = style.curve_styles(look, len(spec.models), len(curves))
+        own = {(name, curve): each for curve, each in zip(curves, several, strict=True)}
+    else:
+        own = {
+            (name, curve): replace(look, line=style.LINES[i % len(style.LINES)])
+            for name, look in models.items()
+            for i, curve in enumerate(curves)
+        }
+    return Look(models, curves, own)
 
 
 class CurvesPanel(TaskPanel):
@@ -59,8 +77,8 @@ class CurvesPanel(TaskPanel):
         for row in self.of("essential"):
             curve = row["family"], row["label"]
             height = order.index((row["model"], curve))
-            draw_certified(axes, height, row, self._look.models[row["model"]])
-            draw_interval(axes, height, row, self._look.models[row["model"]], self._line(row))
+            draw_certified(axes, height, row, self._look.of(row))
+            draw_interval(axes, height, row, self._look.of(row), self._line(row))
         self.draw_title(axes)
 
     def draw_curves(self, axes: Axes) -> None:
@@ -77,25 +95,23 @@ class CurvesPanel(TaskPanel):
         style.percent_axis(axes.xaxis)
 
     def _draw_crossings(self, axes: Axes) -> None:
-        """Mark where essential sparsities lie on the line at ε, and lead up to the strip."""
+        """Mark where curves cross the line at ε, and lead up to the strip.
+
+        One that does not within the tested sparsities has but its arrow in the strip.
+        """
         top = axes.get_ylim()[1]
         for row in self.of("essential"):
-            if not known(row["sparsity"]):
+            if not known(row["sparsity"]) or row["censored"]:
                 continue
-            colour = self._look.models[row["model"]].colour
+            colour = self._look.of(row).colour
             x, y = row["sparsity"], row["drop"]
             axes.plot([x, x], [top, y], color=colour, lw=style.THIN_WIDTH, label="lead")
-            marker = SIDEWAYS.get(row["censored"], "|")
-            axes.plot(
-                [x], [y], color=colour, marker=marker, ms=_TICK_SIZE[marker], mew=style.LINE_WIDTH,
-                mfc=colour if row["resolved"] else "white", label="crossing", zorder=4,
-            )  # fmt: skip
+            axes.plot([x], [y], color=colour, marker="|", ms=7.0, mew=style.LINE_WIDTH,
+                      label="crossing", zorder=4)  # fmt: skip
 
     def _line(self, row: Row) -> style.LineStyle:
         """Return the line of a row's interval: where there are several curves, the curve's."""
-        if len(self._look.curves) == 1:
-            return "solid"
-        return self._look.lines[row["model"], (row["family"], row["label"])]
+        return "solid" if len(self._look.curves) == 1 else self._look.of(row).line
 
     def _sparsity_limits(self) -> tuple[float, float]:
         last = max(row["sparsity"] for row in self.of("mean"))
@@ -115,11 +131,12 @@ def draw_curve(
 
     `value` is the rows' column that is drawn; with `_low` and `_high`, its interval.
     """
-    colour, marker = look.models[model].colour, look.models[model].marker
+    own = look.styles[model, curve]
+    colour, marker = own.colour, own.marker
 
     def of_curve(rows: list[Row], name: str) -> list[float]:
-        own = [r for r in rows if (r["model"], (r["family"], r["label"])) == (model, curve)]
-        return [np.nan if row[name] is None else row[name] for row in own]
+        of_it = [r for r in rows if (r["model"], (r["family"], r["label"])) == (model, curve)]
+        return [np.nan if row[name] is None else row[name] for row in of_it]
 
     sparsities = of_curve(means, "sparsity")
     if not sparsities:
@@ -133,7 +150,7 @@ def draw_curve(
         mfc="none", mec=colour, mew=0.5, alpha=0.55, label="seed",
     )  # fmt: skip
     axes.plot(
-        sparsities, of_curve(means, value), color=colour, ls=look.lines[model, curve],
+        sparsities, of_curve(means, value), color=colour, ls=own.line,
         lw=style.LINE_WIDTH, marker=marker, ms=style.MARKER_SIZE, mec="white", mew=0.4,
         label="mean", zorder=3,
     )  # fmt: skip

@@ -118,13 +118,13 @@ class Page:
         self._axes.append((axes, left, top, width, height))
         return axes
 
-    def legend(self, handles: Sequence[Artist], top: float) -> float:
+    def legend(self, handles: Sequence[Artist], top: float, title: str = "") -> float:
         """Add a legend, centred, in as many columns as fit; return the height it takes."""
         if not handles:
             return 0.0
         room = 0.97 * self.width * DPI
         for columns in range(len(handles), 0, -1):
-            legend, extent = self._add_legend(handles, columns)
+            legend, extent = self._add_legend(handles, columns, title)
             if extent.width <= room or columns == 1:
                 break
             legend.remove()
@@ -132,7 +132,7 @@ class Page:
         rows = -(-len(handles) // columns)
         if (even := -(-len(handles) // rows)) < columns:
             legend.remove()
-            legend, extent = self._add_legend(handles, even)
+            legend, extent = self._add_legend(handles, even, title)
         self._legends.append((legend, top))
         return float(extent.height) / DPI
 
@@ -147,10 +147,12 @@ class Page:
         self.text(text, self.width / 2, top, ha="center", va="top", size=TEXT_SIZE)
         return text_height(text, TEXT_SIZE)
 
-    def _add_legend(self, handles: Sequence[Artist], columns: int) -> tuple[Legend, BboxBase]:
+    def _add_legend(
+        self, handles: Sequence[Artist], columns: int, title: str
+    ) -> tuple[Legend, BboxBase]:
         # Legends fill column after column; people read row after row.
         ordered = [handle for first in range(columns) for handle in handles[first::columns]]
-        legend = self.figure.legend(handles=ordered, ncols=columns, loc="upper center")
+        legend = self.figure.legend(handles=ordered, ncols=columns, loc="upper center", title=title)
         return legend, legend.get_window_extent(_renderer(self.figure))
 
     def finish(self, height: float) -> Figure:

@@ -138,7 +138,7 @@ def _what(rows: list[Row], models: drop_legend.Models, spec: FigureSpec) -> list
         *drop_legend.seed_handles(rows, only),
         drop_legend.epsilon_handle(spec.epsilon),
         *drop_legend.certified_handles([r for r in rows if r["element"] == "essential"], only),
-        *drop_legend.floor_handles(rows, models, spec, only),
+        *drop_legend.floor_handles(rows, models, spec),
     ]
 
 

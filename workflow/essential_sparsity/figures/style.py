@@ -7,7 +7,8 @@ pale for lines on white; markers repeat what colours say, for grey prints and co
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 
 import matplotlib.style
 from matplotlib.axis import Axis
@@ -113,6 +114,18 @@ def model_styles(labelled: Iterable[str], drawn: Iterable[str]) -> dict[str, Mod
         )
         for i, name in enumerate(names)
     }
+
+
+def curve_styles(model: ModelStyle, labelled: int, count: int) -> list[ModelStyle]:
+    """Return styles for several curves of one model: its own first, then ones of no other model.
+
+    `labelled` is how many models the figures of a study share; beyond the palette, their styles
+    return.
+    """
+    others = [ModelStyle(*marks) for marks in zip(PALETTE, MARKERS, cycle(LINES), strict=False)]
+    free = [*others[labelled:], *others[:labelled]]
+    order = [model, *(s for s in free if s.colour != model.colour)]
+    return [replace(order[i % len(order)], line=LINES[i % len(LINES)]) for i in range(count)]
 
 
 def ink_on(colour: Sequence[float]) -> str:
