@@ -12,6 +12,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
 
 from .conftest import write_report
 from .written_study import CURVES, spec, write_study
@@ -114,6 +115,19 @@ def test_wide_tables_and_figures_scroll_in_their_own_box(
     )
     assert any(str(label).startswith("Essential sparsity: the largest") for label in wider)
     assert "Essential sparsities, by task and model" in wider
+    told = browser.execute_script(
+        """return [...document.querySelectorAll(".scroll")].filter((box) =>
+           getComputedStyle(box, "::before").content.startsWith('"More to the right')
+           ).map((box) => box.getAttribute("aria-label"))"""
+    )
+    assert told == wider
+
+
+def test_what_is_wider_once_unfolded_is_told_too(browser: webdriver.Chrome, file: Path) -> None:
+    _open(browser, file, WIDTHS["phone"])
+    browser.find_element(By.CSS_SELECTOR, "#reproduce summary").click()
+    (box,) = browser.find_elements(By.CSS_SELECTOR, "#reproduce details .scroll")
+    WebDriverWait(browser, 10).until(lambda _: "wider" in str(box.get_attribute("class")))
 
 
 def _column(table: WebElement, heading: int) -> list[str]:

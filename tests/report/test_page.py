@@ -9,12 +9,17 @@ import pytest
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.files import write_json
+from essential_sparsity.plan import Plan
 from essential_sparsity.report.failures import failures_table
 from essential_sparsity.report.figure import load_caption
+from essential_sparsity.report.planned import report_spec
+from essential_sparsity.study import Study
+from essential_sparsity.yaml_files import read_yaml
 
 from .conftest import WriteReport, write_report
-from .written_study import CAPTIONS, spec, write_study
+from .written_study import CAPTIONS, provenance, spec, write_study
 
+ROOT = Path(__file__).parents[2]
 SCRIPT = "<script>document.title='taken'</script>"
 
 
@@ -65,16 +70,16 @@ class Page(HTMLParser):
 def test_essential_sparsities_with_intervals_bounds_and_doubts(report: WriteReport) -> None:
     head, *rows = Page(report()).table("Essential sparsity: the largest")
     assert head == [
-        "Model", "Task", "Dense score", "Essential sparsity, %", "95 % interval", "Certified, %",
+        "Model", "Task", "Essential sparsity, %", "95 % interval", "Certified, %", "Dense score",
         "Turn", "Seeds", "Examples", "Notes",
     ]  # fmt: skip
     by_task = {row[1]: row for row in rows}
     assert len(rows) == 3, "one row a curve: the main tolerance's"
     assert by_task["SST-2"][2:7] == [
-        "91.8 ± 2.0 %", "> 90", "[> 85, > 90]", "≥ 90", "sharp"
+        "> 90", "[> 85, > 90]", "≥ 90", "91.8 ± 2.0 %", "sharp"
     ]  # fmt: skip
-    assert by_task["MNLI"][3] == "< 10"
-    assert by_task["RTE"][5] == "–"
+    assert by_task["MNLI"][2] == "< 10"
+    assert by_task["RTE"][4] == "–"
     assert by_task["RTE"][9] == (
         " | not resolved: noise of ± 2.8 points hides a drop of 1"
         " | raw curve crosses ε more than once, from 50 to 60 %"
@@ -92,7 +97,7 @@ def test_claims_with_the_papers_value_beside_the_measured_one(report: WriteRepor
     head, *rows = Page(report(claim="No loss at 21.5 %.")).table("Claims")
     assert head[:5] == ["Claim", "Statement", "Paper", "Measured", "Verdict"]
     assert rows[0] == [
-        "C2", "No loss at 21.5 %.", "no drop | §4", "−0.2 points | [−1.5, 0.9]", "not resolved",
+        "C2", "No loss at 21.5 %.", "no drop | §4", "< −0.2 points | [−1.5, 0.9]", "not resolved",
         "RTE has 277 examples", "drop",
     ]  # fmt: skip
     assert rows[1][0] == "C10 | own models"
@@ -162,8 +167,30 @@ def test_how_to_run_it_again(report: WriteReport) -> None:
         " ".join(Page(report()).text.split())
     )
     assert 'STUDY="a.yaml b.yaml"' in Page(report(files=("a.yaml", "b.yaml"))).text
+    page = Page(report())
+    assert "did not hold" not in page.text and "changes that this commit" not in page.text
+    outside = Page(report(files=("mine.yaml",), outside=("mine.yaml",))).text
+    assert "Put mine.yaml into the clone first, which did not hold it" in outside
     default = Page(report(files=("config.yaml",))).text
     assert "make study" in default and "STUDY=" not in default
+
+
+def test_a_commit_that_lacks_changes_of_code_is_named_with_them(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    document = provenance()
+    document["code"]["clean"] = False
+    write_json(folder / "provenance.json", document)
+    text = Page(write_report(folder, spec())).text
+    assert f"at commit {'d' * 40} : Code or catalog had changes that this commit" in text
+
+
+def test_a_study_outside_of_the_clone_is_named_without_its_folder(tmp_path: Path) -> None:
+    study = Study.check(read_yaml(ROOT / "config.yaml"), "config.yaml")
+    plan = Plan(study, ROOT, "config.yaml", ROOT)
+    files = [ROOT / "studies" / "base.yaml", tmp_path / "mine.yaml"]
+    made = report_spec(plan, files, ROOT)
+    assert made.files == ("studies/base.yaml", "mine.yaml")
+    assert made.outside == ("mine.yaml",)
 
 
 def test_every_figure_is_inside_and_its_tables_are_beside(report: WriteReport) -> None:

@@ -43,6 +43,7 @@ class Content:
     stages: Table
     facts: Sequence[tuple[str, str]]
     commit: str | None
+    changed: bool
     commands: Sequence[tuple[str, str]]
     files: Sequence[Link]
 
@@ -70,7 +71,7 @@ def load_content(
     known = read_json(provenance, "provenance") if provenance else {}
     curves = _read_all(folder, spec, "essential", essential.COLUMNS)
     sharpness = _read_all(folder, spec, "sharpness", {"model", "task", "recipe", "family", "shape"})
-    commit = (known.get("code") or {}).get("commit")
+    code = known.get("code") or {}
     return Content(
         spec=spec,
         essential=essential.essential_table(curves, sharpness, spec) if curves else None,
@@ -85,7 +86,8 @@ def load_content(
         run=_run_tables(folder, spec, known),
         stages=facts.stages_table(known.get("stages") or []),
         facts=facts.list_facts(known),
-        commit=commit,
+        commit=code.get("commit"),
+        changed=code.get("clean") is False,
         commands=_commands(spec),
         files=[
             Link(path.name, path.name)

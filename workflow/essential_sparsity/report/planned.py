@@ -39,6 +39,7 @@ def report_spec(plan: Plan, files: Sequence[Path], root: Path) -> ReportSpec:
     return ReportSpec(
         study=plan.study.study,
         files=tuple(_shown(file, root) for file in files),
+        outside=tuple(file.name for file in files if _is_outside(file, root)),
         models={name: entry.label for name, entry in plan.models.items()},
         tasks={name: entry.label for name, entry in plan.tasks.items()},
         recipes=tuple(_recipe(plan, task, recipe) for task, recipe in used),
@@ -48,8 +49,11 @@ def report_spec(plan: Plan, files: Sequence[Path], root: Path) -> ReportSpec:
 
 
 def _shown(file: Path, root: Path) -> str:
-    path = os.path.relpath(file, root)
-    return Path(path).name if path.startswith("..") else path
+    return file.name if _is_outside(file, root) else os.path.relpath(file, root)
+
+
+def _is_outside(file: Path, root: Path) -> bool:
+    return Path(os.path.relpath(file, root)).parts[0] == ".."
 
 
 def _as_yaml(plan: Plan) -> str:

@@ -45,6 +45,9 @@ class ReportSpec(Labels):
 
     study: Name
     files: tuple[str, ...] = Field(default=(), description="the study's files, as a command line")
+    outside: tuple[str, ...] = Field(
+        default=(), description="those outside the clone, named without their folder"
+    )
     models: dict[Name, str] = Field(description="catalog name → label")
     tasks: dict[Name, str] = Field(default={}, description="catalog name → label")
     recipes: tuple[RecipeRow, ...] = ()

@@ -26,6 +26,15 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+// Who does not see the last columns is told that they are there.
+const mark = () => {
+  for (const box of document.querySelectorAll(".scroll")) {
+    box.classList.toggle("wider", box.scrollWidth > box.clientWidth + 1);
+  }
+};
+window.addEventListener("resize", mark);
+document.addEventListener("toggle", mark, true);
+mark();
 // Paper cannot be unfolded.
 const folded = () => document.querySelectorAll("details:not([open])");
 let opened = [];
