@@ -69,7 +69,7 @@ def make_drop_tables(
                                "control_of": None}  # fmt: skip
                     drops.append(
                         {**names, **of_mask, "score": dense - drop, "drop": drop, **interval,
-                         "metric": metric, "constant": floor}
+                         "score_low": dense - drop - 1, "metric": metric, "constant": floor}
                     )  # fmt: skip
                     if s == 0 and c > 0:
                         continue
@@ -99,7 +99,8 @@ def make_drop_tables(
                 drop = dense - constant - 1.5
                 drops.append(
                     {**control, "score": constant + 1.5, "drop": drop, "drop_low": drop - 2,
-                     "drop_high": drop + 2, "metric": metric, "constant": floor}
+                     "score_low": constant - 1, "drop_high": drop + 2, "metric": metric,
+                     "constant": floor}
                 )  # fmt: skip
                 runs += [
                     {**control, "seed": seed + 1, "score": constant + 1.5} for seed in range(seeds)

@@ -32,6 +32,7 @@ def make_tables(
     grid: tuple[float, ...] = GRID,
     seeds: int = 3,
     metrics: tuple[str, ...] = ("accuracy",),
+    constant: float = 50.0,
 ) -> dict[str, pa.Table]:
     """Return `runs` and `difference`: tickets win more the sparser they are, seeds ± 1 apart."""
     runs: list[dict[str, Any]] = []
@@ -61,7 +62,8 @@ def make_tables(
                          "baseline_mask": f"magnitude-global-s{s}", "sparsity": s,
                          "score": 60.0 - 20 * s + gain, "baseline_score": 60.0 - 20 * s,
                          "difference": gain, "difference_low": gain - 2 - s,
-                         "difference_high": gain + 1.5 + s, "confidence": 0.95}
+                         "difference_high": gain + 1.5 + s, "confidence": 0.95,
+                         "dense_low": 79.0 + t, "constant": constant}
                     )  # fmt: skip
     return {"runs": pa.Table.from_pylist(runs), "difference": pa.Table.from_pylist(rows)}
 
@@ -144,6 +146,11 @@ def test_titles_axes_and_legend_say_what_is_seen() -> None:
     # The seeds' luck is 10 points on average.
     expected = {"Topic (dense 80.0 %)", "pair (dense 81.0 %)", "BERT-base", "95 % interval"}
     assert expected | {"single seeds"} <= set(found)
+
+
+def test_a_task_that_is_not_learnt_is_marked() -> None:
+    found = words(draw_difference(make_tables(("bert",), 2, constant=79.5), SPEC)).split(" | ")
+    assert {"Topic (dense 80.0 %, not learnt)", "pair (dense 81.0 %)"} <= set(found)
 
 
 def test_of_several_metrics_none_is_named() -> None:

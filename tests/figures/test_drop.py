@@ -271,6 +271,23 @@ def test_several_scopes_differ_by_line_and_models_by_colour(drop_tables: MakeTab
     assert {"magnitude, global", "magnitude, layer"} <= set(words(figure))
 
 
+def test_a_task_that_is_not_learnt_is_marked(drop_tables: MakeTables) -> None:
+    def draw(models: tuple[str, ...]) -> list[str]:
+        tables = drop_tables(models=models, tasks=1)
+        rows = tables["drop"].to_pylist()
+        for row in rows:
+            if row["model"] == "opt":
+                row["score_low"] = row["constant"]
+        tables["drop"] = pa.Table.from_pylist(rows, tables["drop"].schema)
+        figure = draw_drop(tables, SPEC)
+        assert overlaps(figure) == []
+        return words(figure)
+
+    assert "Topic (dense 72.3 %, not learnt)" in draw(("opt",))
+    assert "Topic (dense 72.3 %)" in draw(("bert",))
+    assert {"72.3", "70.0†", "% (†: not learnt)"} <= set(draw(("bert", "opt")))
+
+
 def test_curves_of_one_model_differ_by_colour_and_marker_too(drop_tables: MakeTables) -> None:
     curves = (("magnitude", "global"), ("magnitude", "layer"), ("random", "erk"))
     tables = drop_tables(models=("bert",), tasks=1, curves=curves)

@@ -9,15 +9,17 @@ from essential_sparsity.figures.drop_data import pick
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables
 from essential_sparsity.metrics import METRICS
+from essential_sparsity.statistics.learning import is_learnt
 from essential_sparsity.validation import unknown
 
 # What tells one point of one curve from the others, and what it is held against.
 _POINT = ("task", "model", "family", "label", "baseline", "baseline_label", "sparsity")
 _VALUES = ("difference", "difference_low", "difference_high", "score", "baseline_score")
+_DENSE = ("dense_low", "constant")
 
 COLUMNS = {
     "runs": frozenset(["task", "model", "mask", "seed", "control_of", "metric", "score"]),
-    "difference": frozenset([*_POINT, "mask", "baseline_mask", *_VALUES, "confidence"]),
+    "difference": frozenset([*_POINT, "mask", "baseline_mask", *_VALUES, "confidence", *_DENSE]),
 }
 
 _NUMBER, _TEXT = pa.float64(), pa.string()
@@ -38,6 +40,7 @@ DRAWN = pa.schema(
         ("difference_low", _NUMBER),
         ("difference_high", _NUMBER),
         ("metric", _TEXT),
+        ("learnt", pa.bool_()),  # whether the dense model beats one answer to everything
         ("score", _NUMBER),
         ("baseline_score", _NUMBER),
         ("confidence", _NUMBER),
@@ -57,7 +60,7 @@ def select_difference(tables: Tables, spec: FigureSpec) -> pa.Table:
     rows = [
         *({"element": "mean", **pick(row, *_POINT, *_VALUES, "confidence")} for row in differences),
         *_seed_rows(differences, runs),
-        *_dense_rows(runs),
+        *_dense_rows(runs, differences),
     ]
     return pa.Table.from_pylist(rows, DRAWN)
 
@@ -95,8 +98,8 @@ def _run(row: Row, mask: str, seed: int) -> tuple[str, str, str, int]:
     return row["task"], row["model"], mask, seed
 
 
-def _dense_rows(runs: list[Row]) -> Iterable[Row]:
-    """Yield each model's dense score, the mean over seeds.
+def _dense_rows(runs: list[Row], differences: list[Row]) -> Iterable[Row]:
+    """Yield each model's dense score, the mean over seeds, and whether it has learnt.
 
     Raises:
         UserError: the metric is not known.
@@ -109,4 +112,10 @@ def _dense_rows(runs: list[Row]) -> Iterable[Row]:
         if metric not in METRICS:
             raise UserError(unknown("runs.parquet", "metric", metric, METRICS, "metric"))
         score = sum(found) / len(found)
-        yield {"element": "dense", "task": task, "model": model, "metric": metric, "score": score}
+        learnt = all(
+            is_learnt(row["dense_low"], row["constant"])
+            for row in differences
+            if (row["task"], row["model"]) == (task, model)
+        )
+        place = {"task": task, "model": model, "metric": metric}
+        yield {"element": "dense", **place, "score": score, "learnt": learnt}

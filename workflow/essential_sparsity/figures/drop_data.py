@@ -11,6 +11,7 @@ from essential_sparsity.errors import UserError
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables
 from essential_sparsity.metrics import METRICS
+from essential_sparsity.statistics.learning import is_learnt
 from essential_sparsity.validation import unknown
 
 # What tells one point of one curve from the others.
@@ -19,7 +20,10 @@ POINT = ("task", "model", "family", "label", "scope", "pattern", "sparsity")
 COLUMNS = {
     "runs": frozenset([*POINT, "recipe", "seed", "control_of", "score"]),
     "drop": frozenset(
-        [*POINT, "control_of", "metric", "score", "drop", "drop_low", "drop_high", "constant"],
+        [
+            *(*POINT, "control_of", "metric", "score", "score_low"),
+            *("drop", "drop_low", "drop_high", "constant"),
+        ],
     ),
     "essential": frozenset(
         [
@@ -72,6 +76,7 @@ DRAWN = pa.schema(
         ("drop_low", _NUMBER),
         ("drop_high", _NUMBER),
         ("metric", _TEXT),
+        ("learnt", pa.bool_()),  # whether the dense model beats one answer to everything
         ("score", _NUMBER),
         ("confidence", _NUMBER),
     ]
@@ -202,7 +207,11 @@ def dense_rows(drops: list[Row]) -> Iterable[Row]:
         names = pick(row, "task", "model", "metric")
         if row["metric"] not in METRICS:
             raise UserError(unknown("drop.parquet", "metric", row["metric"], METRICS, "metric"))
-        yield {"element": "dense", **names, "sparsity": 0.0, "score": row["score"]}
+        learnt = is_learnt(row["score_low"], row["constant"])
+        yield {
+            **{"element": "dense", **names, "sparsity": 0.0},
+            **{"score": row["score"], "learnt": learnt},
+        }
         if row["constant"] is not None:
             drop = row["score"] - row["constant"]
             yield {"element": "constant", **names, "drop": drop, "score": row["constant"]}

@@ -17,6 +17,8 @@ PANEL_HEIGHT = {1: 1.95, 2: 1.75, 3: 1.5}  # inches, by how many stand side by s
 STRIP_ROW = 0.115  # inches, of the strip above a panel
 
 _SCORES_A_LINE = 4
+_UNLEARNT = "†"
+_NOT_LEARNT = f" ({_UNLEARNT}: not learnt)"
 
 
 def models_of(rows: list[Row], spec: FigureSpec) -> dict[str, style.ModelStyle]:
@@ -40,12 +42,14 @@ class TaskPanel:
         self._rows = [row for row in rows if row["task"] == task]
         self._models = models
         self._width = width
-        self._dense = {row["model"]: row["score"] for row in self.of("dense")}
+        self._dense = {row["model"]: row for row in self.of("dense")}
         self._unit = METRICS[self.of("dense")[0]["metric"]].unit
         self._title = spec.task_label(task)
         if len(models) == 1:
-            score = f"(dense {next(iter(self._dense.values())):.1f} {self._unit})"
-            self._title += " " + score.replace(" ", "\N{NO-BREAK SPACE}")
+            (dense,) = self._dense.values()
+            score = f"(dense {dense['score']:.1f} {self._unit}"
+            score = score.replace(" ", "\N{NO-BREAK SPACE}")
+            self._title += f" {score})" if dense["learnt"] else f" {score}, not\xa0learnt)"
         self._title = layout.wrap_text(self._title, width, style.TITLE_SIZE, "bold")
         lines = -(-len(self._dense) // _SCORES_A_LINE) if len(models) > 1 else 0
         self._scores_height = lines * style.TEXT_SIZE * layout.LINE_HEIGHT
@@ -69,13 +73,14 @@ class TaskPanel:
             return TextArea(text, textprops={"color": colour, "size": style.TEXT_SIZE})
 
         words: list[Artist] = [
-            word(f"{self._dense[model]:.1f}", self._models[model].colour)
+            word(_score(self._dense[model]), self._models[model].colour)
             for model in self._models
             if model in self._dense
         ]
         lines = [words[i : i + _SCORES_A_LINE] for i in range(0, len(words), _SCORES_A_LINE)]
         lines[0].insert(0, word("dense", style.INK))
-        lines[-1].append(word(self._unit, style.INK))
+        unlearnt = not all(row["learnt"] for row in self._dense.values())
+        lines[-1].append(word(self._unit + (_NOT_LEARNT if unlearnt else ""), style.INK))
         packed: list[Artist] = [HPacker(children=line, pad=0, sep=4) for line in lines]
         return AnchoredOffsetbox(
             loc="lower left",
@@ -124,6 +129,10 @@ class TaskPanel:
         room = 0.05 * (max(shown) - min(shown))
         axes.set_ylim(max(shown) + room, min(shown) - room)
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+
+
+def _score(dense: Row) -> str:
+    return f"{dense['score']:.1f}{'' if dense['learnt'] else _UNLEARNT}"
 
 
 def known(*numbers: float | None) -> bool:
