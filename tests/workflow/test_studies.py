@@ -58,9 +58,9 @@ def test_the_paper(jobs: dict[str, dict[str, int]]) -> None:
 
 def test_minilm(jobs: dict[str, dict[str, int]]) -> None:
     found = jobs["studies/minilm.yaml"]
-    # And of one seed, one more one-shot mask and two tickets.
-    assert found["run"] == (2 + 1) * (1 + 4 + 1) * 2 + 3
-    assert found["ticket"] == 2
+    # And of two seeds, one more one-shot mask and two tickets.
+    assert found["run"] == 2 * (1 + 5 + 1) * 3 + 3 * 2
+    assert found["ticket"] == 2 * 2
     assert found["checkpoint"] == 2
 
 
