@@ -95,13 +95,13 @@ def test_every_tolerance_has_a_column(report: WriteReport) -> None:
 
 def test_claims_with_the_papers_value_beside_the_measured_one(report: WriteReport) -> None:
     head, *rows = Page(report(claim="No loss at 21.5 %.")).table("Claims")
-    assert head[:5] == ["Claim", "Statement", "Paper", "Measured", "Verdict"]
+    assert head[:5] == ["Claim", "Verdict", "Statement", "Paper", "Measured"]
     assert rows[0] == [
-        "C2", "No loss at 21.5 %.", "no drop | §4", "< −0.2 points | [−1.5, 0.9]", "not resolved",
+        "C2", "not resolved", "No loss at 21.5 %.", "no drop | §4", "< −0.2 points | [−1.5, 0.9]",
         "RTE has 277 examples", "drop",
     ]  # fmt: skip
     assert rows[1][0] == "C10 | own models"
-    assert rows[1][3] == "–"
+    assert rows[1][4] == "–"
 
 
 def test_differences_and_costs_where_an_experiment_has_them(report: WriteReport) -> None:

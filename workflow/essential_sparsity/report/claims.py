@@ -31,10 +31,10 @@ def claims_table(rows: Sequence[dict[str, Any]]) -> Table:
     """Return the table of claims, in the order in which they were evaluated."""
     columns = (
         Column("Claim"),
+        Column("Verdict"),
         Column("Statement", "prose"),
         Column("Paper", "", "What the paper says, and where"),
         Column("Measured", "number", "With its interval"),
-        Column("Verdict"),
         Column("Why", "prose"),
         Column("Experiments"),
     )
@@ -48,10 +48,10 @@ def _cells(row: dict[str, Any]) -> tuple[Cell, ...]:
     own = ("own models",) if row["own"] else ()
     return (
         Cell(_text(row["claim"]), key=_natural(_text(row["claim"])), notes=own),
+        Cell(_text(row["verdict"]), mark=_MARKS.get(_text(row["verdict"]), "")),
         Cell(_text(row["statement"])),
         _paper(row),
         _measured(row),
-        Cell(_text(row["verdict"]), mark=_MARKS.get(_text(row["verdict"]), "")),
         Cell(_text(row["reason"])),
         Cell(_text(row["experiments"])),
     )

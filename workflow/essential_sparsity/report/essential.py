@@ -40,10 +40,9 @@ def essential_table(
         for curve in (curve for curve in found if curve["main"]):
             main.append(curve)
             turn = turns.get(tuple(curve[key] for key in _SHARPNESS), {})
-            rows.append((Cell(experiment), *_cells(curve, turn, spec)))
+            rows.append((*_cells(curve, turn, spec), Cell(experiment), _remarks(curve)))
     level = f"{100 * main[0]['confidence']:g} %" if main else "95 %"
     columns = (
-        Column("Experiment"),
         Column("Model"),
         Column("Task"),
         Column("Masks"),
@@ -54,6 +53,7 @@ def essential_table(
         Column("Turn", "", "Whether a hinge fits the curve better than a smooth one"),
         Column("Seeds", "number"),
         Column("Examples", "number"),
+        Column("Experiment"),
         Column("Notes", "prose"),
     )
     table = Table(_caption(main), columns, rows, notes=_notes(main))
@@ -102,7 +102,6 @@ def _cells(curve: Row, turn: Row, spec: ReportSpec) -> tuple[Cell, ...]:
         Cell(turn["shape"]) if turn.get("shape") else NONE,
         number(curve["seeds"], 0),
         number(curve["examples"], 0),
-        _remarks(curve),
     )
 
 
