@@ -1,5 +1,6 @@
 """What `make plan` says a study costs, beside numbers worked out by hand."""
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -24,6 +25,8 @@ from project import ROOT, environment
 REVISION = "0" * 40
 TEXT = {"kind": "text-classification", "fields": ["text"], "labels": ["bad", "good"]}
 IMAGE = {"kind": "image-classification"}
+
+CORES = len(os.sched_getaffinity(0))
 
 # A run on `mood`: (6 · 1000 examples · 40 tokens with padding + 2 · 100 · 20) · 9 M weights
 #   · 2 epochs = 4.392e12 operations, 4,392 s at 0.001 TFLOP/s; with 48 s to start 74 minutes.
@@ -304,11 +307,11 @@ def test_damaged_metrics_are_named(desk: Desk) -> None:
         desk.describe(experiment())
 
 
-def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def call(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "essential_sparsity.planning", *arguments],
         cwd=ROOT,
-        env=environment(),
+        env={**environment(), "PYTHONPATH": str(ROOT / "workflow"), **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -323,6 +326,29 @@ def test_the_command_needs_neither_results_nor_heavy_libraries(tmp_path: Path) -
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "pydantic" in imported
     assert not imported & {"torch", "transformers", "datasets", "huggingface_hub", "pandas"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "gpus", "assumed", "unit", "at_once"),
+    [
+        ([], "", "this machine's CPU, as no GPU is at hand", "CPU", f"{CORES} run(s) at once"),
+        ([], "0,1", "this machine's GPU(s)", "GPU", "2 GPU(s)"),
+        (["--device", "gpu"], "", None, "GPU", "1 GPU(s)"),
+        (["--device", "cpu"], "0,1", None, "CPU", f"{CORES} run(s) at once"),
+        (["--device", "cpu", "--gpus", "3"], "", None, "CPU", "3 run(s) at once"),
+        (["--gpus", "3"], "", None, "GPU", "3 GPU(s)"),
+    ],
+)
+def test_what_is_not_said_is_what_runs_would_find(
+    arguments: list[str], gpus: str, assumed: str | None, unit: str, at_once: str, tmp_path: Path
+) -> None:
+    done = call("config.yaml", "--results", str(tmp_path), *arguments, CUDA_VISIBLE_DEVICES=gpus)
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert f"{unit}-hours; with {at_once}" in said
+    assert (f"Assumed: runs on {assumed}" in said) if assumed else ("Assumed" not in said)
+    if assumed:
+        assert f"ARGS=--device={'gpu' if unit == 'CPU' else 'cpu'}" in said
 
 
 @pytest.mark.parametrize(

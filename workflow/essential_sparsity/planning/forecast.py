@@ -36,7 +36,7 @@ def forecast(plan: Plan, results: Path, runs: Counter[Place], cores: int) -> str
     longest = max(amount.value for amount in seconds.values())
     wall = Amount(max(all_of_them.value / at_once, longest), all_of_them.unknown)
     runs_on = f"{count:,} run(s) on {at_once} core(s)"
-    return f"no GPU: {runs_on} take {_duration(wall)}; `make plan ARGS='--device cpu'` tells more"
+    return f"no GPU: {runs_on} take {_duration(wall)}; `make plan` tells more"
 
 
 def _duration(time: Amount) -> str:
