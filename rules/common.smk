@@ -79,7 +79,7 @@ if workflow.is_main_process:
         sys.exit(f"error: {machine_failure(error) or error}")
 
 STUDY = PLAN.study
-MEMORY = Memory(PLAN)
+MEMORY = Memory(PLAN, Path())
 NAMES = "|".join(e.name for e in STUDY.experiments)
 
 

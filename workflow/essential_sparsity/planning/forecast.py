@@ -41,7 +41,7 @@ def forecast(plan: Plan, results: Path, runs: Counter[Place], cores: int) -> str
 
 def _duration(time: Amount) -> str:
     if not time.value:
-        return "a time that is not known, as the catalog lacks sizes"
+        return "a time that is not known yet"
     units = ((_DAY, "days"), (_HOUR, "h"))
     unit, name = next((pair for pair in units if time.value > 2 * pair[0]), (_MINUTE, "min"))
     return f"{'more than' if time.unknown else 'about'} {max(1, time.value / unit):,.0f} {name}"

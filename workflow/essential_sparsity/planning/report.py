@@ -81,8 +81,9 @@ class _Report:
         )
         if unknown := self._unknown():
             yield _paragraph(
-                "Unknown, and in no sum, since the catalog does not say it: "
-                f"{'; '.join(sorted(unknown))}."
+                f"Unknown, and in no sum: {'; '.join(sorted(unknown))}. Where the catalog is "
+                "silent, checkpoints and task data in results tell it: "
+                f"`make fetch STUDY={self._where}` brings them, and starts no run."
             )
 
     def _downloads(self) -> Iterable[list[str]]:
@@ -188,9 +189,10 @@ class _Report:
         )
 
     def _unknown(self) -> frozenset[str]:
+        downloads = (*self._inventory.models_to_download(), *self._inventory.data_to_download())
         items = (
-            *self._inventory.models_to_download(),
-            *self._inventory.data_to_download(),
+            # What is fetched is in no sum of downloads.
+            *(item for item in downloads if not item.cached),
             *self._inventory.checkpoints(),
             *self._inventory.task_data(),
             *self._inventory.masks(),
