@@ -16,7 +16,7 @@ from essential_sparsity.errors import UserError
 from essential_sparsity.files import write_json
 from essential_sparsity.plan import Plan
 from essential_sparsity.planning.cost import Machine
-from essential_sparsity.planning.forecast import forecast
+from essential_sparsity.planning.forecast import expected_seconds, forecast
 from essential_sparsity.planning.memory import Memory
 from essential_sparsity.planning.report import describe_plan
 from essential_sparsity.study import Study
@@ -367,7 +367,9 @@ def test_jobs_ask_for_the_memory_of_their_model(desk: Desk) -> None:
 
 def forecast_of(desk: Desk, plan: Plan, cores: int, number: int = 6) -> str:
     run = plan.all_runs[0]
-    return forecast(plan, desk.results, Counter({(run.model, run.task, run.recipe): number}), cores)
+    place = run.model, run.task, run.recipe
+    expected = expected_seconds(plan, desk.results, "cpu", [place])
+    return forecast(expected, Counter({place: number}), cores)
 
 
 def test_a_line_says_how_long_runs_take_without_a_gpu(desk: Desk) -> None:
