@@ -79,19 +79,19 @@ if workflow.is_main_process:
         sys.exit(f"error: {machine_failure(error) or error}")
 
 STUDY = PLAN.study
-MEMORY = Memory(PLAN)
+MEMORY = Memory(PLAN, Path())
 NAMES = "|".join(e.name for e in STUDY.experiments)
 
 
 def runs_ahead():
-    """Return (model, task, recipe) → how many fine-tunings start now."""
-    ahead = Counter()
+    """Return job's number → (model, task, recipe) of the fine-tunings that are not done."""
+    ahead = {}
     for job in workflow.dag.needrun_jobs():
         if job.rule.name == "run":
-            ahead[job.wildcards.model, job.wildcards.task, job.wildcards.recipe] += 1
+            ahead[job.jobid] = job.wildcards.model, job.wildcards.task, job.wildcards.recipe
         elif job.rule.name == "ticket":
             mask = PLAN.training(job.wildcards.mask)
-            ahead[job.wildcards.model, mask.task, mask.recipe] += 1
+            ahead[job.jobid] = job.wildcards.model, mask.task, mask.recipe
     return ahead
 
 

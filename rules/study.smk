@@ -34,11 +34,19 @@ rule summary:
 onstart:
     # By now the folder is Snakemake's: a dry run that was looking at it is soon gone.
     lock.hold(Path(".snakemake"), patience=10, clear=False)
-    if not CLUSTER and not visible_gpus() and (ahead := runs_ahead()):
+    if ahead := Counter(runs_ahead().values()):
         # Not imported where it is not needed, as it takes a while.
-        from essential_sparsity.planning.forecast import forecast
+        from snakemake.logging import logger
+        from essential_sparsity.planning.forecast import expected_seconds, forecast
+        from essential_sparsity.planning.pace import Pace
+        from essential_sparsity.planning.watch import Watch
 
-        print(forecast(PLAN, Path(), ahead, workflow.cores), file=sys.stderr, flush=True)
+        device = "gpu" if CLUSTER or visible_gpus() else "cpu"
+        expected = expected_seconds(PLAN, Path(), device, ahead)
+        if device == "cpu":
+            print(forecast(expected, ahead, workflow.cores), file=sys.stderr, flush=True)
+        known = {place: time.value for place, time in expected.items() if not time.unknown}
+        logger.addHandler(Watch(Pace(known, queued=CLUSTER), runs_ahead))
 
 
 onsuccess:

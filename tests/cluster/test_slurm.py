@@ -1,5 +1,6 @@
 """Studies through a real Slurm, with what goes wrong there: the numbers are a local run's."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,8 @@ def fit(project: Project, *faults: str) -> None:
         profile, "  run:\n    gpu: 1\n", "  run:\n    gpu: 1\n    mem_mb: attempt * 2500\n"
     )
     project.edit(profile, "status-checks: 20", "status-checks: 1")
+    # Every run that is done is worth a line here.
+    project.edit("workflow/essential_sparsity/planning/watch.py", "_BETWEEN = 60", "_BETWEEN = 0")
     shutil.copy(Path(__file__).with_name("sitecustomize.py"), project.folder / "workflow")
     (project.folder / "faults").mkdir()
     for position, fault in enumerate(faults):
@@ -95,6 +98,9 @@ def test_a_study_survives_what_a_cluster_does_to_its_jobs(
                 kill_group(started)
     assert process.returncode == 0, output
     assert beside.returncode == 0, expected
+    # Not before half of a round is through.
+    assert "1 of 4 runs done" not in output
+    assert re.search(r"^[23] of 4 runs done, the rest in about \d+ min", output, re.MULTILINE)
     assert len(scores(local)) == 8
     assert scores(fetched) == scores(local)
     summary = "studies/tiny/summary.txt"

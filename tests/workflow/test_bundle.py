@@ -68,6 +68,45 @@ def test_masks_come_along_if_asked_for(
     assert [load_header(mask).name for mask in masks] == ["dense", "magnitude-global-s0.50"]
 
 
+OWN = '''"""Keeps what is large."""
+
+from typing import Literal
+
+import numpy as np
+
+from essential_sparsity.checkpoints.manifest import Matrix
+from essential_sparsity.masks.criterion import Inputs, Ranking
+from essential_sparsity.masks.keys import Values
+
+
+class Mine(Ranking):
+    criterion: Literal["of-my-own"] = "of-my-own"
+
+    def score(self, matrix: Matrix, weights: Values, inputs: Inputs) -> Values:
+        return np.abs(weights)
+'''
+
+
+def test_a_criterion_that_is_not_the_projects_is_to_be_sent_along(
+    project: Project, other: Project
+) -> None:
+    said = bundle(project, "pack", "study.yaml", "--output", "b.tar.gz")
+    assert "note:" not in said
+    module = "workflow/essential_sparsity/masks/criteria/mine.py"
+    (project.folder / module).write_text(OWN)
+    study = project.read_study()
+    study["experiments"][1]["masks"].append({"criterion": "of-my-own", "sparsities": [0.5]})
+    project.write_study(study)
+    said = bundle(project, "pack", "study.yaml", "--output", "b.tar.gz")
+    (note,) = (line for line in said.splitlines() if line.startswith("note:"))
+    assert "criterion 'of-my-own' is your own" in note and module in note
+    # What the note asks for is enough.
+    packed = str(project.folder / "b.tar.gz")
+    assert "'of-my-own'" in bundle(other, "unpack", packed, fails=True)
+    (other.folder / module).write_text(OWN)
+    assert "are in place" in bundle(other, "unpack", packed)
+
+
 def test_what_is_missing_is_named_before_anything_is_packed(
     project: Project, tmp_path: Path
 ) -> None:

@@ -90,6 +90,16 @@ def test_without_a_gpu_it_is_said_how_long_the_runs_take_if_there_are_any(
     # Those of the new seed, each of which takes 20 s to start, and next to nothing then.
     assert re.search(r"no GPU: 2 run\(s\) on 1 core\(s\) take about \d min; `make plan", output)
     assert output.count("no GPU") == 1
+    # A line a minute at most.
+    assert "runs done" not in output
+    project.edit(
+        "workflow/essential_sparsity/planning/watch.py", "_BETWEEN = 60.0", "_BETWEEN = 0.0"
+    )
+    study["experiments"][0]["seeds"] = [3]
+    project.write_study(study)
+    output = project.run("runs", "--cores", "1")
+    assert len(re.findall(r"^\d of 2 runs done.*", output, re.MULTILINE)) == 1
+    assert "1 of 2 runs done, the rest in about 1 min at this pace" in output
 
 
 def test_more_gpus_than_there_are_is_an_error_before_anything_runs(project: Project) -> None:

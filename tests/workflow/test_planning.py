@@ -1,5 +1,6 @@
 """What `make plan` says a study costs, beside numbers worked out by hand."""
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -12,9 +13,10 @@ import yaml
 
 from essential_sparsity import paths
 from essential_sparsity.errors import UserError
+from essential_sparsity.files import write_json
 from essential_sparsity.plan import Plan
 from essential_sparsity.planning.cost import Machine
-from essential_sparsity.planning.forecast import forecast
+from essential_sparsity.planning.forecast import expected_seconds, forecast
 from essential_sparsity.planning.memory import Memory
 from essential_sparsity.planning.report import describe_plan
 from essential_sparsity.study import Study
@@ -24,6 +26,8 @@ from project import ROOT, environment
 REVISION = "0" * 40
 TEXT = {"kind": "text-classification", "fields": ["text"], "labels": ["bad", "good"]}
 IMAGE = {"kind": "image-classification"}
+
+CORES = len(os.sched_getaffinity(0))
 
 # A run on `mood`: (6 · 1000 examples · 40 tokens with padding + 2 · 100 · 20) · 9 M weights
 #   · 2 epochs = 4.392e12 operations, 4,392 s at 0.001 TFLOP/s; with 48 s to start 74 minutes.
@@ -243,10 +247,93 @@ def test_what_the_catalog_does_not_say_is_named(desk: Desk) -> None:
     assert row(report, "second", "mood")[1:] == ["6", "0", "unknown", "unknown"]
     assert row(report, "first", "unsized")[1:] == ["6", "0", "unknown", "unknown"]
     assert row(report, "drop") == ["6", "0", "24", "0", ">", "7.4"]
-    assert report.endswith(
-        "Unknown, and in no sum, since the catalog does not say it: model second: size; task "
-        "unsized: size.\n"
-    )
+    last = " ".join(report.rpartition("\n\n")[2].split())
+    assert last.startswith("Unknown, and in no sum: model second: size; task unsized: size. ")
+    assert "`make fetch STUDY=small.yaml` brings them" in last
+
+
+def fetch(desk: Desk, model: str, prunable: int = 9_000_000, parameters: int = 10_000_000) -> None:
+    """Put a model's checkpoint into the results: 30 MB that are no weights."""
+    folder = desk.results / paths.CHECKPOINT.format(model=model)
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(bytes(30_000_000))
+    write_json(folder / "config.json", {"image_size": 64, "patch_size": 8})
+    matrix = {"name": "m", "shape": [prunable, 1], "dtype": "F32", "file": "model.safetensors"}
+    manifest = {
+        "format_version": 1,
+        "architecture": "bert",
+        "source": {},
+        "files": {"model.safetensors": "0" * 64},
+        "prunable": {
+            "count": prunable,
+            "matrices": [{**matrix, "layer": 0, "module": "query", "part": "attention"}],
+        },
+        "parameters": {"count": parameters},
+    }
+    write_json(desk.results / paths.CHECKPOINT_MANIFEST.format(model=model), manifest)
+
+
+def prepare(desk: Desk, manifest: str, mean: float | None = None, **more: Any) -> None:
+    """Put a task's data into the results, of as many examples as `MOOD` has."""
+    file = desk.results / manifest
+    file.parent.mkdir(parents=True)
+    document = {
+        "format_version": 2,
+        "kind": "any",
+        "labels": ["bad", "good"],
+        "preprocessor_sha256": "0",
+        "splits": {
+            split: {"file": f"{split}.parquet", "examples": MOOD[split]}
+            for split in ("train", "evaluation")
+        },
+        "files": {},
+        **({"tokens": {"train": {"mean": mean}}} if mean else {}),
+        **more,
+    }
+    for split in ("train", "evaluation"):
+        (file.parent / f"{split}.parquet").write_text("rows")
+    write_json(file, document)
+
+
+def test_what_is_fetched_needs_no_size_in_the_catalog(desk: Desk) -> None:
+    """Sizes as in the catalog's entries, but for the download, which is there."""
+    asked = experiment(models=["second"], tasks=["unsized"])
+    (run, *_) = desk.plan(asked).all_runs
+    data = desk.plan(asked).task_data("second", "unsized", run.recipe)
+    elsewhere = {"preprocessing": {"max_length": 16}}
+    prepare(desk, paths.TASK_MANIFEST.format(task="unsized", preprocessor="a-16"), 9, **elsewhere)
+    prepare(desk, data, 20, preprocessing={"max_length": 64})
+    assert row(desk.describe(asked), "second", "unsized")[3] == "unknown"
+    fetch(desk, "second")
+    report = desk.describe(asked)
+    assert row(report, "second", "unsized")[1:] == ["6", "0", "74.0", "estimated", "7.4"]
+    disk = report[report.index("Disk") :]
+    assert row(disk, "checkpoints") == ["1", "0.03", "0.00"]
+    assert row(disk, "restart points of runs at work") == ["2", "0.48"]
+    assert "nknown" not in report
+    assert "6 run(s) on 2 core(s) take about 4 min" in forecast_of(desk, desk.plan(asked), 2)
+
+
+def test_what_is_fetched_of_images_needs_no_size_either(desk: Desk) -> None:
+    pictures = {"epochs": 1, "batch_size": 8, "learning_rate": 1e-3}
+    recipes = {"quick": pictures}
+    named = {"label": "pictures", "data": hub("org/data"), "examples": IMAGE}
+    desk._write("tasks/pictures", **named, recipes=recipes)
+    asked = experiment(models=["second"], tasks=["pictures"])
+    (run, *_) = desk.plan(asked).all_runs
+    prepare(desk, desk.plan(asked).task_data("second", "pictures", run.recipe))
+    fetch(desk, "second")
+    report = desk.describe(asked)
+    # (6 · 1000 + 2 · 100) · 65 tokens · 9 M = 3.627e12: 3,627 s, and 48 s to start.
+    assert row(report, "second", "pictures")[3] == "61.2"
+    assert "nknown" not in report
+
+
+def test_a_damaged_artifact_leaves_a_size_unknown(desk: Desk) -> None:
+    desk.make(paths.CHECKPOINT_MANIFEST.format(model="second"))
+    desk.make(paths.TASK_MANIFEST.format(task="unsized", preprocessor="a-16"))
+    report = desk.describe(experiment(models=["second"], tasks=["unsized"]))
+    assert row(report, "second", "unsized")[3] == "unknown"
 
 
 def test_all_is_known_of_what_the_catalog_says(desk: Desk) -> None:
@@ -266,18 +353,23 @@ def test_a_study_of_masks_has_no_runs(desk: Desk) -> None:
 def test_jobs_ask_for_the_memory_of_their_model(desk: Desk) -> None:
     """As a scheduler is told, 16 bytes a parameter to train: OPT-1.3B's takes 21 GB and more."""
     asked = experiment(models=["first", "second"], controls=["first-random"])
-    memory = Memory(desk.plan(asked))
+    memory = Memory(desk.plan(asked), desk.results)
     assert memory.training("second") == memory.training("first") == 4000
     file = desk.folder / "catalog" / "models" / "first.yaml"
     file.write_text(file.read_text().replace("10000000.0", "1316000000.0"))
-    memory = Memory(desk.plan(asked))
+    memory = Memory(desk.plan(asked), desk.results)
     assert memory.training("first") == memory.training("first-random") == 2000 + 21056
     assert memory.reading("first") == 2000 + 10528
+    # One that was not there when it was first asked for.
+    fetch(desk, "second", parameters=1_316_000_000)
+    assert memory.training("second") == 2000 + 21056
 
 
 def forecast_of(desk: Desk, plan: Plan, cores: int, number: int = 6) -> str:
     run = plan.all_runs[0]
-    return forecast(plan, desk.results, Counter({(run.model, run.task, run.recipe): number}), cores)
+    place = run.model, run.task, run.recipe
+    expected = expected_seconds(plan, desk.results, "cpu", [place])
+    return forecast(expected, Counter({place: number}), cores)
 
 
 def test_a_line_says_how_long_runs_take_without_a_gpu(desk: Desk) -> None:
@@ -304,11 +396,11 @@ def test_damaged_metrics_are_named(desk: Desk) -> None:
         desk.describe(experiment())
 
 
-def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def call(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "essential_sparsity.planning", *arguments],
         cwd=ROOT,
-        env=environment(),
+        env={**environment(), "PYTHONPATH": str(ROOT / "workflow"), **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -323,6 +415,29 @@ def test_the_command_needs_neither_results_nor_heavy_libraries(tmp_path: Path) -
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "pydantic" in imported
     assert not imported & {"torch", "transformers", "datasets", "huggingface_hub", "pandas"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "gpus", "assumed", "unit", "at_once"),
+    [
+        ([], "", "this machine's CPU, as no GPU is at hand", "CPU", f"{CORES} run(s) at once"),
+        ([], "0,1", "this machine's GPU(s)", "GPU", "2 GPU(s)"),
+        (["--device", "gpu"], "", None, "GPU", "1 GPU(s)"),
+        (["--device", "cpu"], "0,1", None, "CPU", f"{CORES} run(s) at once"),
+        (["--device", "cpu", "--gpus", "3"], "", None, "CPU", "3 run(s) at once"),
+        (["--gpus", "3"], "", None, "GPU", "3 GPU(s)"),
+    ],
+)
+def test_what_is_not_said_is_what_runs_would_find(
+    arguments: list[str], gpus: str, assumed: str | None, unit: str, at_once: str, tmp_path: Path
+) -> None:
+    done = call("config.yaml", "--results", str(tmp_path), *arguments, CUDA_VISIBLE_DEVICES=gpus)
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert f"{unit}-hours; with {at_once}" in said
+    assert (f"Assumed: runs on {assumed}" in said) if assumed else ("Assumed" not in said)
+    if assumed:
+        assert f"ARGS=--device={'gpu' if unit == 'CPU' else 'cpu'}" in said
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ def test_what_jobs_ask_for_is_told_by_rule(project: Project) -> None:
     # Two masks, two new seeds: what is cached asks for nothing.
     assert ["run", "4", "4", "1", "5,000-9,000", "1,440", "2"] in rows
     assert ["tidy", "1", "1", "3", "2,000", "60"] in rows
+    assert "Assumed: GPUs, as the jobs of profiles/default ask for them." in done.stdout
+    assert "CPU-hours" in plan(project, "--profile", "default", "--device", "cpu").stdout
     assert not [row for row in rows if row[:1] in (["mask"], ["study"], ["checkpoint"])]
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from essential_sparsity.bundle.archive import unpack_bundle, write_bundle
+from essential_sparsity.bundle.code import own_criteria
 from essential_sparsity.bundle.contents import Contents
 from essential_sparsity.bundle.places import PROJECT
 from essential_sparsity.errors import run_stage
@@ -52,6 +53,12 @@ def _pack(file: Path, results: Path, masks: bool, output: Path | None) -> None:
     write_bundle(path, plan.study.study, study_file, contents.files)
     size = path.stat().st_size
     print(f"{path}: {len(contents.files)} files, {size / 1e6:.1f} MB", file=sys.stderr)
+    for criterion, module in own_criteria(plan.study).items():
+        print(
+            f"note: the bundle brings no code, and criterion '{criterion}' is your own: send "
+            f"{module} along, to be put in place before the bundle is unpacked",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

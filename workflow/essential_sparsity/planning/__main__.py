@@ -6,6 +6,7 @@ from pathlib import Path
 
 from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.plan import Plan
+from essential_sparsity.planning.assumption import assume_device, usual_number
 from essential_sparsity.planning.cost import START_UP, TFLOPS, Machine
 from essential_sparsity.planning.report import describe_plan, describe_submissions
 from essential_sparsity.planning.submissions import read_submissions
@@ -23,7 +24,10 @@ def main() -> None:
         "--results", type=Path, metavar="FOLDER", help="where results lie: results/ if not given"
     )
     parser.add_argument(
-        "--device", choices=sorted(TFLOPS), default="gpu", help="what runs are made on (gpu)"
+        "--device",
+        choices=sorted(TFLOPS),
+        help="what runs are made on: if not given, a GPU where there is one, or where --gpus or "
+        "--profile asks for one",
     )
     parser.add_argument(
         "--tflops",
@@ -33,7 +37,10 @@ def main() -> None:
         + ", ".join(f"{tflops:g} on a {device.upper()}" for device, tflops in TFLOPS.items()),
     )
     parser.add_argument(
-        "--gpus", type=int, default=1, metavar="N", help="GPUs, or runs at once on CPUs (1)"
+        "--gpus",
+        type=int,
+        metavar="N",
+        help="GPUs, or runs at once on CPUs: if not given, all GPUs or cores of this machine",
     )
     parser.add_argument(
         "--start-up",
@@ -51,23 +58,27 @@ def main() -> None:
     tflops = arguments.tflops
     if tflops is not None and not 0 < tflops < math.inf:
         raise UserError(f"--tflops: {tflops:g}; it must be above 0")
-    if arguments.gpus < 1:
+    if arguments.gpus is not None and arguments.gpus < 1:
         raise UserError(f"--gpus: {arguments.gpus}; at least one is needed")
     if not 0 <= arguments.start_up < math.inf:
         raise UserError(f"--start-up: {arguments.start_up:g}; it must be 0 or more")
-    machine = Machine(
-        device=arguments.device,
-        tflops=TFLOPS[arguments.device] if tflops is None else tflops,
-        start_up=arguments.start_up,
-        at_once=arguments.gpus,
-    )
     file = arguments.study
     results = arguments.results or _ROOT / "results"
     plan = Plan.load(file, _ROOT, results)
-    print(describe_plan(plan, str(file), results, machine), end="", flush=True)
-    if arguments.profile is not None:
-        submissions = read_submissions(file, _ROOT, results, arguments.profile)
-        print(f"\n{describe_submissions(submissions, arguments.profile)}", end="")
+    profile = arguments.profile
+    submissions = profile and read_submissions(file, _ROOT, results, profile)
+    device, assumed = arguments.device, ""
+    if device is None:
+        device, assumed = assume_device(arguments.gpus, submissions or (), profile)
+    machine = Machine(
+        device=device,
+        tflops=TFLOPS[device] if tflops is None else tflops,
+        start_up=arguments.start_up,
+        at_once=arguments.gpus or usual_number(device),
+    )
+    print(describe_plan(plan, str(file), results, machine, assumed), end="")
+    if submissions is not None:
+        print(f"\n{describe_submissions(submissions, profile)}", end="")
 
 
 if __name__ == "__main__":

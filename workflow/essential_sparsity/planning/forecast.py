@@ -1,12 +1,13 @@
-"""How long runs take on a machine without a GPU, in a line, as it is said when they start."""
+"""What is said of the time of runs when they start: on a machine without a GPU, a line."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from essential_sparsity.errors import UserError
 from essential_sparsity.plan import Plan
 from essential_sparsity.planning.amount import Amount, total
-from essential_sparsity.planning.cost import START_UP, TFLOPS, Machine
+from essential_sparsity.planning.cost import START_UP, TFLOPS, Device, Machine
 from essential_sparsity.planning.runs import run_seconds
 from essential_sparsity.planning.searches import Place
 
@@ -15,33 +16,46 @@ _MOST = 9
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def forecast(plan: Plan, results: Path, runs: Counter[Place], cores: int) -> str:
-    """Return the line: how many runs there are, on how many cores, and how long they take.
+def expected_seconds(
+    plan: Plan, results: Path, device: Device, places: Iterable[Place]
+) -> dict[Place, Amount]:
+    """Return (model, task, recipe) → what a run takes there.
 
     Args:
         plan: the study's plan.
         results: the folder of the results.
+        device: what the runs are made on.
+        places: of them.
+    """
+    machine = Machine(device, TFLOPS[device], START_UP, at_once=1)
+    try:
+        return {place: run_seconds(plan, results, machine, place, _MOST)[0] for place in places}
+    except UserError:
+        # Damaged metrics are for the job that needs them to name.
+        return {place: Amount.of(None, "metrics") for place in places}
+
+
+def forecast(seconds: Mapping[Place, Amount], runs: Counter[Place], cores: int) -> str:
+    """Return the line: how many runs there are, on how many cores, and how long they take.
+
+    Args:
+        seconds: (model, task, recipe) → what a run takes there.
         runs: (model, task, recipe) → how many runs start, at least one in all.
         cores: how many of them are at work together.
     """
     count = runs.total()
     at_once = min(cores, count)
-    machine = Machine("cpu", TFLOPS["cpu"], START_UP, at_once)
-    try:
-        seconds = {place: run_seconds(plan, results, machine, place, _MOST)[0] for place in runs}
-    except UserError:
-        # Damaged metrics are for the job that needs them to name.
-        seconds = {place: Amount.of(None, "metrics") for place in runs}
     all_of_them = total(seconds[place] * number for place, number in runs.items())
-    longest = max(amount.value for amount in seconds.values())
+    longest = max(seconds[place].value for place in runs)
     wall = Amount(max(all_of_them.value / at_once, longest), all_of_them.unknown)
     runs_on = f"{count:,} run(s) on {at_once} core(s)"
-    return f"no GPU: {runs_on} take {_duration(wall)}; `make plan ARGS='--device cpu'` tells more"
+    return f"no GPU: {runs_on} take {duration(wall)}; `make plan` tells more"
 
 
-def _duration(time: Amount) -> str:
+def duration(time: Amount) -> str:
+    """Return a time of some seconds in words, as exactly as it may be known."""
     if not time.value:
-        return "a time that is not known, as the catalog lacks sizes"
+        return "a time that is not known yet"
     units = ((_DAY, "days"), (_HOUR, "h"))
     unit, name = next((pair for pair in units if time.value > 2 * pair[0]), (_MINUTE, "min"))
     return f"{'more than' if time.unknown else 'about'} {max(1, time.value / unit):,.0f} {name}"

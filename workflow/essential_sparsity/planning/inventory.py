@@ -38,7 +38,7 @@ class Inventory:
         """Take the study's plan and the folder of the results, which need not exist."""
         self._plan = plan
         self._results = results
-        self._sizes = Sizes(plan)
+        self._sizes = Sizes(plan, results)
 
     def models_to_download(self) -> list[Item]:
         """Return the checkpoints that come from elsewhere: not folders, not random starts."""

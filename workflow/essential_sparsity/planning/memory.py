@@ -1,8 +1,10 @@
-"""The memory that jobs ask for, by what the catalog says of a model's size.
+"""The memory that jobs ask for, by a model's size: the catalog's, or that of its checkpoint.
 
-Of a model whose size is not stated, they ask for that of a small one. A job that was killed for its
-memory asks for more when it is tried again: see `retries` and `restart-times` of Snakemake.
+Of a model whose size nothing tells yet, they ask for that of a small one. A job that was killed for
+its memory asks for more when it is tried again: see `retries` and `restart-times` of Snakemake.
 """
+
+from pathlib import Path
 
 from essential_sparsity.plan import Plan
 from essential_sparsity.planning.sizes import Sizes
@@ -20,9 +22,9 @@ _LEAST = 4000
 class Memory:
     """Megabytes that the jobs of a model ask for."""
 
-    def __init__(self, plan: Plan) -> None:
-        """Take the study's plan."""
-        self._sizes = Sizes(plan)
+    def __init__(self, plan: Plan, results: Path) -> None:
+        """Take the study's plan and the folder of the results."""
+        self._sizes = Sizes(plan, results)
 
     def training(self, model: str) -> int:
         """Return those of a run, or of a ticket's round; a GPU's own memory is none of them."""

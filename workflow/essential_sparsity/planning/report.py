@@ -30,7 +30,9 @@ def describe_submissions(submissions: list[Submission], profile: str) -> str:
     return f"{table}\n\n{note}\n"
 
 
-def describe_plan(plan: Plan, where: str, results: Path, machine: Machine) -> str:
+def describe_plan(
+    plan: Plan, where: str, results: Path, machine: Machine, assumed: str = ""
+) -> str:
     """Return what a study asks for, what is there, and what the rest costs.
 
     Args:
@@ -38,15 +40,19 @@ def describe_plan(plan: Plan, where: str, results: Path, machine: Machine) -> st
         where: the study's file, as the user named it.
         results: the folder of the results, which need not exist.
         machine: what the runs are made on.
+        assumed: what is to be said of that, where the user has not named it.
 
     Raises:
         UserError: the metrics of a cached run are damaged.
     """
-    return "\n\n".join(_Report(plan, where, results, machine).sections()) + "\n"
+    return "\n\n".join(_Report(plan, where, results, machine, assumed).sections()) + "\n"
 
 
 class _Report:
-    def __init__(self, plan: Plan, where: str, results: Path, machine: Machine) -> None:
+    def __init__(
+        self, plan: Plan, where: str, results: Path, machine: Machine, assumed: str
+    ) -> None:
+        self._assumed = assumed
         self._plan = plan
         self._where = where
         self._results = results
@@ -59,6 +65,8 @@ class _Report:
     def sections(self) -> Iterable[str]:
         there = "" if self._results.exists() else " (not there yet)"
         yield f"Study {self._plan.study.study}: {self._where}, results in {self._results}{there}"
+        if self._assumed and self._groups:
+            yield _paragraph(self._assumed)
         yield _table(self._downloads())
         yield _table(self._experiments())
         if self._groups:
@@ -73,8 +81,9 @@ class _Report:
         )
         if unknown := self._unknown():
             yield _paragraph(
-                "Unknown, and in no sum, since the catalog does not say it: "
-                f"{'; '.join(sorted(unknown))}."
+                f"Unknown, and in no sum: {'; '.join(sorted(unknown))}. Where the catalog is "
+                "silent, checkpoints and task data in results tell it: "
+                f"`make fetch STUDY={self._where}` brings them, and starts no run."
             )
 
     def _downloads(self) -> Iterable[list[str]]:
@@ -180,9 +189,10 @@ class _Report:
         )
 
     def _unknown(self) -> frozenset[str]:
+        downloads = (*self._inventory.models_to_download(), *self._inventory.data_to_download())
         items = (
-            *self._inventory.models_to_download(),
-            *self._inventory.data_to_download(),
+            # What is fetched is in no sum of downloads.
+            *(item for item in downloads if not item.cached),
             *self._inventory.checkpoints(),
             *self._inventory.task_data(),
             *self._inventory.masks(),

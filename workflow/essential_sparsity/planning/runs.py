@@ -73,7 +73,8 @@ def run_seconds(
     if measured:
         training = Amount(statistics.median(measured))
     else:
-        operations = run_operations(Sizes(plan), model, task, plan.recipe(task, recipe))
+        sizes = Sizes(plan, results)
+        operations = run_operations(sizes, model, task, plan.recipe(task, recipe))
         training = estimated_seconds(operations, machine)
     start_up = Amount(0.0 if training.unknown else machine.start_up)
     return training + start_up, len(measured)

@@ -1,27 +1,39 @@
-"""The facts that the catalog states of models and tasks, and what follows from them."""
+"""The sizes of models and tasks, by the catalog or by what is fetched, and what follows."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 from essential_sparsity.catalog import ModelSize, TaskSize
 from essential_sparsity.plan import Plan
 from essential_sparsity.planning.amount import Amount
+from essential_sparsity.planning.findings import Findings
 from essential_sparsity.runs.spec import RecipeSpec
 
 
 class Sizes:
-    """How large a study's models and tasks are. What the catalog does not say is unknown."""
+    """How large a study's models and tasks are.
 
-    def __init__(self, plan: Plan) -> None:
-        """Take the study's plan."""
+    The catalog comes first. What neither it nor a checkpoint or task data in the results say is
+    unknown.
+    """
+
+    def __init__(self, plan: Plan, results: Path) -> None:
+        """Take the study's plan and the folder of the results, which need not exist."""
         self._models = plan.models
         self._tasks = plan.tasks
+        self._found = Findings(results)
 
     def model(self, name: str, key: str) -> Amount:
         """Return one of `ModelSize`'s numbers; a random start is as large as its base."""
-        base = self._models[name].base
-        return self.model(base, key) if base else _fact(f"model {name}", self._size(name), key)
+        entry = self._models[name]
+        if entry.base:
+            return self.model(entry.base, key)
+        return _fact(entry.size, key, f"model {name}", lambda: self._found.model(name).get(key))
 
     def task(self, name: str, key: str) -> Amount:
-        """Return one of `TaskSize`'s numbers."""
-        return _fact(f"task {name}", self._tasks[name].size, key)
+        """Return one of `TaskSize`'s numbers, but for tokens."""
+        size = self._tasks[name].size
+        return _fact(size, key, f"task {name}", lambda: self._found.task(name).get(key))
 
     def examples(self, task: str, recipe: RecipeSpec) -> tuple[Amount, Amount]:
         """Return how many examples an epoch trains on, and how many are scored after it."""
@@ -37,12 +49,18 @@ class Sizes:
         patch, and [CLS].
         """
         if not self.has_images(task):
-            return (self.task(task, "tokens") * padding).at_most(recipe.max_length)
-        size = self._size(model)
-        if size is None:
-            return self.model(model, "patch")
-        side = recipe.image_size or size.image_size
-        return Amount((side // size.patch) ** 2 + 1)
+            longest = recipe.max_length
+            tokens = _fact(
+                self._tasks[task].size,
+                "tokens",
+                f"task {task}",
+                lambda: self._found.tokens(task, model, longest),
+            )
+            return (tokens * padding).at_most(longest)
+        side, patch = self.side(model, recipe), self.model(model, "patch")
+        if side.unknown or patch.unknown:
+            return side * patch
+        return Amount((side.value // patch.value) ** 2 + 1)
 
     def side(self, model: str, recipe: RecipeSpec) -> Amount:
         """Return the height and width of images in pixels."""
@@ -62,12 +80,10 @@ class Sizes:
         labels = getattr(examples, "labels", None)
         return Amount(len(labels)) if labels else self.task(task, "classes")
 
-    def _size(self, model: str) -> ModelSize | None:
-        entry = self._models[model]
-        return self._size(entry.base) if entry.base else entry.size
 
-
-def _fact(of: str, size: ModelSize | TaskSize | None, key: str) -> Amount:
-    if size is None:
-        return Amount.of(None, f"{of}: size")
-    return Amount.of(getattr(size, key), f"{of}: size.{key}")
+def _fact(
+    size: ModelSize | TaskSize | None, key: str, of: str, found: Callable[[], float | None]
+) -> Amount:
+    value = getattr(size, key, None)
+    stated = f"{of}: size" if size is None else f"{of}: size.{key}"
+    return Amount.of(found() if value is None else value, stated)
