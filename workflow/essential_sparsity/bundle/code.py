@@ -3,7 +3,7 @@
 A criterion of somebody's own may be in their git history, so that git cannot tell it from these.
 """
 
-from importlib import import_module
+import sys
 from pathlib import Path
 
 from essential_sparsity.masks.registry import module_of
@@ -24,6 +24,6 @@ def own_criteria(study: Study) -> dict[str, str]:
 
 
 def _file_of(module: str) -> str:
-    """Return the file of a module; the folder, where the module is one."""
-    file = Path(str(import_module(module).__file__))
+    """Return the file of a module that is imported; the folder, where the module is one."""
+    file = Path(str(sys.modules[module].__file__))
     return (file.parent if file.name == "__init__.py" else file).relative_to(_ROOT).as_posix()
