@@ -176,6 +176,10 @@ def test_the_certified_bound_is_the_end_of_a_bar_in_the_strip(drop_tables: MakeT
     bars = [bar for bars in strip.containers if bars.get_label() == "certified" for bar in bars]
     assert [(bar.get_x(), bar.get_width()) for bar in bars] == [(0, 0.4), (0, 0.0), (0, 0.9)]
     assert [round(bar.get_y() + bar.get_height() / 2, 9) for bar in bars] == [0, 1, 3]
+    assert {"certified: drop < ε (95 %)", "at 0: nothing certified"} <= set(words(figure))
+    nothing = {("bert", "topic"): {"certified": 0.0}}
+    found = words(draw_drop(drop_tables(MODELS[:1], tasks=1, censored=nothing), SPEC))
+    assert "at 0: nothing certified" in found and "certified: drop < ε (95 %)" not in found
     # Off the grid's end the bar is open.
     assert [line.get_xdata()[0] for line in lines(strip, "bound")] == [0.4, 0.0]
     assert "certified: drop < ε (95 %)" in words(figure)

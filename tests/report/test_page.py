@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -173,6 +174,27 @@ def test_how_to_run_it_again(report: WriteReport) -> None:
     assert "Put mine.yaml into the clone first, which did not hold it" in outside
     default = Page(report(files=("config.yaml",))).text
     assert "make study" in default and "STUDY=" not in default
+
+
+def test_a_curve_of_two_experiments_is_said_to_have_two_estimates(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    assert "A curve of several experiments" not in Page(write_report(folder, spec())).text
+    (folder / "again").mkdir()
+    shutil.copy(folder / "drop/essential.parquet", folder / "again/essential.parquet")
+    made = spec()
+    again = made.experiments[0].model_copy(update={"name": "again"})
+    made = made.model_copy(update={"experiments": (*made.experiments, again)})
+    text = Page(write_report(folder, made)).text
+    assert "A curve of several experiments is estimated by each" in text
+
+
+def test_trainings_that_are_no_runs_are_explained(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    document = provenance()
+    document["devices"][0]["trainings"] = 40
+    write_json(folder / "provenance.json", document)
+    text = Page(write_report(folder, spec())).text
+    assert "(40 trainings); more trainings than runs, as tickets are found by training" in text
 
 
 def test_a_commit_that_lacks_changes_of_code_is_named_with_them(tmp_path: Path) -> None:

@@ -34,6 +34,32 @@ def test_essential_sparsity_with_a_shifted_curve() -> None:
     assert {row[f"{k}_censored"] for k in ("estimate", "low", "high", "first_crossing")} == {""}
 
 
+def test_the_wider_of_the_points_beside_the_estimate_says_what_is_resolved() -> None:
+    drops, noise = np.array([0, 0.5, 2.5, 4.5]), np.array([9.0, 0.1, 2.0, 9.0])
+    samples = drops[:, None] + noise[:, None] * np.linspace(-1, 1, 2001)
+
+    def estimate(drops: Floats) -> dict[str, Any]:
+        return essential_sparsity(GRID, drops, samples, np.ones(4), epsilon=1.0, confidence=0.9)
+
+    between = estimate(drops)
+    assert between["estimate"] == pytest.approx(0.35), "nearer to 0.3"
+    assert between["resolution"] == pytest.approx(0.9 * 2.0, abs=1e-2)
+    assert between["resolved"] is False
+    there = estimate(np.array([0, 1.0, 2.5, 4.5]))
+    assert there["estimate"] == pytest.approx(0.3)
+    assert there["resolution"] == pytest.approx(0.9 * 0.1, abs=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("drops", "resolved"),
+    [([9, 12, 15, 20], True), ([-9, -8, -7, -6], True), ([0, 0.5, 2.5, 4.5], False)],
+)
+def test_what_is_beyond_an_end_as_a_whole_is_resolved(drops: list[float], resolved: bool) -> None:
+    row = _estimate(drops, noise=1.5)
+    assert row["resolution"] > 1
+    assert row["resolved"] is resolved
+
+
 def test_a_larger_epsilon_lies_further_out() -> None:
     row = _estimate([0, 0.5, 2.5, 4.5], noise=0.5, epsilon=2)
     assert row["estimate"] == pytest.approx(0.45)

@@ -277,8 +277,9 @@ def test_command_line_and_summary(tmp_path: Path, small_study: DifferenceSpec) -
         f"bert rte 30 %: -5.0 [{ends[0]}] 60 %: +25.0 [{ends[1]}] 2"
     )
     assert lines[3:] == [
-        "finding a mask of 60 %: 2 min by ticket, global, steps of 30 %; 2 s by magnitude, global "
-        "(75 times)"
+        "finding a mask of 60 %, by the clock: 2.5 min by ticket, global, steps of 30 %; 2 s by "
+        "magnitude,",
+        "  global (75 times)",
     ]
     assert max(map(len, lines)) <= WIDTH
 

@@ -38,10 +38,10 @@ def _write(folder: Path, *curves: dict[str, Any]) -> Path:
     ("curve", "text"),
     [
         (("52.34", "44", "61.01"), "52.3 % [44, 61]"),
-        (("> 90", "> 90", "> 90"), "> 90 %"),
+        (("> 90", "> 90", "> 90"), "> 90 % [> 90, > 90]"),
         (("> 90", "78", "> 90"), "> 90 % [78, > 90]"),
         (("52", "< 10", "> 90"), "52 % [< 10, > 90]"),
-        (("< 10", "< 10", "< 10"), "< 10 %"),
+        (("< 10", "< 10", "< 10"), "< 10 % [< 10, < 10]"),
         (("< 10", "< 10", "13"), "< 10 % [< 10, 13]"),
         (("90", "90", "90"), "90 % [90, 90]"),
         (("97.65", "96.875", "> 98.4375"), "97.7 % [96.9, > 98.4]"),
@@ -77,7 +77,7 @@ def test_golden_text(tmp_path: Path) -> None:
         "model      task    dense score     essential sparsity    certified   seeds\n"
         "minilm     topic   72.1 ± 2.3 %    52.3 % [44, 61]       40 %        3\n"
         "minilm     pair    72.1 ± 2.3 %    > 90 % [78, > 90] *   –           3\n"
-        "opt-125m   topic   100.0 ± 2.3 %   < 10 %                none        10\n"
+        "opt-125m   topic   100.0 ± 2.3 %   < 10 % [< 10, < 10]   none        10\n"
         "certified: all tested sparsities up to there cost less than 1 point, with 95 % "
         "confidence\n"
         "– 100 examples are too few for 1 point\n"
@@ -129,7 +129,7 @@ def test_a_task_that_was_not_learnt_is_marked(tmp_path: Path) -> None:
     chance = _curve("> 90", "> 90", "> 90", task="rte", dense_low=49.9, resolved=False)
     text = summarize([_write(tmp_path / "drop", chance, _curve("52", "44", "61"))], [])
     marked, plain = text.splitlines()[2:4]
-    assert "   > 90 % *†   " in marked
+    assert "   > 90 % [> 90, > 90] *†   " in marked
     assert "†" not in plain
     assert "† the dense model is no better than one and the same answer to everything" in text
     assert all(len(line) <= WIDTH for line in text.splitlines())

@@ -40,7 +40,7 @@ def main() -> None:
         manifest = unpack_bundle(arguments.bundle, _ROOT, results)
         print(
             f"{arguments.bundle}: {len(manifest.files)} files of study '{manifest.study}' are in "
-            f"place; make figures STUDY={shlex.quote(manifest.study_file)}",
+            f"place below {_ROOT}; make figures STUDY={shlex.quote(manifest.study_file)}",
             file=sys.stderr,
         )
 

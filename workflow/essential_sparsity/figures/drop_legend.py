@@ -83,12 +83,18 @@ def epsilon_handle(epsilon: float) -> Artist:
 
 
 def certified_handles(essential: list[Row], colour: str) -> list[Artist]:
-    """Return the entry of certified bounds, if there are any."""
-    levels = {row["certification_level"] for row in essential if known(row["certified"])}
-    return [
+    """Return the entries of certified bounds, and of there being none, as far as they are there."""
+    tested = [row for row in essential if known(row["certified"])]
+    handles: list[Artist] = [
         Patch(color=colour, alpha=style.BAR_ALPHA, lw=0, label=certified_words(level))
-        for level in sorted(levels)
+        for level in sorted({row["certification_level"] for row in tested if row["certified"]})
     ]
+    if not all(row["certified"] for row in tested):
+        handles.append(
+            line("at 0: nothing certified", colour, ls="none", marker="|", ms=6,
+                 mew=style.THIN_WIDTH)
+        )  # fmt: skip
+    return handles
 
 
 def certified_words(level: float) -> str:

@@ -137,7 +137,9 @@ def _what(rows: list[Row], models: drop_legend.Models, spec: FigureSpec) -> list
         *handles,
         *drop_legend.seed_handles(rows, only),
         drop_legend.epsilon_handle(spec.epsilon),
-        *drop_legend.certified_handles([r for r in rows if r["element"] == "essential"], only),
+        *drop_legend.certified_handles(
+            [r for r in rows if r["element"] == "essential" and r["certified"]], only
+        ),
         *drop_legend.floor_handles(rows, models, spec),
     ]
 

@@ -1,5 +1,6 @@
 """The report's table of the paper's claims, each with what was measured and the verdict."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ COLUMNS = {
     ),
     *("experiments", "own"),
 }
+
+_MINUS = re.compile(r"(?<!\w)-(?=\d)")
 
 # How a verdict looks; one of another name is shown without a mark.
 _MARKS = {"holds": "yes", "does not": "no", "not resolved": "open", "not run": "none"}
@@ -52,7 +55,7 @@ def _cells(row: dict[str, Any]) -> tuple[Cell, ...]:
         Cell(_text(row["statement"])),
         _paper(row),
         _measured(row),
-        Cell(_text(row["reason"])),
+        Cell(_MINUS.sub("−", _text(row["reason"]))),
         Cell(_text(row["experiments"])),
     )
 

@@ -83,7 +83,8 @@ def cost_table(rows: Sequence[Row], spec: ReportSpec) -> Table:
         )
         for found in groups.values()
     ]
-    return Table("What masks cost, means over seeds", columns, cells)
+    note = "Times but for “CPU” are by the clock, which other work on the machine lengthens."
+    return Table("What masks cost, means over seeds", columns, cells, notes=(note,))
 
 
 def _names(row: Row, spec: ReportSpec) -> tuple[Cell, ...]:

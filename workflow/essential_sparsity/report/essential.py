@@ -20,7 +20,7 @@ COLUMNS = {
 
 Row = dict[str, Any]
 
-_SHARPNESS = ("model", "task", "recipe", "family")
+_CURVE = ("model", "task", "recipe", "family")
 
 
 def essential_table(
@@ -36,10 +36,10 @@ def essential_table(
     rows = []
     main: list[Row] = []
     for experiment, found in curves.items():
-        turns = {tuple(r[key] for key in _SHARPNESS): r for r in sharpness.get(experiment, ())}
+        turns = {tuple(r[key] for key in _CURVE): r for r in sharpness.get(experiment, ())}
         for curve in (curve for curve in found if curve["main"]):
             main.append(curve)
-            turn = turns.get(tuple(curve[key] for key in _SHARPNESS), {})
+            turn = turns.get(tuple(curve[key] for key in _CURVE), {})
             rows.append((*_cells(curve, turn, spec), Cell(experiment), _remarks(curve)))
     level = f"{100 * main[0]['confidence']:g} %" if main else "95 %"
     columns = (
@@ -56,7 +56,7 @@ def essential_table(
         Column("Experiment"),
         Column("Notes", "prose"),
     )
-    table = Table(_caption(main), columns, rows, notes=_notes(main))
+    table = Table(_caption(main), columns, rows, notes=_notes(main, any(sharpness.values())))
     return condensed(table, "Experiment", "Masks")
 
 
@@ -153,7 +153,7 @@ def _caption(curves: Sequence[Row]) -> str:
     return f"Essential sparsity: the largest that costs at most {points} {unit} (ε)"
 
 
-def _notes(curves: Sequence[Row]) -> tuple[str, ...]:
+def _notes(curves: Sequence[Row], turns: bool) -> tuple[str, ...]:
     notes = [
         "“> 90” and “< 10”: the drop is still, or already, beyond ε at that end of the sparsities "
         "that were run."
@@ -166,6 +166,17 @@ def _notes(curves: Sequence[Row]) -> tuple[str, ...]:
         shown = ", ".join(f"{100 * level:g} %" for level in sorted(levels))
         notes.append(
             f"Certified: one-sided tests, upwards from the smallest sparsity, at the {shown} level."
+        )
+    notes.append("±: half of the interval's width.")
+    if turns:
+        notes.append(
+            "Turn: whether a curve with a bend fits better than a smooth one (by AICc), and not "
+            "resolved where noise or few sparsities leave that open; sharpness.parquet says more."
+        )
+    if len({tuple(curve[key] for key in _CURVE) for curve in curves}) < len(curves):
+        notes.append(
+            "A curve of several experiments is estimated by each from the sparsities and seeds "
+            "that it has. Choose which to cite before looking: a certificate's level is for one."
         )
     if not all(METRICS[curve["metric"]].in_percent for curve in curves):
         notes.append("Scores that are correlations are × 100, and their points hundredths.")

@@ -233,10 +233,11 @@ def list_facts(provenance: Document) -> list[tuple[str, str]]:
     state = states[code.get("clean")]
     commit = code.get("commit")
     memory = machine.get("memory_gib")
+    count_runs = (provenance.get("runs") or {}).get("count", 0)
     return [
         ("Code", f"commit {commit}, {state}" if commit else f"commit {UNKNOWN}"),
         ("Runs", _runs(provenance.get("runs") or {})),
-        ("Trained on", _devices(provenance.get("devices") or [])),
+        ("Trained on", _devices(provenance.get("devices") or [], count_runs)),
         ("Machine", _machine(machine, memory)),
         (
             "Versions",
@@ -267,7 +268,7 @@ def _runs(runs: Document) -> str:
     return f"{runs['count']}{when}"
 
 
-def _devices(devices: list[Document]) -> str:
+def _devices(devices: list[Document], runs: int) -> str:
     shown = []
     for row in devices:
         device = row.get("device") or UNKNOWN
@@ -276,4 +277,6 @@ def _devices(devices: list[Document]) -> str:
         shown.append(
             f"{several}{name}, {row.get('precision') or UNKNOWN} ({row['trainings']} trainings)"
         )
+    if sum(row["trainings"] for row in devices) > runs:
+        shown.append("more trainings than runs, as tickets are found by training")
     return "; ".join(shown) or UNKNOWN

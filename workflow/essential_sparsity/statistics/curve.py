@@ -368,8 +368,19 @@ def essential_sparsity(
         crossing = locate(float(value), sparsities)
         row[name] = crossing.sparsity
         row[f"{name}_censored"] = crossing.censored
-    nearest = int(np.abs(sparsities - row["estimate"]).argmin())
-    drop_low, drop_high = percentile_interval(samples[nearest], confidence)
-    row["resolution"] = float(drop_high - drop_low) / 2
-    row["resolved"] = row["resolution"] <= epsilon
+    drop_low, drop_high = percentile_interval(
+        samples[_beside(row["estimate"], sparsities)], confidence
+    )
+    row["resolution"] = float((drop_high - drop_low).max()) / 2
+    beyond = {row["low_censored"], row["high_censored"]}
+    row["resolved"] = row["resolution"] <= epsilon or beyond in ({"above"}, {"below"})
     return row
+
+
+def _beside(estimate: float, sparsities: Floats) -> list[int]:
+    """Return the indices of the points on either side of the estimate: one, if it is there."""
+    after = int(np.searchsorted(sparsities, estimate - 1e-9))
+    if after == len(sparsities):
+        return [after - 1]
+    there = after == 0 or abs(sparsities[after] - estimate) < 1e-9
+    return [after] if there else [after - 1, after]

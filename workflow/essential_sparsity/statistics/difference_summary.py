@@ -80,7 +80,8 @@ def _prices(rows: list[_Row], costs: list[_Row]) -> list[str]:
         own, base = mean(points, "mask"), mean(points, "baseline_mask")
         if own is not None and base:
             lines += _wrap(
-                f"finding a mask of {100 * last:.3g} %: {_format_time(own)} by {label}; "
+                f"finding a mask of {100 * last:.3g} %, by the clock: "
+                f"{_format_time(own)} by {label}; "
                 f"{_format_time(base)} by {points[0]['baseline_label']} "
                 f"({_format_ratio(own / base)} times)"
             )
@@ -90,7 +91,7 @@ def _prices(rows: list[_Row], costs: list[_Row]) -> list[str]:
 def _format_time(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.2g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.2g} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _format_ratio(ratio: float) -> str:

@@ -106,8 +106,9 @@ def compute_tables(root: Path, spec: DropSpec) -> dict[str, pa.Table]:
     model: they count as one answer to everything.
     `essential` has a row for each curve and tolerance. A value whose `_censored` is "above" or
     "below" stands for one beyond that end of the sparse points. `resolution` is half the width of
-    the drop's interval at the sparse point nearest the estimate, in points, and a curve is
-    `resolved` where that is at most ε: where it is not, drops of ε cannot be told from none.
+    the drop's interval in points, at the sparse points on either side of the estimate the wider
+    one's, and a curve is `resolved` where that is at most ε, or where the interval of the estimate
+    lies beyond one end as a whole: where it is not, drops of ε cannot be told from none.
 
     Raises:
         UserError: a run is missing or damaged, or two runs cannot be paired.

@@ -130,15 +130,10 @@ def _format_dense(curve: dict[str, Any]) -> str:
 
 
 def format_essential(curve: dict[str, Any]) -> str:
-    """Return a row of `essential` as `52 % [44, 61]`; beyond the grid's ends `> 90 % [85, > 90]`.
-
-    The interval is left out where it lies beyond the end as a whole, as the estimate then does.
-    """
+    """Return a row of `essential` as `52 % [44, 61]`; off the grid's ends `> 90 % [85, > 90]`."""
     estimate, low, high = (
         in_percent(curve[name], curve[f"{name}_censored"]) for name in ("estimate", "low", "high")
     )
-    if curve["estimate_censored"] and low == high == estimate:
-        return f"{estimate} %"
     return f"{estimate} % [{low}, {high}]"
 
 

@@ -8,6 +8,7 @@ the noise that moved as far, where the study has such a null model.
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pyarrow.compute as pc
@@ -93,14 +94,20 @@ def _name(row: Row, evidence: Evidence) -> str:
 
 
 def _beside(row: Row, evidence: Evidence) -> str:
-    """Return κ, the chance level, and the null models of the row's model and sparsity."""
+    """Return κ, the chance level, and the null models of the row's model and sparsity.
+
+    A cosine no higher than theirs is owed to where the weights started, and that is said.
+    """
     text = f"κ {row['kappa']:.3g}, chance {row['chance']:.3g}"
     null = [
         r["cosine"]
         for r in _of(evidence, "null")
         if (r["model"], r["sparsity"]) == (row["model"], row["sparsity"])
     ]
-    return text + (f", moved at random {max(null):.4g}" if null else ", no null model here")
+    if not null:
+        return f"{text}, no null model here"
+    text += f"; moved at random {max(null):.4f}, this {row['cosine']:.4f}"
+    return text if row["cosine"] > max(null) else f"{text}: no more alike than that"
 
 
 class CosineAtLeast(SimilarityTest):
@@ -144,9 +151,10 @@ class CosineFalls(SimilarityTest):
         ]
         finding = Range(None, 0.0, "cosine", evidence.confidence).decide(cases)
         first, last = max(steps, key=lambda step: step[1]["cosine"] - step[0]["cosine"])
+        rises = "; beyond chance they get more alike" if last["kappa"] > first["kappa"] else ""
         return finding.with_reason(
             f"κ {first['kappa']:.3g} to {last['kappa']:.3g}, chance {first['chance']:.3g} to "
-            f"{last['chance']:.3g}"
+            f"{last['chance']:.3g}{rises}"
         )
 
 
@@ -160,27 +168,29 @@ class TasksDiffer(SimilarityTest):
         places = sorted({(row["model"], row["sparsity"]) for row in _of(evidence, "tasks")})
         cases, seeds = [], []
         for model, sparsity in places:
-            means = {
-                pair: _mean(evidence, pair, model, sparsity)
-                for pair in ("tasks", "ticket", "seeds")
-            }
-            if means["tasks"] is None or means["ticket"] is None:
+            tasks, tickets, repeated = (
+                _cosines(evidence, pair, model, sparsity) for pair in ("tasks", "ticket", "seeds")
+            )
+            if not tasks or not tickets:
                 continue
             name = f"{evidence.label(model)} at {percent(sparsity)}"
-            cases.append(Case(name, Interval.exact(means["tasks"] - means["ticket"])))
-            if means["seeds"] is not None:
-                seeds.append(means["seeds"] - means["ticket"])
+            cases.append(Case(name, Interval.exact(fmean(tasks) - fmean(tickets))))
+            seeds += [cosine - fmean(tickets) for cosine in repeated]
         if not cases:
             return None
         finding = Range(None, 0.0, "cosine", evidence.confidence).decide(cases)
-        beside = f"of one task and two seeds: as low as {min(seeds):.3g}" if seeds else ""
-        return finding.with_reason(beside or "no second seed of a task to compare with")
+        if not seeds:
+            return finding.with_reason("no second seed of a task to compare with")
+        beside = f"tickets of one task by two seeds: as low as {min(seeds):.3g}"
+        nearest = max(case.interval.value for case in cases)
+        return finding.with_reason(
+            f"{beside}, so that another seed does as much" if min(seeds) <= nearest else beside
+        )
 
 
-def _mean(evidence: Evidence, pair: str, model: str, sparsity: float) -> float | None:
-    found = [
+def _cosines(evidence: Evidence, pair: str, model: str, sparsity: float) -> list[float]:
+    return [
         row["cosine"]
         for row in _of(evidence, pair)
         if (row["model"], row["sparsity"]) == (model, sparsity)
     ]
-    return sum(found) / len(found) if found else None
