@@ -64,6 +64,9 @@ def test_the_reason_names_the_case_that_decides_with_its_numbers() -> None:
     finding = AT_LEAST_30.decide([case(50, 40, 60, "bert"), case(10, 5, 12, "opt")])
     assert finding.reason == "opt: 10 [5, 12] % is below 30, at a level for 2 comparisons"
     finding = AT_LEAST_30.decide([case(50, 40, 60, "bert", floor=0.0), case(60, 55, 70)])
-    assert finding.reason == "1 of 2 undecided: bert: 50 [40, 60] %, certified at none, not to 30"
+    assert (
+        finding.reason
+        == "1 of 2 undecided: bert: 50 [40, 60] %, certified nowhere, where 30 would be needed"
+    )
     finding = Range(None, 40, "%", 0.95).decide([case(35, 20, 45, "opt")])
     assert finding.reason == "opt: 35 [20, 45] % reaches above 40"

@@ -131,6 +131,6 @@ class Range:
         if self.low is not None and case.lower < self.low - _ROUNDING:
             if case.floor is None:
                 return f"{text} reaches below {self.low:g}"
-            certified = f"to {case.floor:.3g}" if case.floor > 0 else "at none"
-            return f"{text}, certified {certified}, not to {self.low:g}"
+            certified = f"to {case.floor:.3g}" if case.floor > 0 else "nowhere"
+            return f"{text}, certified {certified}, where {self.low:g} would be needed"
         return f"{text} reaches above {self.high:g}"
