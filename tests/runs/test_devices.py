@@ -101,7 +101,9 @@ def test_two_devices_change_no_number_even_if_killed_and_resumed(plain, pair) ->
 def test_what_a_process_refuses_is_said_once(capfd) -> None:
     with pytest.raises(UserError, match=r"^batch_size: 0: too few$"):
         launch(2, together.refuse)
-    assert capfd.readouterr().err == ""
+    # Where the other process is still at work, torch says that it ends it.
+    said = capfd.readouterr().err.splitlines()
+    assert [line for line in said if "Terminating process" not in line] == []
 
 
 def test_only_texts_have_a_length_to_group_by(bench, run, monkeypatch) -> None:
