@@ -208,10 +208,8 @@ def dense_rows(drops: list[Row]) -> Iterable[Row]:
         if row["metric"] not in METRICS:
             raise UserError(unknown("drop.parquet", "metric", row["metric"], METRICS, "metric"))
         learnt = is_learnt(row["score_low"], row["constant"])
-        yield {
-            **{"element": "dense", **names, "sparsity": 0.0},
-            **{"score": row["score"], "learnt": learnt},
-        }
+        values = {"sparsity": 0.0, "score": row["score"], "learnt": learnt}
+        yield {"element": "dense", **names, **values}
         if row["constant"] is not None:
             drop = row["score"] - row["constant"]
             yield {"element": "constant", **names, "drop": drop, "score": row["constant"]}

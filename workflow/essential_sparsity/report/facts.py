@@ -233,11 +233,11 @@ def list_facts(provenance: Document) -> list[tuple[str, str]]:
     state = states[code.get("clean")]
     commit = code.get("commit")
     memory = machine.get("memory_gib")
-    count_runs = (provenance.get("runs") or {}).get("count", 0)
+    runs = provenance.get("runs") or {}
     return [
         ("Code", f"commit {commit}, {state}" if commit else f"commit {UNKNOWN}"),
-        ("Runs", _runs(provenance.get("runs") or {})),
-        ("Trained on", _devices(provenance.get("devices") or [], count_runs)),
+        ("Runs", _runs(runs)),
+        ("Trained on", _devices(provenance.get("devices") or [], runs.get("count", 0))),
         ("Machine", _machine(machine, memory)),
         (
             "Versions",

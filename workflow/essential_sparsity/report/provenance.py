@@ -6,13 +6,12 @@ report then says that it is unknown.
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from essential_sparsity import paths
 from essential_sparsity.checkpoints.manifest import Manifest, load_manifest
@@ -23,7 +22,7 @@ from essential_sparsity.report.jobs import find_jobs, stage_times
 from essential_sparsity.report.machine import describe_machine
 from essential_sparsity.report.redaction import redact_document
 from essential_sparsity.report.spec import ProvenanceSpec
-from essential_sparsity.tables import origin_of, read_table
+from essential_sparsity.tables import origin_of, read_origin, read_table
 
 FORMAT_VERSION = 1
 
@@ -40,8 +39,7 @@ def collect(root: Path, spec: ProvenanceSpec) -> dict[str, Any]:
     gpu_seconds = {"runs": _gpu_seconds(runs), "masks": _gpu_seconds(trainings)}
     folder = root / paths.STUDY.format(study=spec.study)
     # Of the study's own tables, which may be large, only what made them is of interest.
-    own = sorted(str(path.relative_to(root)) for path in folder.glob("*/*.parquet"))
-    tables = _tables(root, own, lambda path: pq.read_schema(path).empty_table())
+    own = map(read_origin, sorted(folder.glob("*/*.parquet")))
     document = {
         "format_version": FORMAT_VERSION,
         "study": spec.study,
@@ -51,19 +49,15 @@ def collect(root: Path, spec: ProvenanceSpec) -> dict[str, Any]:
         "tasks": {str(Path(path).parent): _task(root / path) for path in spec.task_data},
         "runs": {"count": len(jobs.runs), "found": len(runs), **_days(root, files)},
         "devices": _devices([*runs, *trainings]),
-        "versions": _versions([*runs, *trainings, *tables]),
+        "versions": _versions([*map(origin_of, [*runs, *trainings]), *own]),
         "stages": stage_times(root, jobs, gpu_seconds),
     }
     redacted: dict[str, Any] = redact_document(document)
     return redacted
 
 
-def _tables(
-    root: Path,
-    files: Iterable[str],
-    read: Callable[[Path], pa.Table] = lambda path: read_table(path, set()),
-) -> Iterator[pa.Table]:
-    return (read(root / file) for file in files if (root / file).exists())
+def _tables(root: Path, files: Iterable[str]) -> Iterator[pa.Table]:
+    return (read_table(root / file, set()) for file in files if (root / file).exists())
 
 
 def _model(root: Path, model: str) -> dict[str, Any] | None:
@@ -116,10 +110,10 @@ def _last_row(table: pa.Table) -> dict[str, Any]:
     return row
 
 
-def _versions(tables: Iterable[pa.Table]) -> dict[str, list[str]]:
+def _versions(origins: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
     """Return the versions of Python and of libraries that artifacts name, all where they differ."""
     found: dict[str, set[str]] = {}
-    for origin in map(origin_of, tables):
+    for origin in origins:
         named = {"python": origin.get("python"), **origin.get("libraries", {})}
         for name, version in named.items():
             if version:

@@ -99,11 +99,7 @@ def _beside(row: Row, evidence: Evidence) -> str:
     A cosine no higher than theirs is owed to where the weights started, and that is said.
     """
     text = f"κ {row['kappa']:.3g}, chance {row['chance']:.3g}"
-    null = [
-        r["cosine"]
-        for r in _of(evidence, "null")
-        if (r["model"], r["sparsity"]) == (row["model"], row["sparsity"])
-    ]
+    null = _cosines(evidence, "null", row["model"], row["sparsity"])
     if not null:
         return f"{text}, no null model here"
     text += f"; moved at random {max(null):.4f}, this {row['cosine']:.4f}"
