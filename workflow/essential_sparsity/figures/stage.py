@@ -1,6 +1,7 @@
 """What every stage that draws has in common: its arguments, its tables, the files it writes."""
 
 import argparse
+import io
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -84,6 +85,9 @@ def save_figure(output: Path, figure: Figure, data: pa.Table, origin: dict[str, 
     with ExitStack() as stack, use_style():
         temporary = {end: stack.enter_context(atomic_path(path)) for end, path in paths.items()}
         for end, metadata in _FORMATS.items():
-            figure.savefig(temporary[end], format=end, metadata=metadata)
+            # Drawn in memory: matplotlib's PDF writer hides what a full disk says.
+            drawn = io.BytesIO()
+            figure.savefig(drawn, format=end, metadata=metadata)
+            temporary[end].write_bytes(drawn.getvalue())
         files = {paths[end].name: sha256_of(temporary[end]) for end in _FORMATS}
         write_table(temporary["parquet"], data, {**origin, "files": files})
