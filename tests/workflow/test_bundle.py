@@ -1,5 +1,6 @@
 """A study handed over as one file: elsewhere its figures are drawn again, and that is all."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,13 +50,17 @@ def test_figures_are_drawn_elsewhere_from_a_bundle_alone(
     said = bundle(other, "unpack", str(packed))
     assert "make figures STUDY=study.yaml" in said
     assert not (other.results / "masks").exists() and not (other.results / "runs").exists()
+    report = other.results / "studies/tiny/report.html"
+    links = set(re.findall(r'href="([^"#:]+)"', report.read_text()))
+    assert "predictions.parquet" in links
+    assert [link for link in links if not (report.parent / link).is_file()] == []
     drawn = figures(other)
     assert drawn and drawn == figures(finished_project)
     for path in (other.results / "studies/tiny/figures").iterdir():
         path.unlink()
     other.run("figures", "report", "--profile", "profiles/figures", "--forceall")
     assert figures(other) == drawn
-    assert (other.results / "studies/tiny/report.html").exists()
+    assert report.exists()
 
 
 def test_masks_come_along_if_asked_for(

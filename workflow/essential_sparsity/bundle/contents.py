@@ -36,7 +36,7 @@ class Contents:
             paths.PROVENANCE.format(**names),
             paths.SUMMARY.format(**names),
             paths.REPORT.format(**names),
-            paths.ALL_RUNS.format(**names),
+            *plan.tidy_tables(),
             *plan.all_figures,
             *_rounds(plan, results),
         ]
