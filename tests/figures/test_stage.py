@@ -108,7 +108,7 @@ def test_the_data_are_those_drawn_and_say_where_they_come_from(
         ("missing", "no such file"),
         ("truncated", "not a readable Parquet file"),
         ("empty", "has no rows; there is nothing to draw"),
-        ("column", r"lacks the column\(s\) sparsity|lacks the column\(s\) estimate"),
+        ("column", r"lacks the column\(s\) (sparsity|estimate);.* run the study again"),
     ],
 )
 def test_a_bad_table_is_named_in_one_line_and_nothing_is_written(

@@ -82,7 +82,10 @@ def read_table(path: Path, columns: set[str]) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a readable Parquet file ({error}); {REMEDY}") from None
     if missing := sorted(columns - set(table.column_names)):
-        raise UserError(f"{path}: lacks the column(s) {', '.join(missing)}")
+        raise UserError(
+            f"{path}: lacks the column(s) {', '.join(missing)}; if another version of the code "
+            "wrote it, run the study again (`make study`), which makes it anew"
+        )
     return table
 
 
