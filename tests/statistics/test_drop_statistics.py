@@ -98,8 +98,9 @@ def test_intervals_are_golden(tmp_path: Path, small_study: DropSpec) -> None:
     found = [[r[k] for k in ("score_low", "score_high", "drop_low", "drop_high")] for r in rows]
     expected = [
         [22.327405, 100, 0, 0],
-        [6.990361, 100, -114.005955, 137.185380],  # two seeds' drops are 0 and 20
-        [0, 100, 20, 75],
+        # Two seeds' drops are 0 and 20. No score is above 100, and no drop above the dense score.
+        [6.990361, 100, -75.823349, 100],
+        [0, 100, 10, 75],
         [0, 100, 5, 55],
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-6)

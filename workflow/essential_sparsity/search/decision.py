@@ -19,8 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from essential_sparsity.search.spec import FIRST_SEEDS, SearchSpec
-from essential_sparsity.statistics.bootstrap import percentile_interval
-from essential_sparsity.statistics.crossing import fit_monotone, last_crossing
+from essential_sparsity.statistics.crossing import cross_with_interval, last_crossing
 from essential_sparsity.statistics.curve import Curve as MeasuredCurve
 from essential_sparsity.statistics.spread import Floats
 
@@ -119,16 +118,19 @@ def decide(
 
 
 def locate(curve: Curve, epsilon: float, confidence: float) -> Crossing:
-    """Return where the fitted curve, joined by lines from the dense model on, crosses ε."""
+    """Return where the fitted curve, joined by lines from the dense model on, crosses ε.
+
+    The interval is the one that is reported in the end.
+    """
     places = np.array([0.0, *curve.places])
 
     def cross(drops: Floats) -> Floats:
-        fitted = fit_monotone(drops, curve.weights)
-        dense = np.zeros((*fitted.shape[:-1], 1))
-        return last_crossing(places, np.concatenate([dense, fitted], axis=-1), epsilon)
+        dense = np.zeros((*drops.shape[:-1], 1))
+        return last_crossing(places, np.concatenate([dense, drops], axis=-1), epsilon)
 
-    low, high = percentile_interval(cross(curve.samples.T), confidence)
-    return Crossing(float(cross(curve.drops)), float(low), float(high))
+    return Crossing(
+        *cross_with_interval(cross, curve.drops, curve.samples, curve.weights, confidence)
+    )
 
 
 def _next(there: dict[int, int], crossing: Crossing, size: int, seeds: int) -> dict[int, int]:

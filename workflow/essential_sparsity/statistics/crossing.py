@@ -4,11 +4,13 @@ Curves run along the last axis, so that a whole bootstrap is handled at once. A 
 before the first sparse point is −∞ and one beyond the last is +∞ until `locate` says so in words.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from essential_sparsity.statistics.bootstrap import percentile_interval
 from essential_sparsity.statistics.censoring import Censoring
 from essential_sparsity.statistics.spread import Floats
 
@@ -81,6 +83,33 @@ def first_crossing(sparsities: Floats, drops: Floats, epsilon: float) -> Floats:
     beyond = drops > epsilon + _ROUNDING
     index = np.where(beyond.any(-1), beyond.argmax(-1), drops.shape[-1]) - 1
     return _cross_after(index, sparsities, drops, epsilon)
+
+
+def cross_with_interval(
+    cross: Callable[[Floats], Floats],
+    drops: Floats,
+    samples: Floats,
+    weights: Floats,
+    confidence: float,
+) -> tuple[float, float, float]:
+    """Return where the fitted curve crosses ε, and the lower and upper end of its interval.
+
+    The lower end is a quantile of the crossings of resamples that are fitted anew, with the same
+    weights. A fit mixes the end of a plateau with what is larger before it, and so turns too early;
+    that of a resample, which is such a curve with more noise, twice so. The upper end is therefore
+    a quantile of where the unfitted resamples are last within ε.
+
+    Args:
+        cross: drops (…, points) → crossings (…); `last_crossing` of some sparsities and an ε.
+        drops: (points,), mean drops in points.
+        samples: (points, resamples), the drops in every resample.
+        weights: (points,), 1 / variance of the drops.
+        confidence: level of the interval.
+    """
+    estimate = float(cross(fit_monotone(drops, weights)))
+    low, _ = percentile_interval(cross(fit_monotone(samples.T, weights)), confidence)
+    _, high = percentile_interval(cross(samples.T), confidence)
+    return estimate, min(float(low), estimate), max(float(high), estimate)
 
 
 def _cross_after(

@@ -6,7 +6,7 @@ sparse ones among them that belong together; both return rows of the tables of `
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ import numpy.typing as npt
 from essential_sparsity.statistics.bootstrap import Resamples, percentile_interval, resample
 from essential_sparsity.statistics.certification import Certificate, certify, p_noninferior
 from essential_sparsity.statistics.crossing import (
+    cross_with_interval,
     first_crossing,
-    fit_monotone,
     last_crossing,
     locate,
 )
@@ -138,8 +138,11 @@ class Scores:
 
     @cached_property
     def drop_samples(self) -> Floats:
-        """(masks, resamples) drops in points."""
-        return self._of_blocks(Resamples.drops)
+        """(masks, resamples) drops in points, none larger than scores' bounds allow."""
+        least, greatest = self.bounds
+        dense = self.samples[0]
+        drops: Floats = np.clip(self._of_blocks(Resamples.drops), dense - greatest, dense - least)
+        return drops
 
     @cached_property
     def drop_variance(self) -> Floats:
@@ -326,10 +329,7 @@ def essential_sparsity(
 ) -> Row:
     """Estimate one curve's essential sparsity, with its interval and its raw crossings.
 
-    The interval's lower end is a quantile of the crossings of resamples that are fitted anew, with
-    the same weights. A fit mixes the end of a plateau with what is larger before it, and so turns
-    too early; that of a resample, which is such a curve with more noise, twice so. The upper end is
-    therefore a quantile of where the unfitted resamples are last within ε.
+    Estimate and interval are those of `cross_with_interval`.
 
     First and last crossing are those of the unfitted mean drops: where they lie apart, the curve is
     not monotone.
@@ -345,17 +345,14 @@ def essential_sparsity(
     Returns:
         The columns of the table `essential` that follow from this.
     """
-    estimate = last_crossing(sparsities, fit_monotone(drops, weights), epsilon)
-    fitted = last_crossing(sparsities, fit_monotone(samples.T, weights), epsilon)
-    unfitted = last_crossing(sparsities, samples.T, epsilon)
-    low, _ = percentile_interval(fitted, confidence)
-    _, high = percentile_interval(unfitted, confidence)
+    cross = partial(last_crossing, sparsities, epsilon=epsilon)
+    estimate, low, high = cross_with_interval(cross, drops, samples, weights, confidence)
     first = first_crossing(sparsities, drops, epsilon)
     last = last_crossing(sparsities, drops, epsilon)
     found = {
         "estimate": estimate,
-        "low": min(low, estimate),
-        "high": max(high, estimate),
+        "low": low,
+        "high": high,
         "first_crossing": first,
         "last_crossing": last,
     }
