@@ -63,6 +63,7 @@ def write_run(tmp_path: Path) -> WriteRun:
             "prediction": [
                 label if score else label + 1 for label, score in zip(labels, scores, strict=True)
             ],
+            "score": list(scores),
         }
         row.update(metrics or {})
         columns.update(given)

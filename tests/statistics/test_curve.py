@@ -201,3 +201,50 @@ def test_drops_are_normalised_by_what_there_is_to_lose() -> None:
     for constant in (None, 80.0):
         row = _curve(_runs(0, 6, noise=0), constant).scores.drop_row(1)
         assert [row[name] for name in names] == [None] * 3
+
+
+def _scores(scores: Floats) -> Scores:
+    settings = StatisticsSpec(resamples=100)
+    return Scores.of(scores[..., None], lambda m: m[..., 0], settings, named_generator("x"))
+
+
+@pytest.mark.parametrize(
+    ("at", "value"), [((1, 0, 2), np.nan), ((0, 1, 4), np.inf), ((2, 1, 0), -np.inf)]
+)
+def test_a_score_that_is_no_number_is_named(at: tuple[int, int, int], value: float) -> None:
+    scores = np.zeros((3, 2, 5))
+    scores[at] = value
+    line = "mask {}, seed {}, example {} .*: not a finite score".format(*at)
+    with pytest.raises(ValueError, match=line):
+        _scores(scores)
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 5), (3, 0, 5), (3, 2, 0)])
+def test_scores_of_nothing_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="one or more each"):
+        _scores(np.zeros(shape))
+
+
+@pytest.mark.parametrize("sparsities", [[0.5, 0.1], [0.1, 0.1], [0.0, 0.5], [0.1, np.nan]])
+def test_sparsities_must_increase(sparsities: list[float]) -> None:
+    with pytest.raises(ValueError, match="sparsities do not increase from above 0"):
+        _scores(np.zeros((3, 2, 5))).curve(sparsities, [1, 2])
+
+
+def test_there_are_as_many_sparsities_as_masks_and_more_than_none() -> None:
+    scores = _scores(np.zeros((3, 2, 5)))
+    with pytest.raises(ValueError, match="1 sparsities of 2 masks"):
+        scores.curve([0.5], [1, 2])
+    with pytest.raises(ValueError, match="no sparse masks"):
+        next(scores.curve([], []).essential_rows())
+
+
+def test_no_drop_is_larger_than_bounds_of_scores_allow() -> None:
+    scores = np.full((2, 2, 50, 1), 50.0)
+    scores[1, 0] = 90.0  # two seeds that differ by 80 points: t of one degree of freedom
+    scores[1, 1] = 10.0
+    drawn = Scores.of(
+        scores, lambda m: m[..., 0], StatisticsSpec(), named_generator("x"), bounds=(0, 100)
+    )
+    row = drawn.drop_row(1)
+    assert (row["drop_low"], row["drop_high"]) == (-50, 50)

@@ -70,7 +70,12 @@ class Scores:
         constant: float | None = None,
         bounds: tuple[float, float] = (-np.inf, np.inf),
     ) -> "Scores":
-        """Resample runs of equal seeds; see `resample` for the arguments."""
+        """Resample runs of equal seeds; see `resample` for the arguments.
+
+        Raises:
+            ValueError: see `of_uneven`.
+        """
+        _check_parts(parts)
         drawn = resample(parts, combine, settings.resamples, generator)
         every = list(range(len(parts)))
         return cls((Block(every, every, drawn),), settings, constant, bounds)
@@ -93,6 +98,9 @@ class Scores:
             settings: see `resample`.
             generator: returns a fresh generator, always the same.
             constant, bounds: see the class.
+
+        Raises:
+            ValueError: there is no seed or no example, or a score that is not a finite number.
         """
         alike: dict[tuple[int, ...], list[int]] = {}
         for index, of_mask in enumerate(runs):
@@ -101,6 +109,7 @@ class Scores:
         for seeds, indices in alike.items():
             chosen = [*([] if 0 in indices else [0]), *indices]
             parts = np.array([[runs[index][seed] for seed in seeds] for index in chosen])
+            _check_parts(parts)
             drawn = resample(parts, combine, settings.resamples, generator())
             blocks.append(Block(indices, [chosen.index(index) for index in indices], drawn))
         return cls(tuple(blocks), settings, constant, bounds)
@@ -209,7 +218,11 @@ class Scores:
         indices: Sequence[int],
         certifying: "Curve | None" = None,
     ) -> "Curve":
-        """Return the curve of the masks `indices`, which have these increasing sparsities."""
+        """Return the curve of the masks `indices`, which have these increasing sparsities.
+
+        Raises:
+            ValueError: sparsities do not increase or are not above 0, or there are not as many.
+        """
         return Curve(self, np.asarray(sparsities, dtype=np.float64), list(indices), certifying)
 
 
@@ -225,6 +238,14 @@ class Curve:
     sparsities: Floats
     indices: list[int]
     certifying: "Curve | None" = None
+
+    def __post_init__(self) -> None:
+        """Check the sparsities."""
+        if len(self.sparsities) != len(self.indices):
+            raise ValueError(f"{len(self.sparsities)} sparsities of {len(self.indices)} masks")
+        # Written so that what is no number fails as well.
+        if not np.all(np.diff(self.sparsities, prepend=0.0) > 0):
+            raise ValueError(f"sparsities do not increase from above 0: {self.sparsities}")
 
     @cached_property
     def drops(self) -> Floats:
@@ -261,7 +282,13 @@ class Curve:
         ]
 
     def essential_rows(self) -> Iterator[Row]:
-        """Yield the columns of `essential` from `tolerance` on, a row a tolerance."""
+        """Yield the columns of `essential` from `tolerance` on, a row a tolerance.
+
+        Raises:
+            ValueError: the curve has no points.
+        """
+        if not self.indices:
+            raise ValueError("a curve of no sparse masks has no essential sparsity")
         scores, dense = self.scores, self.scores.dense_row()
         for tolerance in tolerances(scores.settings, dense["dense_score"]):
             yield {
@@ -318,6 +345,16 @@ class Curve:
         return {**asdict(found), "confidence": settings.confidence}
 
 
+def _check_parts(parts: Floats) -> None:
+    if parts.ndim != 4 or not parts.size:
+        raise ValueError(f"{parts.shape}: not masks × seeds × examples × parts, one or more each")
+    if not np.isfinite(parts).all():
+        mask, seed, example, _ = map(int, np.argwhere(~np.isfinite(parts))[0])
+        raise ValueError(
+            f"mask {mask}, seed {seed}, example {example} (counted from 0): not a finite score"
+        )
+
+
 def essential_sparsity(
     sparsities: Floats,
     drops: Floats,
@@ -349,7 +386,7 @@ def essential_sparsity(
     estimate, low, high = cross_with_interval(cross, drops, samples, weights, confidence)
     first = first_crossing(sparsities, drops, epsilon)
     last = last_crossing(sparsities, drops, epsilon)
-    found = {
+    found: dict[str, Any] = {
         "estimate": estimate,
         "low": low,
         "high": high,

@@ -1,0 +1,128 @@
+"""A curve from a tidy table of predictions, whoever wrote it: no files, no study."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from essential_sparsity.metrics import METRICS, Metric
+from essential_sparsity.statistics.bootstrap import named_generator
+from essential_sparsity.statistics.curve import Curve, Scores
+from essential_sparsity.statistics.spec import StatisticsSpec
+
+_RUN = ("sparsity", "seed")
+# One curve has one of each, where the table says them.
+_NAMES = ("model", "task", "recipe")
+
+# The mean over all examples of what each of them scored.
+_MEAN_SCORE = dataclasses.replace(
+    METRICS["exact-match"],
+    name="score",
+    title="score",
+    unit="%",
+    columns=("score",),
+    library=lambda table: float(np.mean(table["score"].to_numpy())),
+    parts=lambda table: 100 * table["score"].to_numpy()[:, None],
+)
+
+
+def curve_of(
+    predictions: pd.DataFrame,
+    metric: str | None = "accuracy",
+    settings: StatisticsSpec | None = None,
+) -> Curve:
+    """Return the curve of the runs of one model, task and family of masks.
+
+    Of a study's `predictions.parquet` these are the rows of one family and of the dense model; its
+    `essential_rows()` are then those of the study's own table, as long as there was no search.
+
+    Args:
+        predictions: a row an example of a run: `sparsity` in [0, 1), 0 for the dense model, `seed`
+            and `id`, and `label` and `prediction`, numbers both. All runs have the same ids, the
+            dense model has all seeds. Other columns are names.
+        metric: one of `metrics.METRICS` that reads labels; or None: the mean of a column `score` in
+            [0, 1], such as a question's F1.
+        settings: tolerances, level of confidence, resamples.
+
+    Raises:
+        ValueError: a column is missing, a value no number, a run incomplete or there twice, or
+            the rows are of several curves.
+    """
+    scored = _metric(metric)
+    table = _checked(predictions, scored.columns)
+    runs: dict[float, dict[int, pa.Table]] = {}
+    for _, rows in table.groupby(list(_RUN), sort=True):
+        sparsity, seed = (rows[name].iloc[0] for name in _RUN)
+        run = pa.Table.from_pandas(rows.sort_values("id"), preserve_index=False)
+        runs.setdefault(float(sparsity), {})[int(seed)] = run
+    _check_runs(runs)
+    first = next(iter(runs[0.0].values()))
+    names = [str(table[name].iloc[0]) for name in _NAMES[:2] if name in table]
+    scores = Scores.of_uneven(
+        [{seed: scored.parts(run) for seed, run in of_mask.items()} for of_mask in runs.values()],
+        scored.combine,
+        settings or StatisticsSpec(),
+        lambda: named_generator(*names),
+        scored.constant(first) if scored.constant else None,
+        scored.bounds,
+    )
+    return scores.curve(list(runs)[1:], range(1, len(runs)))
+
+
+def _metric(name: str | None) -> Metric:
+    if name is None:
+        return _MEAN_SCORE
+    known = {name: metric for name, metric in METRICS.items() if metric.reads != "spans"}
+    if name not in known:
+        raise ValueError(f"metric: {name!r} is none of {', '.join(known)}, nor None")
+    return known[name]
+
+
+def _checked(predictions: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return the columns that are needed, of one curve; ids as texts, in whose order they go."""
+    needed = [*_RUN, "id", *columns]
+    if missing := [name for name in needed if name not in predictions]:
+        raise ValueError(f"predictions: lacks the column(s) {', '.join(missing)}")
+    for name in (*_RUN, *columns):
+        values = pd.to_numeric(predictions[name], errors="coerce")
+        if not np.isfinite(values).all():
+            bad = predictions[name][~np.isfinite(values)].iloc[0]
+            raise ValueError(f"predictions: {name}: '{bad}' is not a finite number")
+    beyond = predictions["sparsity"][~predictions["sparsity"].between(0, 1, inclusive="left")]
+    if len(beyond):
+        raise ValueError(f"predictions: sparsity: {beyond.iloc[0]:g} is not in [0, 1)")
+    names = [name for name in _NAMES if name in predictions]
+    for name in names:
+        if predictions[name].nunique() > 1:
+            some = ", ".join(map(str, predictions[name].unique()[:3]))
+            raise ValueError(f"predictions: {name}: a curve has one, not several ({some})")
+    if "mask" in predictions:
+        masks = predictions.groupby("sparsity")["mask"].nunique()
+        if (masks > 1).any():
+            raise ValueError(
+                f"predictions: mask: several have sparsity {masks.idxmax():g}; a curve is of one "
+                "family"
+            )
+    return predictions[[*names, *needed]].astype({"id": str})
+
+
+def _check_runs(runs: dict[float, dict[int, pa.Table]]) -> None:
+    if 0.0 not in runs:
+        raise ValueError("predictions: sparsity: there is no 0, the dense model")
+    if len(runs) == 1:
+        raise ValueError("predictions: sparsity: there is none but 0, the dense model")
+    dense = runs[0.0]
+    labels = {"label"} & set(next(iter(dense.values())).column_names)
+    examples = next(iter(dense.values())).select(["id", *labels])
+    for sparsity, of_mask in runs.items():
+        for seed, run in of_mask.items():
+            where = f"sparsity {sparsity:g}, seed {seed}"
+            if seed not in dense:
+                raise ValueError(f"predictions: {where}: the dense model has no run of this seed")
+            if len(set(run["id"].to_pylist())) < len(run):
+                raise ValueError(f"predictions: {where}: an example is there more than once")
+            if not run.select(["id", *labels]).equals(examples):
+                raise ValueError(
+                    f"predictions: {where}: its ids or labels are not those of the other runs"
+                )
