@@ -51,6 +51,10 @@ def test_format_essential(curve: tuple[str, str, str], text: str) -> None:
     assert format_essential(_curve(*curve)) == text
 
 
+def test_what_is_not_resolved_has_no_number() -> None:
+    assert format_essential(_curve("52.3", "44", "> 90", resolved=False)) == "[44, > 90] %"
+
+
 def test_golden_text(tmp_path: Path) -> None:
     first = _write(
         tmp_path / "figure2",
@@ -76,13 +80,13 @@ def test_golden_text(tmp_path: Path) -> None:
         "figure2: essential sparsity, the largest that costs at most 1 point [95 % interval]\n"
         "model      task    dense score     essential sparsity    certified   seeds\n"
         "minilm     topic   72.1 ± 2.3 %    52.3 % [44, 61]       40 %        3\n"
-        "minilm     pair    72.1 ± 2.3 %    > 90 % [78, > 90] *   –           3\n"
+        "minilm     pair    72.1 ± 2.3 %    [78, > 90] % *        –           3\n"
         "opt-125m   topic   100.0 ± 2.3 %   < 10 % [< 10, < 10]   none        10\n"
         "certified: all tested sparsities up to there cost less than 1 point, with 95 % "
         "confidence\n"
         "– 100 examples are too few for 1 point\n"
-        "* noise of up to ± 2.3 points hides a drop of 1: "
-        "it takes more seeds or a larger evaluation set\n"
+        "* not resolved: noise of up to ± 2.3 points hides a drop of 1; it takes more\n"
+        "  seeds or a larger evaluation set\n"
         "\n"
         "wide-epsilon: essential sparsity, the largest that costs at most 2.5 points "
         "[90 % interval]\n"
@@ -101,7 +105,7 @@ def test_golden_text(tmp_path: Path) -> None:
 
 def test_lines_stay_within_the_width(tmp_path: Path) -> None:
     long = "a-name-of-sixty-four-letters-".ljust(64, "x")
-    curve = _curve("> 98.44", "< 10.55", "> 98.44", model=long, task=long, resolved=False)
+    curve = _curve("> 98.44", "< 10.55", "> 98.44", model=long, task=long, failed=1)
     text = summarize([_write(tmp_path / long, curve, {**curve, "label": "magnitude, layer"})], [])
     assert max(map(len, text.splitlines())) <= WIDTH
     assert text.splitlines()[2].startswith("a-nam…   a-nam…   magnitude, global")
@@ -126,10 +130,10 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_task_that_was_not_learnt_is_marked(tmp_path: Path) -> None:
     """A dense model at chance has nothing to lose: its flat curve is no essential sparsity."""
-    chance = _curve("> 90", "> 90", "> 90", task="rte", dense_low=49.9, resolved=False)
+    chance = _curve("> 90", "> 90", "> 90", task="rte", dense_low=49.9, failed=2)
     text = summarize([_write(tmp_path / "drop", chance, _curve("52", "44", "61"))], [])
     marked, plain = text.splitlines()[2:4]
-    assert "   > 90 % [> 90, > 90] *†   " in marked
+    assert "   > 90 % [> 90, > 90] †‡   " in marked
     assert "†" not in plain
     assert "† the dense model is no better than one and the same answer to everything" in text
     assert all(len(line) <= WIDTH for line in text.splitlines())

@@ -204,8 +204,8 @@ def _estimate_words(row: Row) -> str:
     if not known(row["sparsity"]):
         return "–"
     values = {name: row[drawn] for name, drawn in SPARSITIES.items()}
-    censored = {f"{name}_censored": row[f"{name}_censored"] for name in ("low", "high")}
-    words = format_essential({**values, **censored, "estimate_censored": row["censored"]})
+    kept = {name: row[name] for name in ("low_censored", "high_censored", "resolved")}
+    words = format_essential({**values, **kept, "estimate_censored": row["censored"]})
     return words if row["learnt"] else f"{words} {_UNLEARNT}"
 
 

@@ -106,8 +106,10 @@ def _cells(curve: Row, turn: Row, spec: ReportSpec) -> tuple[Cell, ...]:
 
 
 def _estimate(curve: Row) -> Cell:
+    if not curve["resolved"]:
+        return Cell("not resolved", key=curve["estimate"], mark="open")
     text = in_percent(curve["estimate"], curve["estimate_censored"])
-    return Cell(text, key=curve["estimate"], mark="" if curve["resolved"] else "open")
+    return Cell(text, key=curve["estimate"])
 
 
 def _interval(curve: Row) -> Cell:
@@ -161,7 +163,10 @@ def _notes(curves: Sequence[Row], turns: bool) -> tuple[str, ...]:
         if curve["estimate_censored"] or curve["low_censored"] or curve["high_censored"]
     ][:1]
     if not all(curve["resolved"] for curve in curves):
-        notes.append("Pale values are not resolved: more seeds or examples would be needed.")
+        notes.append(
+            "Not resolved: noise hides a drop of ε, and the interval is all that is known; more "
+            "seeds or examples would tell. essential.parquet has the estimates."
+        )
     if levels := {curve["certification_level"] for curve in curves}:
         shown = ", ".join(f"{100 * level:g} %" for level in sorted(levels))
         notes.append(

@@ -90,8 +90,8 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
         lines.append("scores that are correlations are × 100, and their points hundredths")
     if wide := [curve["resolution"] for curve in curves if not curve["resolved"]]:
         lines.append(
-            f"{_UNRESOLVED} noise of up to ± {max(wide):.1f} points hides a drop of {epsilon:g}: "
-            "it takes more seeds or a larger evaluation set"
+            f"{_UNRESOLVED} not resolved: noise of up to ± {max(wide):.1f} points hides a drop of "
+            f"{epsilon:g}; it takes more\n  seeds or a larger evaluation set"
         )
     if not all(is_learnt(curve["dense_low"], curve["constant"]) for curve in curves):
         lines.append(
@@ -130,11 +130,14 @@ def _format_dense(curve: dict[str, Any]) -> str:
 
 
 def format_essential(curve: dict[str, Any]) -> str:
-    """Return a row of `essential` as `52 % [44, 61]`; off the grid's ends `> 90 % [85, > 90]`."""
+    """Return a row of `essential` as `52 % [44, 61]`, and without a number if it is not resolved.
+
+    Off the grid's ends it is `> 90 % [85, > 90]`.
+    """
     estimate, low, high = (
         in_percent(curve[name], curve[f"{name}_censored"]) for name in ("estimate", "low", "high")
     )
-    return f"{estimate} % [{low}, {high}]"
+    return f"{estimate} % [{low}, {high}]" if curve["resolved"] else f"[{low}, {high}] %"
 
 
 def format_certified(curve: dict[str, Any]) -> str:
