@@ -1,13 +1,12 @@
 """`docs/validation.md`, of what was simulated."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
+from simulations.reading import Outcomes, between, held, hit, read, share, share_of_bends
 from simulations.trial import Outcome, Setting
-from simulations.truth import DENSE, EPSILON, GRID, TRUTHS
-
-Outcomes = dict[Setting, dict[str, list[Outcome]]]
+from simulations.truth import DENSE, EPSILON, GRID, VALIDATED
 
 _HEAD = """\
 # Validation of the estimators
@@ -28,35 +27,16 @@ Answers are right or wrong; the dense model has {dense:g} % right, a constant an
 makes an answer right is in part the example's own, so that two runs of equal score disagree on one
 answer in seven. Every run's probability of a right answer varies from seed to seed; *seeds' spread*
 is its standard deviation as a multiple of a score's sampling error, which is {one:.1f} points for
-2,000 examples. Sparsities are {first:g} to {last:g} % in steps of 10, ε is {epsilon:g} point.
+2,000 examples. Sparsities are {first:g} to {last:g} % in steps of 10 if the curve does not say
+otherwise, ε is {epsilon:g} point. *Line turns at*: where the line through the true drops at these
+sparsities does, which is all that runs at them can tell.
 
-| curve | its drop | turns at |
-|---|---|---:|
+| curve | its drop | turns at | line turns at |
+|---|---|---:|---:|
 {curves}
 
-"""
-
-
-READING = """\
 ## What it says
 
-- **Drops.** From three seeds on, their intervals hold the truth in 95 to 97 % of cases where seeds
-  differ. Where they do not (a spread of 0) it is 98 to 99 %: intervals allow for a spread that few
-  seeds would not show. Two seeds have 98 %, by intervals too wide to be of much use. **One seed**
-  has 95 % where seeds are all alike and far less where they differ: nothing in its runs tells how
-  much.
-- **Turns.** Intervals of the essential sparsity hold it in 94 to 100 % of cases, one seed apart;
-  most are wider than they need be. The estimate of where a plateau ends is too small, and more so
-  the noisier the curve, since a monotone fit mixes its end with what noise has put before it.
-  The interval's lower end shares that bias, its upper end was made not to: else the turn
-  of *hinge* would lie above it too often. Where a hinge lies between two sparsities of the grid,
-  the line through both turns 2.5 points too early besides. *Early* turns at the grid's very end,
-  and its mean bias is of those that were not found below it.
-- **Certificates** are false in no more than 5 % of cases. *Early* is the hardest of all curves: its
-  first sparsity costs ε exactly, so that this very test must not pass. They are also rarely given
-  where noise is not far below ε: a plateau of five sparsities has to pass five tests.
-- **Shapes.** With two seeds or more, a smooth curve was called sharp, or a hinge smooth, in at most
-  1 % of cases; most noisy curves are not resolved.
 """
 
 
@@ -70,7 +50,8 @@ def render(outcomes: Outcomes, *, sets: int, resamples: int, seconds: float, mac
         machine: on what, a paragraph.
     """
     curves = "\n".join(
-        f"| {truth.name} | {truth.text} | {_turn(truth.turn)} |" for truth in TRUTHS.values()
+        f"| {truth.name} | {truth.text} | {_turn(truth.turn)} | {_turn(truth.turn_on_grid)} |"
+        for truth in VALIDATED.values()
     )
     head = _HEAD.format(
         minutes=max(1, seconds / 60),
@@ -85,7 +66,9 @@ def render(outcomes: Outcomes, *, sets: int, resamples: int, seconds: float, mac
         epsilon=EPSILON,
         curves=curves,
     )
-    return head + READING + "\n" + _drops(outcomes) + "\n" + _curves(outcomes)
+    return "\n".join(
+        (head + read(outcomes), _together(outcomes), _curves(outcomes), _hinges(outcomes))
+    )
 
 
 def _turn(turn: float) -> str:
@@ -94,86 +77,113 @@ def _turn(turn: float) -> str:
     return f"> {100 * GRID[-1]:g} %" if turn > 0 else f"< {100 * GRID[0]:g} %"
 
 
-def _drops(outcomes: Outcomes) -> str:
-    lines = [
-        "## All curves together",
-        "",
-        "*Drop in its interval*: of all points of all curves. *Turn in its interval* and *false",
-        "certificates* (a certified sparsity whose true drop is ε or more): of all curves; the "
-        "latter also",
-        "of the one where they are most frequent.",
-        "",
-        "| seeds | examples | seeds' spread | drop in its interval | turn in its interval | false "
-        "certificates | at most |",
-        "|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+_TOGETHER = """\
+## All curves together
+
+*Drop in its interval*: of all points of a curve. *Line's turn* and *true turn*: how often the
+interval of the essential sparsity held where the line through the grid's points turns, and where
+the curve itself does; *neighbours*: how often the sparsities of the grid next to the interval held
+the true turn between them. *False certificates*: of a sparsity whose true drop is ε or more. All
+are of all curves; false certificates also of the one where they are most frequent.
+
+| seeds | examples | seeds' spread | drop in its interval | line's turn | true turn | neighbours \
+| false certificates | at most |
+|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+"""
+
+_CURVES = """\
+## Curve by curve
+
+*Line's turn*, *true turn* and *neighbours* as above; *below* and *above*: how often the line's turn
+was on that side of the interval. *Bias*: mean of estimate − true turning point, in points of
+sparsity, where neither is off the grid. *Certified*: how often a sparsity was, and the mean one
+in %, 0 where none was. *Sharp*, *smooth*: how often the turn was called so; else it is not
+resolved.
+
+| seeds | examples | seeds' spread | curve | line's turn | below | above | true turn | neighbours \
+| bias | certified | mean | false | sharp | smooth |
+|---:|---:|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+"""
+
+_HINGES = """\
+## Breakpoints of hinges
+
+How often the 95 % interval held the true *breakpoint*, and the true *ratio* of the slopes after and
+before it, which is infinite if the curve does not rise before: then an interval holds it that ends
+at infinity. *If sharp*: of the data sets whose turn was called sharp.
+
+| seeds | examples | seeds' spread | curve | breakpoint | ratio | sharp | breakpoint, if sharp \
+| ratio, if sharp |
+|---:|---:|---:|---|---:|---:|---:|---:|---:|
+"""
+
+
+def _together(outcomes: Outcomes) -> str:
+    lines = []
     for setting, by_curve in outcomes.items():
         every = [outcome for found in by_curve.values() for outcome in found]
-        false = [_share(found, lambda o: o.false) for found in by_curve.values()]
-        tested = setting.seeds > 1
-        lines.append(
-            f"| {_setting(setting)} | {_share(every, lambda o: o.covered):.1f} % "
-            f"| {_share(every, _hit):.1f} % "
-            + (f"| {np.mean(false):.1f} % | {max(false):.1f} % |" if tested else "| – | – |")
-        )
-    return "\n".join(lines) + "\n"
+        false = [share(found, lambda o: o.false) for found in by_curve.values()]
+        shares = [share(every, measure) for measure in (lambda o: o.covered, hit, held, between)]
+        certified = [float(np.mean(false)), max(false)] if setting.seeds > 1 else [None, None]
+        cells = [*shares, *certified]
+        lines.append(f"| {_setting(setting)} | {' | '.join(map(_percent, cells))} |")
+    return _TOGETHER + "\n".join(lines) + "\n"
 
 
 def _curves(outcomes: Outcomes) -> str:
-    lines = [
-        "## Curve by curve",
-        "",
-        "*Turn*: how often the interval held the essential sparsity, as far as the grid joined by "
-        "lines tells",
-        "it; then how often that was below and above the interval. *Bias*: mean of estimate − "
-        "true turning",
-        "point, in points of sparsity, where neither is off the grid. *Certified*: how often a "
-        "sparsity was,",
-        "and the mean one in %, 0 where none was. *Sharp*, *smooth*: how often the turn was called "
-        "so; else it",
-        "is not resolved.",
-        "",
-        "| seeds | examples | seeds' spread | curve | turn | below | above | bias | certified "
-        "| mean | false | sharp | smooth |",
-        "|---:|---:|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {_setting(setting)} | {name} | {_row(found)} |"
+    return _CURVES + _rows(outcomes, _row)
+
+
+def _hinges(outcomes: Outcomes) -> str:
+    return _HINGES + _rows(
+        {
+            setting: {n: found for n, found in by_curve.items() if VALIDATED[n].hinge is not None}
+            for setting, by_curve in outcomes.items()
+        },
+        _hinge_row,
+    )
+
+
+def _rows(outcomes: Outcomes, cells: Callable[[list[Outcome]], str]) -> str:
+    """Return a row for every setting and curve."""
+    return "".join(
+        f"| {_setting(setting)} | {name} | {cells(found)} |\n"
         for setting, by_curve in outcomes.items()
         for name, found in by_curve.items()
-    ]
-    return "\n".join(lines) + "\n"
+    )
 
 
 def _setting(setting: Setting) -> str:
     return f"{setting.seeds} | {setting.examples:,} | {setting.spread:g}"
 
 
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1f} %"
+
+
 def _row(found: list[Outcome]) -> str:
     shapes = [outcome.shape for outcome in found]
     biases = [outcome.bias for outcome in found if outcome.bias is not None]
-    cells = [
-        f"{_share(found, _hit):.1f} %",
-        f"{_share(found, lambda o: o.below):.1f} %",
-        f"{_share(found, lambda o: o.above):.1f} %",
-        f"{100 * np.mean(biases):+.1f}" if biases else "",
-    ]
+    measures = (hit, lambda o: o.below, lambda o: o.above, held, between)
+    cells = [_percent(share(found, measure)) for measure in measures]
+    cells.append(f"{100 * np.mean(biases):+.1f}" if biases else "")
     if all(outcome.certified is None for outcome in found):
         cells += ["–", "", "–"]
     else:
         mean = np.mean([outcome.certified or 0 for outcome in found])
         cells += [
-            f"{_share(found, lambda o: bool(o.certified)):.0f} %",
+            f"{share(found, lambda o: bool(o.certified)):.0f} %",
             f"{100 * mean:.0f}",
-            f"{_share(found, lambda o: o.false):.1f} %",
+            _percent(share(found, lambda o: o.false)),
         ]
     cells += [f"{100 * shapes.count(shape) / len(shapes):.0f} %" for shape in ("sharp", "smooth")]
     return " | ".join(cells)
 
 
-def _hit(outcome: Outcome) -> bool:
-    return not (outcome.below or outcome.above)
-
-
-def _share(found: Sequence[Outcome], measure: Callable[[Outcome], float]) -> float:
-    return 100 * float(np.mean([measure(outcome) for outcome in found]))
+def _hinge_row(found: list[Outcome]) -> str:
+    every, sharp = (
+        [_percent(share_of_bends(found, ratio=ratio, sharp=only)) for ratio in (False, True)]
+        for only in (False, True)
+    )
+    called = f"{share(found, lambda o: o.shape == 'sharp'):.0f} %"
+    return " | ".join([*every, called, *sharp])

@@ -1,8 +1,8 @@
 """Holds the search against the full grid of its resolution, on simulated curves."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,14 +18,15 @@ from essential_sparsity.statistics.spread import Floats
 from simulations.command import Arguments, read_arguments
 from simulations.trial import (
     CHANCE,
-    ROUNDING,
     Setting,
     accuracy,
     draw_answers,
+    holds,
     settings_of,
     sparsity_of,
 )
-from simulations.truth import EPSILON, TRUTHS, Truth
+from simulations.truth import EPSILON, ROUNDING, TRUTHS, Truth
+from simulations.words import span, wrap
 
 DOCUMENT = Path(__file__).parents[1] / "docs/search.md"
 SETTINGS = (
@@ -46,35 +47,28 @@ _HEADINGS = (
 )
 
 
-class OnLattice(Truth):
-    """A curve at all sparsities that the search may try."""
-
-    @property
-    def drops(self) -> Floats:
-        """(points,) at `LATTICE`."""
-        return self.drop(LATTICE)
-
-    @property
-    def turn(self) -> float:
-        """The largest sparsity whose drop is at most ε, the points joined by lines."""
-        drops = self.drops
-        return float(np.interp(EPSILON, drops, LATTICE)) if drops[-1] > EPSILON else np.inf
-
-
-def on_lattice(name: str) -> OnLattice:
-    """Return one of the simulated curves."""
-    truth = TRUTHS[name]
-    return OnLattice(truth.name, truth.text, truth.drop)
+def on_lattice(name: str) -> Truth:
+    """Return one of the simulated curves, at all sparsities that the search may try."""
+    return replace(TRUTHS[name], grid=LATTICE)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the grid and the search make of the same answers: their rows of `essential`."""
+    """What the grid and the search make of the same answers.
+
+    Attributes:
+        grid, search: their rows of `essential`.
+        runs, rounds: the search's, certification included.
+        located: the seeds by which the search chose its sparsities.
+        certified: those by which it certified.
+    """
 
     grid: Row
     search: Row
     runs: int
     rounds: int
+    located: frozenset[int]
+    certified: frozenset[int]
 
 
 def compare(name: str, setting: Setting, resamples: int, number: int) -> Outcome:
@@ -90,7 +84,7 @@ def compare(name: str, setting: Setting, resamples: int, number: int) -> Outcome
     answers = _Answers(draw_answers([on_lattice(name)], drawn, generator), settings, str(number))
     decisions = list(_search(answers, seeds))
     last = decisions[-1]
-    fresh = tuple(range(seeds, seeds + SEARCH.certify))
+    fresh = SEARCH.certification_seeds(tuple(range(seeds)))
     tested = dict.fromkeys(last.certification, fresh)
     chosen = {place: tuple(range(count)) for place, count in last.seeds.items()}
     every = {p: chosen.get(p, ()) + tested.get(p, ()) for p in sorted({*chosen, *tested})}
@@ -99,6 +93,8 @@ def compare(name: str, setting: Setting, resamples: int, number: int) -> Outcome
         search=answers.essential(every, tested),
         runs=cost(last.seeds) + (len(tested) + 1) * SEARCH.certify,
         rounds=len(decisions) + 1,
+        located=frozenset(seed for of in chosen.values() for seed in of),
+        certified=frozenset(seed for of in tested.values() for seed in of),
     )
 
 
@@ -157,56 +153,163 @@ class _Answers:
         return self.scores(seeds).curve(sparsities, range(1, len(seeds) + 1), certifying)
 
 
-def describe(truth: OnLattice, setting: Setting, outcomes: list[Outcome]) -> list[str]:
-    """Return the cells of the table's row."""
-    turn = truth.turn
-    grid, search = [o.grid for o in outcomes], [o.search for o in outcomes]
-    runs = [outcome.runs for outcome in outcomes]
-    all_runs = (len(LATTICE) + 1) * setting.seeds
-    apart = np.abs(_column(search, "estimate") - _column(grid, "estimate"))
-    return [
-        *(truth.name, str(setting.seeds), f"{setting.examples:,}", f"{setting.spread:g}"),
-        *(str(all_runs), f"{np.mean(runs):.0f}", str(max(runs))),
-        f"{100 * np.mean(runs) / all_runs:.0f} %",
-        f"{np.mean([outcome.rounds for outcome in outcomes]):.1f}",
-        f"{100 * np.mean(apart <= SEARCH.resolution + ROUNDING):.0f} %",
-        *(f"{_error(rows, turn):.1f}" for rows in (grid, search)),
-        *(f"{100 * np.mean([_holds(row, turn) for row in rows]):.0f} %" for rows in (grid, search)),
-        *(f"{100 * np.mean(_column(rows, 'certified')):.0f}" for rows in (grid, search)),
-        f"{100 * np.mean(_column(search, 'certified') > turn + ROUNDING):.1f} %",
-    ]
+@dataclass(frozen=True)
+class Comparison:
+    """The outcomes of all data sets of a curve and a setting: a row of the table."""
+
+    truth: Truth
+    setting: Setting
+    outcomes: Sequence[Outcome]
+
+    @property
+    def grids(self) -> list[Row]:
+        """The rows of `essential` of the grid."""
+        return [outcome.grid for outcome in self.outcomes]
+
+    @property
+    def searches(self) -> list[Row]:
+        """The rows of `essential` of the search."""
+        return [outcome.search for outcome in self.outcomes]
+
+    @property
+    def runs(self) -> list[int]:
+        """How many the search took, certification included."""
+        return [outcome.runs for outcome in self.outcomes]
+
+    @property
+    def grid_runs(self) -> int:
+        """How many the grid takes, dense ones included."""
+        return (len(LATTICE) + 1) * self.setting.seeds
+
+    @property
+    def share(self) -> float:
+        """The search's runs as a part of the grid's, in percent."""
+        return 100 * float(np.mean(self.runs)) / self.grid_runs
+
+    @property
+    def within(self) -> float:
+        """How often the estimates are within a step of each other, in percent."""
+        apart = np.abs(_column(self.searches, "estimate") - _column(self.grids, "estimate"))
+        return 100 * float(np.mean(apart <= SEARCH.resolution + ROUNDING))
+
+    def error(self, rows: list[Row]) -> float:
+        """Return the root mean square error in points of sparsity; off the end, of the end."""
+        error = _column(rows, "estimate") - min(self.truth.turn, LATTICE[-1])
+        return float(100 * np.sqrt(np.mean(np.square(error))))
+
+    def held(self, rows: list[Row]) -> float:
+        """Return how often the interval held the true turn, in percent."""
+        ends = [(sparsity_of(row, "low"), sparsity_of(row, "high")) for row in rows]
+        return 100 * float(np.mean([holds(self.truth.turn, low, high) for low, high in ends]))
+
+    @property
+    def false(self) -> int:
+        """How many of the search's certificates are false."""
+        return sum(self.truth.is_false(row["certified"]) for row in self.searches)
+
+    def cells(self) -> list[str]:
+        """Return the cells of its row."""
+        both = (self.grids, self.searches)
+        setting = self.setting
+        return [
+            *(self.truth.name, str(setting.seeds), f"{setting.examples:,}", f"{setting.spread:g}"),
+            *(str(self.grid_runs), f"{np.mean(self.runs):.0f}", str(max(self.runs))),
+            f"{self.share:.0f} %",
+            f"{np.mean([outcome.rounds for outcome in self.outcomes]):.1f}",
+            f"{self.within:.0f} %",
+            *(f"{self.error(rows):.1f}" for rows in both),
+            *(f"{self.held(rows):.0f} %" for rows in both),
+            *(f"{100 * np.mean(_column(rows, 'certified')):.0f}" for rows in both),
+            f"{100 * self.false / len(self.outcomes):.1f} %",
+        ]
 
 
 def _column(rows: list[Row], name: str) -> Floats:
     return np.array([row[name] or 0.0 for row in rows])
 
 
-def _error(rows: list[Row], turn: float) -> float:
-    """Return the root mean square error in points of sparsity; off the end, of the end."""
-    error = _column(rows, "estimate") - min(turn, LATTICE[-1])
-    return float(100 * np.sqrt(np.mean(np.square(error))))
+# Examples by which ε is told from none.
+_RESOLVING = 10_000
+
+_READING = """\
+With {seeds}, the search takes {shares} of the grid's runs. Where the examples resolve ε
+({examples:,} at ε = {epsilon:g}), its error is at most half a point of sparsity above the grid's in
+{close} of {resolved} rows, and nowhere more than {resolved_apart}. Estimates agree to a step there
+in {agree} of cases, but for the *line* ({line}), which crosses ε so slowly that both are uncertain
+by many steps. Where examples are fewer, errors can be of many steps for both: the search's is
+larger in {worse} of {rows} rows, by at most {apart}. The grid's {grid_runs} sparse runs of 3 seeds
+tell more than the search's {search_runs} or fewer, and its interval is as wide as that takes. With
+two seeds or one the share of runs is larger: the first round and certification alone are {two} of
+{all_two} and {one} of {all_one} runs."""
 
 
-def _holds(row: Row, turn: float) -> bool:
-    low, high = sparsity_of(row, "low"), sparsity_of(row, "high")
-    return low - ROUNDING <= turn <= high + ROUNDING
+def read(comparisons: Sequence[Comparison]) -> str:
+    """Return what the table says, in words: every number is its own."""
+    resolved = [c for c in comparisons if c.setting.examples >= _RESOLVING]
+    others = [c for c in comparisons if c.setting.examples < _RESOLVING]
+    seeds = sorted({c.setting.seeds for c in comparisons})
+    shares = [[c.share for c in comparisons if c.setting.seeds == count] for count in seeds]
+    beginning = len(SEARCH.beginning())
+    return wrap(
+        _READING.format(
+            seeds=" and ".join(map(str, seeds)) + " seeds",
+            shares=" and ".join(span(each, "{:.0f}") for each in shares),
+            examples=_RESOLVING,
+            epsilon=EPSILON,
+            close=sum(_apart(c) <= 0.5 for c in resolved),
+            resolved=len(resolved),
+            resolved_apart=_largest_apart(resolved),
+            agree=span((c.within for c in resolved if c.truth.name != "line"), "{:.0f}"),
+            line=span((c.within for c in resolved if c.truth.name == "line"), "{:.0f}"),
+            worse=sum(_apart(c) > 0 for c in others),
+            rows=len(others),
+            apart=_largest_apart(others),
+            grid_runs=3 * len(LATTICE),
+            search_runs=SEARCH.budget - SEARCH.reserve() - 3,
+            two=SEARCH.least_budget(beginning, 2),
+            all_two=2 * (len(LATTICE) + 1),
+            one=SEARCH.least_budget(beginning, 1),
+            all_one=len(LATTICE) + 1,
+        )
+    )
 
 
-def render(arguments: Arguments) -> str:
-    """Simulate, and return the table."""
-    lines = [
-        "| " + " | ".join(_HEADINGS) + " |",
-        "|---|" + "---:|" * (len(_HEADINGS) - 1),
-    ]
+def _apart(comparison: Comparison) -> float:
+    return comparison.error(comparison.searches) - comparison.error(comparison.grids)
+
+
+def _largest_apart(comparisons: Sequence[Comparison]) -> str:
+    if not comparisons:
+        return "–"
+    worst = max(comparisons, key=_apart)
+    setting = worst.setting
+    return (
+        f"{_apart(worst):.1f} points of sparsity (*{worst.truth.name}*, {setting.seeds} seeds of "
+        f"{setting.examples:,} examples, spread {setting.spread:g}: "
+        f"{worst.error(worst.searches):.1f} in place of {worst.error(worst.grids):.1f})"
+    )
+
+
+def simulate(arguments: Arguments) -> Iterator[Comparison]:
+    """Yield the rows of the table."""
     with arguments.workers() as pool:
         for setting in SETTINGS:
             for name in TRUTHS:
                 run = partial(compare, name, setting, arguments.resamples)
                 outcomes = list(pool.map(run, range(arguments.sets), chunksize=5))
-                cells = describe(on_lattice(name), setting, outcomes)
-                lines.append(f"| {' | '.join(cells)} |")
-                print(lines[-1], file=sys.stderr, flush=True)
-    return "\n".join(lines) + "\n"
+                yield Comparison(on_lattice(name), setting, outcomes)
+
+
+def render(comparisons: Iterable[Comparison], sets: int, resamples: int) -> str:
+    """Return the table and what it says."""
+    lines = [f"{sets} data sets a row, {resamples} resamples each.", ""]
+    lines += ["| " + " | ".join(_HEADINGS) + " |", "|---|" + "---:|" * (len(_HEADINGS) - 1)]
+    found = []
+    for comparison in comparisons:
+        found.append(comparison)
+        lines.append(f"| {' | '.join(comparison.cells())} |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    return "\n".join((*lines, "", read(found))) + "\n"
 
 
 def main() -> None:
@@ -214,7 +317,7 @@ def main() -> None:
     arguments = read_arguments(
         "simulations.search", __doc__, sets=100, of="row", resamples=400, document=DOCUMENT
     )
-    table = render(arguments)
+    table = render(simulate(arguments), arguments.sets, arguments.resamples)
     if not arguments.write:
         print(table, end="")
         return

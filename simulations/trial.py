@@ -9,15 +9,13 @@ from essential_sparsity.statistics.bootstrap import named_generator
 from essential_sparsity.statistics.curve import Row, Scores
 from essential_sparsity.statistics.spec import StatisticsSpec
 from essential_sparsity.statistics.spread import Floats
-from simulations.truth import DENSE, EPSILON, GRID, TRUTHS, Truth
+from simulations.truth import DENSE, EPSILON, ROUNDING, VALIDATED, Truth
 
 CHANCE = 50.0
 
 # Of the variance of what makes an answer right, the part that is the example's own: two runs of
 # equal score then disagree on one answer in seven.
 _COMMON = 0.8
-
-ROUNDING = 1e-9
 
 
 def settings_of(resamples: int) -> StatisticsSpec:
@@ -41,22 +39,44 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Bend:
+    """What a data set told of a hinge: whether two intervals held their truths.
+
+    They are the breakpoint's and the slope ratio's.
+    """
+
+    breakpoint: bool
+    ratio: bool
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a data set told of one curve.
 
-    `below` and `above` say on which side the interval of the essential sparsity missed, `bias` by
-    how much the estimate is above the true turning point (None where one of them lies off the
-    grid), `covered` the share of the grid's points whose drop was in its interval. `certified` is
-    None where nothing could be tested.
+    Attributes:
+        below, above: on which side the interval of the essential sparsity missed where the line
+            through the grid's points turns.
+        held: whether it held the true turning point.
+        neighbours: whether the sparsities of the grid next to it did.
+        bias: how much the estimate is above the true turning point; None where one of them lies off
+            the grid.
+        covered: the share of the grid's points whose drop was in its interval.
+        certified: the sparsity; None where nothing could be tested.
+        false: whether its true drop is ε or more.
+        shape: what the turn was called.
+        bend: of a hinge; None of other curves, and where there were too few points to fit one.
     """
 
     below: bool
     above: bool
+    held: bool
+    neighbours: bool
     bias: float | None
     covered: float
     certified: float | None
     false: bool
     shape: str
+    bend: Bend | None
 
 
 def run_trial(setting: Setting, resamples: int, number: int) -> dict[str, Outcome]:
@@ -65,12 +85,13 @@ def run_trial(setting: Setting, resamples: int, number: int) -> dict[str, Outcom
     All curves are masks of one model: they share the dense runs, the examples and the resamples.
     """
     generator = named_generator("validation", str(setting), str(number))
-    truths = list(TRUTHS.values())
+    truths = list(VALIDATED.values())
     answers = draw_answers(truths, setting, generator)
     scores = Scores.of(answers, accuracy, settings_of(resamples), generator, CHANCE)
+    ends = 1 + np.cumsum([len(truth.grid) for truth in truths])
     return {
-        truth.name: _outcome(truth, scores, 1 + place * len(GRID))
-        for place, truth in enumerate(truths)
+        truth.name: _outcome(truth, scores, int(end) - len(truth.grid))
+        for truth, end in zip(truths, ends, strict=True)
     }
 
 
@@ -92,21 +113,40 @@ def draw_answers(truths: list[Truth], setting: Setting, generator: np.random.Gen
 
 
 def _outcome(truth: Truth, scores: Scores, first: int) -> Outcome:
-    curve = scores.curve(GRID, range(first, first + len(GRID)))
+    curve = scores.curve(truth.grid, range(first, first + len(truth.grid)))
     (row,) = curve.essential_rows()
-    turn = truth.turn_on_grid
-    estimate, certified = sparsity_of(row, "estimate"), row["certified"]
-    within = (certified or 0) + ROUNDING >= GRID
-    low, high = zip(*(scores.interval(samples) for samples in curve.samples), strict=True)
+    sharpness = curve.sharpness_row()
+    on_grid, turn = truth.turn_on_grid, truth.turn
+    estimate, low, high = (sparsity_of(row, name) for name in ("estimate", "low", "high"))
+    drops_low, drops_high = zip(*map(scores.interval, curve.samples), strict=True)
     return Outcome(
-        below=turn < sparsity_of(row, "low") - ROUNDING,
-        above=turn > sparsity_of(row, "high") + ROUNDING,
-        bias=estimate - truth.turn if np.isfinite([estimate, truth.turn]).all() else None,
-        covered=float(((low <= truth.drops) & (truth.drops <= high)).mean()),
-        certified=certified,
-        false=bool((truth.drops[within] >= EPSILON - ROUNDING).any()),
-        shape=curve.sharpness_row()["shape"],
+        below=on_grid < low - ROUNDING,
+        above=on_grid > high + ROUNDING,
+        held=holds(turn, low, high),
+        neighbours=holds(turn, *truth.neighbours(low, high)),
+        bias=estimate - turn if np.isfinite([estimate, turn]).all() else None,
+        covered=float(((drops_low <= truth.drops) & (truth.drops <= drops_high)).mean()),
+        certified=row["certified"],
+        false=truth.is_false(row["certified"]),
+        shape=sharpness["shape"],
+        bend=_bend(truth, sharpness),
     )
+
+
+def _bend(truth: Truth, row: Row) -> Bend | None:
+    """Return what the columns of `sharpness` say of a hinge."""
+    if truth.hinge is None or row["breakpoint"] is None:
+        return None
+    found = {
+        name: holds(value, row[f"{name}_low"], row[f"{name}_high"])
+        for name, value in (("breakpoint", truth.hinge.at), ("slope_ratio", truth.hinge.ratio))
+    }
+    return Bend(found["breakpoint"], found["slope_ratio"])
+
+
+def holds(value: float, low: float, high: float) -> bool:
+    """Tell whether an interval holds a value, up to what floating point may move."""
+    return low - ROUNDING <= value <= high + ROUNDING
 
 
 def sparsity_of(row: Row, name: str) -> float:

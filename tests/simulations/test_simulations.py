@@ -1,14 +1,20 @@
 """The validation on a few data sets: what it simulates is what it says, and its page follows."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from simulations import __main__ as command
-from simulations.report import READING, render
+from simulations import search
+from simulations.reading import Outcomes, read
+from simulations.report import render
 from simulations.trial import Setting, draw_answers, run_trial
-from simulations.truth import GRID, TRUTHS
+from simulations.truth import GRID, TRUTHS, VALIDATED
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 SETTING = Setting(3, 400, 1)
 
@@ -23,10 +29,12 @@ SETTING = Setting(3, 400, 1)
         ("early", 0.1, 0.1),
         ("flat", np.inf, np.inf),
         ("steep", -np.inf, -np.inf),
+        ("hinge, finer grid", 0.575, 0.575),
+        ("steeper hinge, finer grid", 0.57, 0.55 + 0.025 / 1.5),
     ],
 )
 def test_curves_turn_where_they_should(name: str, turn: float, on_grid: float | None) -> None:
-    truth = TRUTHS[name]
+    truth = VALIDATED[name]
     assert truth.turn == pytest.approx(turn, abs=1e-6)
     if on_grid is not None:
         assert truth.turn_on_grid == pytest.approx(on_grid, abs=1e-6)
@@ -47,30 +55,100 @@ def test_answers_have_the_scores_and_the_spread_that_are_asked_for() -> None:
 def test_a_data_set_is_the_same_whoever_draws_it() -> None:
     first, again, other = (run_trial(SETTING, 100, number) for number in (1, 1, 2))
     assert first == again != other
-    assert list(first) == list(TRUTHS)
+    assert list(first) == list(VALIDATED)
 
 
-def test_the_page_has_a_row_for_every_setting_and_curve() -> None:
-    settings = (SETTING, Setting(1, 400, 0))
-    outcomes = {
-        setting: {
-            name: [outcome]
-            for name, outcome in run_trial(setting, 100, 0).items()
-        }
-        for setting in settings
-    }  # fmt: skip
-    page = render(outcomes, sets=1, resamples=100, seconds=61, machine="a machine.")
-    for setting in settings:
-        assert page.count(f"| {setting.seeds} | 400 | {setting.spread:g} |") == 1 + len(TRUTHS)
+def test_neighbours_are_the_sparsities_around_an_interval() -> None:
+    truth = TRUTHS["hinge"]
+    assert truth.neighbours(0.51, 0.58) == (0.5, 0.6)
+    assert truth.neighbours(0.5, 0.6) == (0.5, 0.6)
+    assert truth.neighbours(0.05, 0.95) == (-np.inf, np.inf)
+    assert truth.neighbours(-np.inf, np.inf) == (-np.inf, np.inf)
+
+
+def test_an_interval_that_shrinks_around_the_lines_turn_is_not_counted_as_the_truths() -> None:
+    setting = Setting(5, 10_000, 0)
+    found = run_trial(setting, 100, 0)["hinge off the grid"]
+    assert not (found.below or found.above or found.held)
+    assert found.neighbours
+    assert found.bias == pytest.approx(-0.025, abs=0.01)
+
+
+def test_bends_are_those_of_the_hinges() -> None:
+    found = run_trial(SETTING, 100, 1)
+    for name, outcome in found.items():
+        assert (outcome.bend is not None) == ("hinge" in name), name
+    sure = run_trial(Setting(10, 4000, 0), 100, 1)["sloped hinge"].bend
+    assert sure is not None and sure.breakpoint and sure.ratio
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> Outcomes:
+    """Return outcomes of all settings: those of one small data set, whatever the setting."""
+    found = {name: [outcome] for name, outcome in run_trial(SETTING, 100, 0).items()}
+    return dict.fromkeys(command.SETTINGS, found)
+
+
+def render_page(outcomes: Outcomes) -> str:
+    return render(outcomes, sets=1, resamples=100, seconds=61, machine="a machine.")
+
+
+def test_the_page_has_a_row_for_every_setting_and_curve(outcomes: Outcomes) -> None:
+    page = render_page(outcomes)
+    hinges = sum("hinge" in name for name in VALIDATED)
+    for setting in command.SETTINGS:
+        row = f"| {setting.seeds} | {setting.examples:,} | {setting.spread:g} |"
+        assert page.count(row) == 1 + len(VALIDATED) + hinges
     assert "nan" not in page
 
 
-def test_the_page_of_the_docs_is_of_these_settings_and_this_code() -> None:
-    page = (Path(__file__).parents[2] / "docs/validation.md").read_text(encoding="utf-8")
-    assert READING in page
-    for setting in command.SETTINGS:
-        row = f"| {setting.seeds} | {setting.examples:,} | {setting.spread:g} |"
-        assert page.count(row) == 1 + len(TRUTHS)
+def test_the_page_says_what_was_counted(outcomes: Outcomes) -> None:
+    (outcome,) = outcomes[command.SETTINGS[-1]]["hinge off the grid"]
+    many = replace(outcome, below=False, above=False, held=False, neighbours=True, false=True)
+    setting = Setting(5, 123, 1)
+    found = {name: [many] * 3 + [replace(many, held=True)] for name in VALIDATED}
+    page = " ".join(render_page({setting: found}).split())
+    assert "intervals of five seeds held the true turn in 25.0 % (of 123 examples" in page
+    assert "hold the true turn between them in 100.0 % of cases" in page
+    assert "**Certificates** are false in no more than 100.0 % of cases" in page
+    assert "| 5 | 123 | 1 | hinge | 100.0 % | 0.0 % | 0.0 % | 25.0 % | 100.0 % |" in page
+
+
+def masked(text: str) -> str:
+    """Return a text without its numbers, names in italics and line breaks."""
+    text = re.sub(r"(?<!\*)\*[^*]+\*(?!\*)", "*", " ".join(text.split()))
+    number = r"[+-]?\d+(?:[.,]\d+)*"
+    return re.sub(rf"–|{number}(?: to {number})?(?: %)?", "#", text)
+
+
+def test_the_page_of_the_docs_is_of_these_settings_and_this_code(outcomes: Outcomes) -> None:
+    page = (DOCS / "validation.md").read_text(encoding="utf-8")
+    assert masked(read(outcomes)) in masked(page)
+    made = render_page(outcomes)
+    assert _starts(page) == _starts(made) != []
+
+
+def _starts(page: str) -> list[str]:
+    """Return what the rows of the tables begin with: seeds, examples and spread."""
+    return re.findall(r"(?m)^\| \d+ \| [\d,]+ \| \d \|(?: [a-z, ]+ \|)?", page)
+
+
+def test_the_page_on_searches_is_of_these_settings_and_this_code() -> None:
+    outcome = search.compare("flat", Setting(3, 400, 0.3), 100, 0)
+    made = search.render(
+        (
+            search.Comparison(search.on_lattice(name), setting, [outcome])
+            for setting in search.SETTINGS
+            for name in TRUTHS
+        ),
+        sets=1,
+        resamples=100,
+    )
+    page = (DOCS / "search.md").read_text(encoding="utf-8")
+    assert masked(made.rpartition("|\n")[2]) in masked(page)
+    assert "nan" not in made
+    for row in re.findall(r"(?m)^\| [a-z].*? \| \d+ \| [\d,]+ \| [\d.]+ \|", made):
+        assert row in page
 
 
 def test_bad_arguments_are_refused(
