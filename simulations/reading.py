@@ -46,10 +46,11 @@ or more (least on *{least}*); on *{coarse}* in {coarse_neighbours}. This needs n
 curve that never falls."""
 
 _CERTIFICATES = """\
-**Certificates** are false in no more than {false:.1f} % of cases of a curve (*{falsest}*). The
-hardest curves cost ε exactly at a sparsity of their grid (*line*, *early*, *{refined}*): there this
-very test must not pass. Certificates are also rarely given where noise is not far below ε: a
-plateau of five sparsities has to pass five tests."""
+**Certificates** are false in no more than {false:.1f} % of cases of a curve (*{falsest}*, of which
+they are in {pooled:.1f} % of all settings' cases together). The hardest curves cost ε exactly at a
+sparsity of their grid (*line*, *early*, *{refined}*): there this very test, of level 5 %, must not
+pass, and chance adds to the rates as said above. Certificates are also rarely given where noise is
+not far below ε: a plateau of five sparsities has to pass five tests."""
 
 _SHAPES = """\
 **Shapes.** With two seeds or more, a curve that has no hinge was called sharp, or a hinge smooth,
@@ -67,6 +68,7 @@ def read(outcomes: Outcomes) -> str:
     coarse = TRUTHS["hinge off the grid"]
     several = {s: found for s, found in outcomes.items() if s.seeds > 1}
     one = {s: found for s, found in outcomes.items() if s.seeds == 1}
+    falsest = _least(several, lambda outcome: not false(outcome))
     three = {s: found for s, found in outcomes.items() if s.seeds > 2}
 
     def covered(of: Outcomes, which: Callable[[Setting], bool]) -> str:
@@ -109,7 +111,8 @@ def read(outcomes: Outcomes) -> str:
         ),
         _CERTIFICATES.format(
             false=max((share(found, false) for found in _each(several)), default=0),
-            falsest=_least(several, lambda outcome: not false(outcome)),
+            falsest=falsest,
+            pooled=np.mean([share(found, false) for found in _each(several, [falsest])] or [0]),
             refined=REFINED.name,
         ),
         _SHAPES.format(mistaken=_mistaken(several)),

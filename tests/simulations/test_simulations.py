@@ -110,7 +110,7 @@ def test_the_page_says_what_was_counted(outcomes: Outcomes) -> None:
     page = " ".join(render_page({setting: found}).split())
     assert "intervals of five seeds held the true turn in 25.0 % (of 123 examples" in page
     assert "hold the true turn between them in 100.0 % of cases" in page
-    assert "**Certificates** are false in no more than 100.0 % of cases" in page
+    assert "**Certificates** are false in no more than 100.0 % of cases of a curve" in page
     assert "| 5 | 123 | 1 | hinge | 100.0 % | 0.0 % | 0.0 % | 25.0 % | 100.0 % |" in page
 
 
