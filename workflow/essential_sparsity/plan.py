@@ -717,10 +717,16 @@ class Plan:
         return [e for e in self.study.experiments if e.figure == kind.name]
 
     def _statistics_of(self, experiment: Experiment) -> StatisticsSpec:
-        """Return the study's statistics, with the ε that an experiment searches for."""
-        epsilon = experiment.search and experiment.search.epsilon
+        """Return the study's statistics, about the ε that an experiment searches for.
+
+        The study's own ε comes second then: its claims are about that one, whatever is searched.
+        """
         settings = self.study.statistics
-        return settings.model_copy(update={"epsilon": epsilon}) if epsilon else settings
+        searched = experiment.search and experiment.search.epsilon
+        if not searched or searched == settings.epsilon:
+            return settings
+        others = (settings.epsilon, *settings.epsilons)
+        return settings.model_copy(update={"epsilon": searched, "epsilons": others})
 
     def _recipe_of(self, experiment: Experiment, task: str) -> str:
         name = str(experiment.recipe)
