@@ -72,6 +72,13 @@ def test_essential_order(
     assert verdict(tables.judge(claim(test, first=BERT, second=OPT))) == expected
 
 
+def test_a_bound_of_zero_has_no_sign(tables: Tables) -> None:
+    rows = [curve("bert-base", "rte", "40", "35", "45"), curve("opt-125m", "rte", "60", "55", "65")]
+    tables.write("essential", rows)
+    (row,) = tables.judge(claim({"kind": "essential-order"}, first=BERT, second=OPT))
+    assert row["reason"].endswith(" is below 0")
+
+
 def test_an_order_needs_both_sides_on_one_task(tables: Tables) -> None:
     rows = [curve("bert-base", "rte", "60", "55", "65"), curve("opt-125m", "sst2", "9", "8", "10")]
     tables.write("essential", rows)

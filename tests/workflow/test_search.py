@@ -151,7 +151,10 @@ def test_a_search_may_have_another_epsilon_than_its_study(at_another_epsilon: Pa
     assert [row["epsilon"] for row in rows if not row["relative"]] == [40, 3, 0.5, 1, 2]
     drawn = pq.read_table(folder / "figures/essential.parquet").to_pylist()
     assert {(row["experiments"][0], row["epsilon"]) for row in drawn} == {("drop", 40), ("grid", 3)}
-    assert (folder / "report.html").exists()
+    claims = pq.read_table(folder / "claims.parquet").to_pylist()
+    (claim,) = (row for row in claims if row["claim"] == "c01" and row["own"])
+    assert claim["epsilon"] == 3
+    assert "ε = 3 points" in (folder / "report.html").read_text()
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
