@@ -145,11 +145,30 @@ def turn(model: str, task: str, ratio: float | None, half: float = 1.2) -> Row:
     }  # fmt: skip
 
 
-def sharper(tables: Tables, first: list[float | None], second: list[float | None]) -> Row:
+def write_turns(tables: Tables, rows: list[Row], flat: int = 0, experiment: str = "one") -> None:
+    """Write the curves, of which the first `flat` ones have not dropped at their last sparsity."""
+    tables.write("sharpness", rows, experiment)
+    points = [
+        drop(
+            sparsity,
+            value,
+            value - 1,
+            value + 1,
+            **{k: row[k] for k in ("model", "task", "recipe")},
+        )
+        for number, row in enumerate(rows)
+        for sparsity, value in ((0.9, 0.5 if number < flat else 20.0), (0.1, 3.0), (0.0, 0.0))
+    ]
+    tables.write("drop", points, experiment)
+
+
+def sharper(
+    tables: Tables, first: list[float | None], second: list[float | None], flat: int = 0
+) -> Row:
     tasks = ["rte", "sst2", "c", "d"]
     rows = [turn("vit-base", t, r) for t, r in zip(tasks, first, strict=False)]
     rows += [turn("bert-base", t, r) for t, r in zip(tasks, second, strict=False)]
-    tables.write("sharpness", rows)
+    write_turns(tables, rows, flat)
     roles = {
         "first": {"models": ["vit-base"], "tasks": tasks[: len(first)]},
         "second": {"models": ["bert-base"], "tasks": tasks[: len(second)]},
@@ -175,7 +194,23 @@ def test_sharper_knows_how_far_curves_differ(tables: Tables) -> None:
     assert sharper(tables, [20], [2])["verdict"] == "holds"
     short = sharper(tables, [20, 22, 24], [None])
     assert (short["verdict"], short["measured"]) == ("not resolved", None)
-    assert short["reason"] == "curves have too few points to tell how they turn"
+    assert short["reason"] == "left out of second: 1 of 1 curves, of too few points"
+
+
+def test_a_curve_that_is_flat_to_the_end_has_not_turned(tables: Tables) -> None:
+    """The ratio of its slopes is one of noise, and would bear the claim out."""
+    found = sharper(tables, [50, 60, 2, 2.1], [1.9, 2, 2.2], flat=2)
+    assert found["verdict"] == "not resolved"
+    assert found["reason"].startswith("first: 51.2 % of 2 curves' slope is new")
+    assert found["reason"].endswith(
+        "; left out of first: 2 of 4 curves, not turned by their last sparsity"
+    )
+    found = sharper(tables, [50, 60, 2, 2.1], [1.9, 2, 2.2])
+    assert found["verdict"] == "not resolved" and "left out" not in found["reason"]
+    found = sharper(tables, [50, 60], [1.9, 2, 2.2], flat=2)
+    assert (found["verdict"], found["measured"]) == ("not resolved", None)
+    assert found["reason"] == "left out of first: 2 of 2 curves, not turned by their last sparsity"
+    assert sharper(tables, [50, 60], [1.9, 2, 2.2])["verdict"] == "holds"
 
 
 # drop-within
@@ -429,6 +464,20 @@ def test_tickets_of_two_tasks_beside_two_seeds(tables: Tables) -> None:
     row = judge_similarity(tables, {"kind": "tasks-differ"}, alike)
     assert row["verdict"] == "holds", "the claim as it is put"
     assert row["reason"].endswith("as low as -0.0325, so that another seed does as much")
+
+
+def test_tickets_of_two_recipes_are_neither_two_seeds_nor_two_tasks(tables: Tables) -> None:
+    """A pair that two recipes have found would be no seed's, and no task's, doing."""
+    long = {"recipe": "long-1"}
+    seeds = {**MASKS, "rte2-0.4": MASKS["rte2-0.4"] | long}
+    tasks = {**MASKS, "sst21-0.4": MASKS["sst21-0.4"] | long}
+    tables.write("similarity", SIMILAR)
+    entry = claim({"kind": "tasks-differ"}, every=TICKETS)
+    (paper,) = tables.judge(entry, trained=MASKS)
+    assert "tickets of one task by two seeds" in paper["reason"]
+    _, own = tables.judge(entry, trained=seeds, recipes={})
+    assert own["reason"].endswith("no second seed of a task to compare with")
+    assert tables.judge(entry, trained=tasks, recipes={}) == []
 
 
 def test_masks_without_tickets_say_nothing(tables: Tables) -> None:

@@ -21,6 +21,7 @@ from essential_sparsity.figures.mask_labels import MaskLabels
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
 from essential_sparsity.figures.task_panel import known
+from essential_sparsity.labels import recipe_name
 from essential_sparsity.statistics.censoring import certificate
 from essential_sparsity.statistics.summary import format_essential
 from essential_sparsity.statistics.tolerance import in_points
@@ -189,7 +190,7 @@ def _labels(rows: list[Row], masks: MaskLabels, spec: FigureSpec) -> list[str]:
         )
         for row in rows
     ]
-    for key, words in (("recipe", _recipe_words), ("experiments", ", ".join)):
+    for key, words in (("recipe", recipe_name), ("experiments", ", ".join)):
         alike: dict[tuple[str, str], list[Any]] = {}
         for row, label in zip(rows, labels, strict=True):
             alike.setdefault((row["task"], label), []).append(row[key])
@@ -206,10 +207,6 @@ def _epsilons(rows: list[Row]) -> list[float]:
 
 def _are_equal(values: list[Any]) -> bool:
     return all(value == values[0] for value in values)
-
-
-def _recipe_words(recipe: str) -> str:
-    return recipe.rpartition("-")[0] or recipe
 
 
 def _estimate_words(row: Row) -> str:

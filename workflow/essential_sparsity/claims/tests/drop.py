@@ -45,9 +45,10 @@ class DropWithin(MaskTest):
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide whether every curve's drop at the sparsity is at most ε."""
-        curves: dict[tuple[str, str], list[Row]] = {}
+        curves: dict[tuple[str, ...], list[Row]] = {}
         for row in evidence.rows:
-            curves.setdefault((row["model"], row["task"]), []).append(row)
+            curve = row["model"], row["task"], row["recipe"], row["family"]
+            curves.setdefault(curve, []).append(row)
         found = (self._case(rows, evidence) for rows in curves.values())
         cases = [case for case in found if case is not None]
         if not cases:
