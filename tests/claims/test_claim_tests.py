@@ -146,7 +146,7 @@ def turn(model: str, task: str, ratio: float | None, half: float = 1.2) -> Row:
 
 
 def write_turns(tables: Tables, rows: list[Row], flat: int = 0, experiment: str = "one") -> None:
-    """Write the curves, of which the first `flat` ones have not dropped at their last sparsity."""
+    """Write the curves, of which the last drop of the first `flat` ones is 1.5 ± 1 points."""
     tables.write("sharpness", rows, experiment)
     points = [
         drop(
@@ -157,13 +157,17 @@ def write_turns(tables: Tables, rows: list[Row], flat: int = 0, experiment: str 
             **{k: row[k] for k in ("model", "task", "recipe")},
         )
         for number, row in enumerate(rows)
-        for sparsity, value in ((0.9, 0.5 if number < flat else 20.0), (0.1, 3.0), (0.0, 0.0))
+        for sparsity, value in ((0.9, 1.5 if number < flat else 20.0), (0.1, 3.0), (0.0, 0.0))
     ]
     tables.write("drop", points, experiment)
 
 
 def sharper(
-    tables: Tables, first: list[float | None], second: list[float | None], flat: int = 0
+    tables: Tables,
+    first: list[float | None],
+    second: list[float | None],
+    flat: int = 0,
+    epsilon: float = 1.0,
 ) -> Row:
     tasks = ["rte", "sst2", "c", "d"]
     rows = [turn("vit-base", t, r) for t, r in zip(tasks, first, strict=False)]
@@ -174,7 +178,7 @@ def sharper(
         "second": {"models": ["bert-base"], "tasks": tasks[: len(second)]},
     }
     entry = claim({"kind": "sharper"}, **roles)
-    (row,) = tables.judge(entry, recipes=dict.fromkeys(tasks, PAPER))
+    (row,) = tables.judge(entry, recipes=dict.fromkeys(tasks, PAPER), epsilon=epsilon)
     return row
 
 
@@ -211,6 +215,9 @@ def test_a_curve_that_is_flat_to_the_end_has_not_turned(tables: Tables) -> None:
     assert (found["verdict"], found["measured"]) == ("not resolved", None)
     assert found["reason"] == "left out of first: 2 of 2 curves, not turned by their last sparsity"
     assert sharper(tables, [50, 60], [1.9, 2, 2.2])["verdict"] == "holds"
+    # A drop above 0 and yet within ε is none.
+    found = sharper(tables, [50, 60], [1.9, 2, 2.2], flat=2, epsilon=0.4)
+    assert (found["verdict"], found["epsilon"]) == ("holds", 0.4)
 
 
 # drop-within

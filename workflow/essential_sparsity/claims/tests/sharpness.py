@@ -33,7 +33,7 @@ class Sharper(MaskTest):
     rather than too wide.
 
     A curve that is still flat at its last sparsity has not turned yet: the two slopes are noise,
-    whatever their ratio. So a curve counts if its last drop is above 0 as a whole interval.
+    whatever their ratio. So a curve counts if its last drop is above ε as a whole interval.
     """
 
     table: ClassVar[str] = "sharpness"
@@ -50,12 +50,19 @@ class Sharper(MaskTest):
 
     kind: Literal["sharper"]
 
+    def tolerance(self, epsilon: float) -> float:
+        """Return the study's ε, above which a curve has turned."""
+        return epsilon
+
     def load(self, path: Path, spec: "ClaimsSpec") -> list[Row]:
         """Return the curves, each with whether it has `turned` by its last sparsity."""
         drops = read_table(path.with_name("drop.parquet"), {*_CURVE, "sparsity", "drop_low"})
         in_order = sorted(drops.to_pylist(), key=lambda row: row["sparsity"] or 0)
         last = {_curve(row): row["drop_low"] for row in in_order}
-        return [{**row, "turned": last.get(_curve(row), 0) > 0} for row in super().load(path, spec)]
+        return [
+            {**row, "turned": last.get(_curve(row), 0.0) > spec.epsilon}
+            for row in super().load(path, spec)
+        ]
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide whether the difference of the mean sharpnesses is above 0, by every recipe."""
