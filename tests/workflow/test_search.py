@@ -135,6 +135,8 @@ def test_a_damaged_round_is_made_again(searched: Searched, tmp_path: Path) -> No
 def at_another_epsilon(searched: Searched, tmp_path: Path) -> Path:
     """Return the folder of a study of ε = 3 whose search is for ε = 40, beside a grid."""
     project = searched[0].copy(tmp_path / "clone")
+    source = {"kind": "folder", "path": "models/tiny-bert"}
+    project.write_model("tiny-bert", source, traits=["language", "encoder"])
     study = searched_study(search={**SEARCH, "epsilon": 40})
     grid = {**tiny_study()["experiments"][0], "name": "grid"}
     study["experiments"].append(grid)
