@@ -72,7 +72,8 @@ def curve(model: str, task: str, estimate: str, low: str, high: str, **more: Any
     """A row of `essential`; sparsities in percent, `> 90` and `< 10` off the grid."""
     row: Row = {
         "model": model, "task": task, "recipe": PAPER, "family": "magnitude-global",
-        "criterion": "magnitude", "scope": "global", "seeds": 3, "main": True,
+        "criterion": "magnitude", "scope": "global", "seeds": 3,
+        "epsilon": 1.0, "relative": False, "main": True,
         "certified": 0.0, "uncertified_because": None, "dense_low": 80.0, "constant": 50.0,
     }  # fmt: skip
     for name, text in (("estimate", estimate), ("low", low), ("high", high)):

@@ -43,6 +43,23 @@ def test_the_papers_study_can_speak_to_every_other_claim() -> None:
         assert any(claim.test.table in tables for tables in spec.experiments.values())
 
 
+def test_the_documentation_says_which_figure_each_claim_needs() -> None:
+    text = (ROOT / "docs" / "claims.md").read_text().partition("## The claims")[2]
+    table = [line.split("|")[1:-1] for line in text.partition("\n## ")[0].splitlines()]
+    cells = {tuple(row[0].strip().split(", ")): row[3].strip() for row in table if len(row) == 4}
+    claims = Catalog(ROOT / "catalog").claims()
+    seen = []
+    for names, figures in cells.items():
+        if names[0] in claims:
+            seen += names
+            needed = dict.fromkeys(
+                " or ".join(f"`{figure}`" for figure in claims[name].test.figures()) or "–"
+                for name in names
+            )
+            assert figures == "; ".join(needed), names
+    assert sorted(seen) == sorted(claims)
+
+
 def test_pre_trained_models_have_traits_and_random_starts_are_left_out() -> None:
     spec = plan("studies/gallery.yaml").claims
     assert spec.models["minilm-l6"].traits

@@ -72,6 +72,13 @@ def test_essential_order(
     assert verdict(tables.judge(claim(test, first=BERT, second=OPT))) == expected
 
 
+def test_a_bound_of_zero_has_no_sign(tables: Tables) -> None:
+    rows = [curve("bert-base", "rte", "40", "35", "45"), curve("opt-125m", "rte", "60", "55", "65")]
+    tables.write("essential", rows)
+    (row,) = tables.judge(claim({"kind": "essential-order"}, first=BERT, second=OPT))
+    assert row["reason"].endswith(" is below 0")
+
+
 def test_an_order_needs_both_sides_on_one_task(tables: Tables) -> None:
     rows = [curve("bert-base", "rte", "60", "55", "65"), curve("opt-125m", "sst2", "9", "8", "10")]
     tables.write("essential", rows)
@@ -138,17 +145,40 @@ def turn(model: str, task: str, ratio: float | None, half: float = 1.2) -> Row:
     }  # fmt: skip
 
 
-def sharper(tables: Tables, first: list[float | None], second: list[float | None]) -> Row:
+def write_turns(tables: Tables, rows: list[Row], flat: int = 0, experiment: str = "one") -> None:
+    """Write the curves, of which the last drop of the first `flat` ones is 1.5 ± 1 points."""
+    tables.write("sharpness", rows, experiment)
+    points = [
+        drop(
+            sparsity,
+            value,
+            value - 1,
+            value + 1,
+            **{k: row[k] for k in ("model", "task", "recipe")},
+        )
+        for number, row in enumerate(rows)
+        for sparsity, value in ((0.9, 1.5 if number < flat else 20.0), (0.1, 3.0), (0.0, 0.0))
+    ]
+    tables.write("drop", points, experiment)
+
+
+def sharper(
+    tables: Tables,
+    first: list[float | None],
+    second: list[float | None],
+    flat: int = 0,
+    epsilon: float = 1.0,
+) -> Row:
     tasks = ["rte", "sst2", "c", "d"]
     rows = [turn("vit-base", t, r) for t, r in zip(tasks, first, strict=False)]
     rows += [turn("bert-base", t, r) for t, r in zip(tasks, second, strict=False)]
-    tables.write("sharpness", rows)
+    write_turns(tables, rows, flat)
     roles = {
         "first": {"models": ["vit-base"], "tasks": tasks[: len(first)]},
         "second": {"models": ["bert-base"], "tasks": tasks[: len(second)]},
     }
     entry = claim({"kind": "sharper"}, **roles)
-    (row,) = tables.judge(entry, recipes=dict.fromkeys(tasks, PAPER))
+    (row,) = tables.judge(entry, recipes=dict.fromkeys(tasks, PAPER), epsilon=epsilon)
     return row
 
 
@@ -168,7 +198,26 @@ def test_sharper_knows_how_far_curves_differ(tables: Tables) -> None:
     assert sharper(tables, [20], [2])["verdict"] == "holds"
     short = sharper(tables, [20, 22, 24], [None])
     assert (short["verdict"], short["measured"]) == ("not resolved", None)
-    assert short["reason"] == "curves have too few points to tell how they turn"
+    assert short["reason"] == "left out of second: 1 of 1 curves, of too few points"
+
+
+def test_a_curve_that_is_flat_to_the_end_has_not_turned(tables: Tables) -> None:
+    """The ratio of its slopes is one of noise, and would bear the claim out."""
+    found = sharper(tables, [50, 60, 2, 2.1], [1.9, 2, 2.2], flat=2)
+    assert found["verdict"] == "not resolved"
+    assert found["reason"].startswith("first: 51.2 % of 2 curves' slope is new")
+    assert found["reason"].endswith(
+        "; left out of first: 2 of 4 curves, not turned by their last sparsity"
+    )
+    found = sharper(tables, [50, 60, 2, 2.1], [1.9, 2, 2.2])
+    assert found["verdict"] == "not resolved" and "left out" not in found["reason"]
+    found = sharper(tables, [50, 60], [1.9, 2, 2.2], flat=2)
+    assert (found["verdict"], found["measured"]) == ("not resolved", None)
+    assert found["reason"] == "left out of first: 2 of 2 curves, not turned by their last sparsity"
+    assert sharper(tables, [50, 60], [1.9, 2, 2.2])["verdict"] == "holds"
+    # A drop above 0 and yet within ε is none.
+    found = sharper(tables, [50, 60], [1.9, 2, 2.2], flat=2, epsilon=0.4)
+    assert (found["verdict"], found["epsilon"]) == ("holds", 0.4)
 
 
 # drop-within
@@ -422,6 +471,20 @@ def test_tickets_of_two_tasks_beside_two_seeds(tables: Tables) -> None:
     row = judge_similarity(tables, {"kind": "tasks-differ"}, alike)
     assert row["verdict"] == "holds", "the claim as it is put"
     assert row["reason"].endswith("as low as -0.0325, so that another seed does as much")
+
+
+def test_tickets_of_two_recipes_are_neither_two_seeds_nor_two_tasks(tables: Tables) -> None:
+    """A pair that two recipes have found would be no seed's, and no task's, doing."""
+    long = {"recipe": "long-1"}
+    seeds = {**MASKS, "rte2-0.4": MASKS["rte2-0.4"] | long}
+    tasks = {**MASKS, "sst21-0.4": MASKS["sst21-0.4"] | long}
+    tables.write("similarity", SIMILAR)
+    entry = claim({"kind": "tasks-differ"}, every=TICKETS)
+    (paper,) = tables.judge(entry, trained=MASKS)
+    assert "tickets of one task by two seeds" in paper["reason"]
+    _, own = tables.judge(entry, trained=seeds, recipes={})
+    assert own["reason"].endswith("no second seed of a task to compare with")
+    assert tables.judge(entry, trained=tasks, recipes={}) == []
 
 
 def test_masks_without_tickets_say_nothing(tables: Tables) -> None:

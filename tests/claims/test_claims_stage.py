@@ -9,7 +9,7 @@ import pytest
 from claims_tables import Tables, claim, curve
 from essential_sparsity import tables as table_files
 from essential_sparsity.claims import __main__ as stage
-from essential_sparsity.claims.evaluation import SCHEMA
+from essential_sparsity.claims.evaluation import SCHEMA, tolerance_of
 from essential_sparsity.claims.summary import summarize_claims
 from essential_sparsity.errors import UserError
 from essential_sparsity.statistics.lines import WIDTH
@@ -41,7 +41,7 @@ def test_the_table_explains_itself(tables: Tables, monkeypatch: pytest.MonkeyPat
 def test_the_summary_has_a_line_a_verdict(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     path = run(tables, monkeypatch, curve("bert-base", "rte", "50", "45", "55", certified=0.4))
     assert summarize_claims(path) == (
-        "Claims of the paper\nc   holds   50 [45, 55] %   The paper's models do."
+        "Claims of the paper\nc   holds   50 [45, 55] %, ε = 1 point   The paper's models do."
     )
 
 
@@ -49,7 +49,17 @@ def test_the_summary_says_what_is_only_known_to_lie_beyond(
     tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = run(tables, monkeypatch, curve("bert-base", "rte", "> 50", "45", "> 50", certified=0.4))
-    assert "c   holds   > 50 [45, 100] %   " in summarize_claims(path)
+    assert "c   holds   > 50 [45, 100] %, ε = 1 point   " in summarize_claims(path)
+
+
+def test_a_verdict_says_at_which_tolerance_it_stands(tables: Tables) -> None:
+    """So that `holds` at 5 points is not taken for the paper's 1."""
+    tables.write(
+        "essential", [curve("bert-base", "rte", "50", "45", "55", certified=0.4, epsilon=5.0)]
+    )
+    (row,) = tables.judge(claim(FREE, every=BERT), epsilon=5.0)
+    assert (row["verdict"], row["epsilon"]) == ("holds", 5)
+    assert tolerance_of(row) == "ε = 5 points"
 
 
 def test_own_verdicts_stand_under_a_heading_that_says_so(
@@ -58,7 +68,7 @@ def test_own_verdicts_stand_under_a_heading_that_says_so(
     path = run(tables, monkeypatch, curve("small-bert", "topic", "15", "12", "18"))
     assert summarize_claims(path).splitlines() == [
         "Claims of the paper, asked of this study's own models: no verdicts on the paper",
-        "c   does not   15 [12, 18] %   Models do. (own models: Small-Bert on Topic)",
+        "c   does not   15 [12, 18] %, ε = 1 point   Models do. (own models: Small-Bert on Topic)",
     ]
 
 

@@ -66,7 +66,10 @@ def test_own_models_never_look_like_a_verdict_on_the_paper(tables: Tables) -> No
     tables.write("essential", [good("small-bert", "topic")])
     absent, own = tables.judge(claim(FREE, every=BERT))
     assert (absent["verdict"], absent["own"], absent["measured"]) == ("not run", False, None)
-    assert absent["reason"] == "this study has not run bert-base on rte, sst2"
+    assert absent["reason"] == (
+        "needs an experiment of figure 'drop' or 'pattern' with bert-base on rte, sst2 by recipe "
+        "'paper', as in studies/paper.yaml"
+    )
     assert (absent["models"], absent["experiments"]) == ([], [])
     assert (own["verdict"], own["own"]) == ("holds", True)
     assert own["statement"] == "Models do. (own models: Small-Bert on Topic)"
@@ -101,11 +104,48 @@ def test_nothing_to_say_is_no_row(tables: Tables) -> None:
     assert tables.judge(claim(FREE, every=BERT)) == []
 
 
-def test_only_the_main_tolerance_counts(tables: Tables) -> None:
-    rows = [bad("bert-base", "rte", main=False), good("bert-base", "rte")]
-    tables.write("essential", rows)
-    (row,) = tables.judge(claim(FREE, every={**BERT, "tasks": ["rte"]}))
-    assert row["verdict"] == "holds"
+RTE = {**BERT, "tasks": ["rte"]}
+
+
+def test_only_the_studys_tolerance_counts(tables: Tables) -> None:
+    others = [
+        bad("bert-base", "rte", epsilon=0.5, main=False),
+        bad("bert-base", "rte", relative=True, main=False),
+    ]
+    tables.write("essential", [*others, good("bert-base", "rte")])
+    (row,) = tables.judge(claim(FREE, every=RTE))
+    assert (row["verdict"], row["epsilon"]) == ("holds", 1)
+
+
+def test_a_search_at_another_tolerance_speaks_at_the_studys(tables: Tables) -> None:
+    """Its `main` row is at the ε that it searches for: a claim must not hold by that."""
+    searched = [
+        good("bert-base", "rte", epsilon=5.0),
+        bad("bert-base", "rte", main=False),
+    ]
+    tables.write("essential", searched, experiment="search")
+    (row,) = tables.judge(claim(FREE, every=RTE))
+    assert (row["verdict"], row["measured"]) == ("does not", pytest.approx(15))
+    tables.write("essential", searched[:1], experiment="search")
+    assert tables.judge(claim(FREE, every=RTE)) == []
+
+
+def test_an_experiment_about_the_studys_tolerance_counts_before_one_that_searches_another(
+    tables: Tables,
+) -> None:
+    tables.write("essential", [good("bert-base", "rte", seeds=3)], experiment="grid")
+    tables.write("essential", [bad("bert-base", "rte", seeds=7, main=False)], experiment="search")
+    (row,) = tables.judge(claim(FREE, every=RTE))
+    assert (row["verdict"], row["experiments"]) == ("holds", ["grid"])
+
+
+def test_the_order_of_experiments_decides_nothing(tables: Tables) -> None:
+    tables.write("essential", [bad("bert-base", "rte")], experiment="b")
+    tables.write("essential", [good("bert-base", "rte")], experiment="a")
+    (row,) = tables.judge(claim(FREE, every=RTE))
+    tables.experiments = dict(reversed(list(tables.experiments.items())))
+    assert tables.judge(claim(FREE, every=RTE)) == [row]
+    assert row["experiments"] == ["a"]
 
 
 def test_of_a_curve_in_two_experiments_the_one_of_most_seeds_counts_once(tables: Tables) -> None:

@@ -123,8 +123,37 @@ def test_only_the_main_tolerance_is_shown(drop_tables: MakeTables) -> None:
     other = [{**row, "epsilon": 2.0, "main": False, "estimate": 0.77} for row in rows]
     tables = study(drop=pa.Table.from_pylist(rows + other))
     assert len(select_essential(tables, SPEC)) == 1
-    with pytest.raises(UserError, match=r"essential\.parquet: epsilon: not all are 2 \(1\)"):
-        select_essential(tables, FigureSpec(epsilon=2.0))
+    with pytest.raises(UserError, match=r"essential\.parquet: main: true in no row"):
+        select_essential(study(drop=pa.Table.from_pylist(other)), SPEC)
+
+
+@pytest.mark.parametrize("tasks", [1, 2])
+def test_a_search_at_another_epsilon_has_its_row_which_says_so(
+    drop_tables: MakeTables, tasks: int
+) -> None:
+    """Whatever else tells the rows apart: one line a task, or two curves of one model and task."""
+    made = drop_tables(("bert",), tasks=tasks)["essential"]
+    other = drop_tables(("bert",), tasks=tasks, epsilon=5.0)["essential"]
+    if tasks == 2:
+        made, other = made.slice(0, 1), other.slice(1, 1)
+    tables = study(grid=made, search=other)
+    rows = select_essential(tables, SPEC).to_pylist()
+    assert [(row["experiments"], row["epsilon"]) for row in rows] == [
+        (["grid"], 1.0), (["search"], 5.0),
+    ]  # fmt: skip
+    figure = draw_essential(tables, SPEC)
+    found = words(figure)
+    assert {"BERT-base, ε = 1", "BERT-base, ε = 5"} <= set(found)
+    assert any("ε in points: see each row" in text for text in found)
+    assert not any("ε = 1 point" in text for text in found)
+    assert overlaps(figure) == []
+
+
+def test_one_epsilon_stands_in_the_legend_alone(drop_tables: MakeTables) -> None:
+    made = drop_tables(("bert",), tasks=1, epsilon=5.0)["essential"]
+    found = words(draw_essential(study(drop=made), SPEC))
+    assert sum("ε =" in text for text in found) == 1
+    assert any("ε = 5 points" in text for text in found)
 
 
 @pytest.mark.parametrize(

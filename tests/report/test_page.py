@@ -99,8 +99,8 @@ def test_claims_with_the_papers_value_beside_the_measured_one(report: WriteRepor
     head, *rows = Page(report(claim="No loss at 21.5 %.")).table("Claims")
     assert head[:5] == ["Claim", "Verdict", "Statement", "Paper", "Measured"]
     assert rows[0] == [
-        "C2", "not resolved", "No loss at 21.5 %.", "no drop | §4", "< −0.2 points | [−1.5, 0.9]",
-        "RTE has 277 examples", "drop",
+        "C2", "not resolved", "No loss at 21.5 %.", "no drop | §4",
+        "< −0.2 points | [−1.5, 0.9] | ε = 1 point", "RTE has 277 examples", "drop",
     ]  # fmt: skip
     assert rows[1][0] == "C10 | own models"
     assert rows[1][4] == "–"

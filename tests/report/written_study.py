@@ -178,7 +178,7 @@ def _claims(statement: str) -> list[dict[str, Any]]:
     return [
         {
             **common, "claim": "C2", "statement": statement, "measured": -0.2, "low": -1.5,
-            "high": 0.9, "measured_censored": "below", "verdict": "not resolved",
+            "high": 0.9, "measured_censored": "below", "epsilon": 1.0, "verdict": "not resolved",
             "reason": "RTE has 277 examples", "experiments": ["drop"], "own": False,
         },
         {

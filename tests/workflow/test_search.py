@@ -131,6 +131,34 @@ def test_a_damaged_round_is_made_again(searched: Searched, tmp_path: Path) -> No
     assert Round.load(first) == expected
 
 
+@pytest.fixture
+def at_another_epsilon(searched: Searched, tmp_path: Path) -> Path:
+    """Return the folder of a study of ε = 3 whose search is for ε = 40, beside a grid."""
+    project = searched[0].copy(tmp_path / "clone")
+    source = {"kind": "folder", "path": "models/tiny-bert"}
+    project.write_model("tiny-bert", source, traits=["language", "encoder"])
+    study = searched_study(search={**SEARCH, "epsilon": 40})
+    grid = {**tiny_study()["experiments"][0], "name": "grid"}
+    study["experiments"].append(grid)
+    study["statistics"] = {"resamples": 100, "epsilon": 3}
+    project.write_study(study)
+    project.run("study")
+    return project.results / "studies/tiny"
+
+
+def test_a_search_may_have_another_epsilon_than_its_study(at_another_epsilon: Path) -> None:
+    folder = at_another_epsilon
+    rows = pq.read_table(folder / "drop/essential.parquet").to_pylist()
+    assert [row["epsilon"] for row in rows if row["main"]] == [40]
+    assert [row["epsilon"] for row in rows if not row["relative"]] == [40, 3, 0.5, 1, 2]
+    drawn = pq.read_table(folder / "figures/essential.parquet").to_pylist()
+    assert {(row["experiments"][0], row["epsilon"]) for row in drawn} == {("drop", 40), ("grid", 3)}
+    claims = pq.read_table(folder / "claims.parquet").to_pylist()
+    (claim,) = (row for row in claims if row["claim"] == "c01" and row["own"])
+    assert claim["epsilon"] == 3
+    assert "ε = 3 points" in (folder / "report.html").read_text()
+
+
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "another figure": (
         {"figure": "pattern"},

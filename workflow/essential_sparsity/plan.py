@@ -675,8 +675,9 @@ class Plan:
         """Return the claims for whose test one of the study's experiments has a table."""
         tables = {e.name: FIGURE_KINDS[e.figure].tables for e in self.study.experiments}
         there = {table for names in tables.values() for table in names}
-        claims = {n: c for n, c in self._catalog.claims().items() if c.test.table in there}
-        read = {claim.test.table for claim in claims.values()}
+        known = self._catalog.claims()
+        claims = {n: claim for n, claim in known.items() if set(claim.test.tables) <= there}
+        read = {table for claim in claims.values() for table in claim.test.tables}
         entries = {name: e for name, e in self._models.items() if e.base is None}
         papers = {t: e.recipes.get(_PAPERS_RECIPE) for t, e in self._tasks.items()}
         return ClaimsSpec(
@@ -717,10 +718,16 @@ class Plan:
         return [e for e in self.study.experiments if e.figure == kind.name]
 
     def _statistics_of(self, experiment: Experiment) -> StatisticsSpec:
-        """Return the study's statistics, with the ε that an experiment searches for."""
-        epsilon = experiment.search and experiment.search.epsilon
+        """Return the study's statistics, about the ε that an experiment searches for.
+
+        The study's own ε comes second then: its claims are about that one, whatever is searched.
+        """
         settings = self.study.statistics
-        return settings.model_copy(update={"epsilon": epsilon}) if epsilon else settings
+        searched = experiment.search and experiment.search.epsilon
+        if not searched or searched == settings.epsilon:
+            return settings
+        others = (settings.epsilon, *settings.epsilons)
+        return settings.model_copy(update={"epsilon": searched, "epsilons": others})
 
     def _recipe_of(self, experiment: Experiment, task: str) -> str:
         name = str(experiment.recipe)

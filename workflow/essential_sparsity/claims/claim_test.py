@@ -8,6 +8,7 @@ from pydantic import Field
 
 from essential_sparsity.claims.evidence import Evidence, Row
 from essential_sparsity.claims.finding import Finding
+from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.spec import Spec
 from essential_sparsity.tables import read_table
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 class ClaimTest(Spec):
     """One way to decide on a claim. Its fields are the keys of `test:` in a claim's file.
 
-    - `table`, `columns`: what it reads of an experiment that has it.
-    - `key`: columns that tell two rows apart. Where experiments share a row, that with the most
-      seeds counts.
+    - `table`, `columns`: what it reads of an experiment that has it; `beside`: further tables of
+      the same experiment that tell what these rows are worth.
+    - `key`: columns that tell two rows apart. Where experiments share a row, that with the highest
+      `rank` counts.
     - `roles`: those that a claim must fill; empty if it may name them as it likes, since all of
       their rows count alike.
     - `universal`: whether the claim is about every case, so that one counterexample refutes it.
@@ -28,6 +30,7 @@ class ClaimTest(Spec):
 
     table: ClassVar[str]
     columns: ClassVar[frozenset[str]]
+    beside: ClassVar[tuple[str, ...]] = ()
     key: ClassVar[tuple[str, ...]]
     roles: ClassVar[tuple[str, ...]] = ()
     universal: ClassVar[bool] = True
@@ -47,6 +50,27 @@ class ClaimTest(Spec):
     def concerns(self, row: Row) -> bool:
         """Tell whether the test is about this row."""
         return True
+
+    def rank(self, row: Row) -> tuple[float, ...]:
+        """Return what decides between equal rows of several experiments: how many seeds it has."""
+        return (row.get("seeds", 0),)
+
+    def tolerance(self, epsilon: float) -> float | None:
+        """Return the drop, in points, that counts as none; None if it makes no difference.
+
+        Args:
+            epsilon: the study's.
+        """
+        return None
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that an experiment must have to speak to it."""
+        return (self.table, *self.beside)
+
+    def figures(self) -> list[str]:
+        """Return the kinds of figure whose experiments have these tables."""
+        return [k.name for k in FIGURE_KINDS.values() if set(self.tables) <= set(k.tables)]
 
     def is_papers(self, row: Row, spec: "ClaimsSpec") -> bool:
         """Tell whether a row of the paper's models is of the paper's setting as well."""

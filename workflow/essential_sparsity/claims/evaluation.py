@@ -17,17 +17,21 @@ from essential_sparsity.claims.evidence import Evidence, Row
 from essential_sparsity.claims.finding import Finding
 from essential_sparsity.claims.intervals import Interval
 from essential_sparsity.claims.spec import ClaimsSpec
+from essential_sparsity.statistics.tolerance import in_points
 
 SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("claim", "statement", "paper", "paper_value")),
         *((name, pa.float64()) for name in ("measured", "low", "high")),
-        *((name, pa.string()) for name in ("measured_censored", "unit", "verdict", "reason")),
+        *((name, pa.string()) for name in ("measured_censored", "unit")),
+        ("epsilon", pa.float64()),
+        *((name, pa.string()) for name in ("verdict", "reason")),
         *((name, pa.list_(pa.string())) for name in ("experiments", "models", "tasks")),
         ("own", pa.bool_()),
     ]
 )
 
+_PAPERS_STUDY = "studies/paper.yaml"
 _SHOWN = 3  # models of which something is missing, named one by one
 
 
@@ -38,6 +42,11 @@ def measured_of(row: Row) -> Interval | None:
     return Interval(
         row["measured"], row["low"], row["high"], censored=row["measured_censored"] or ""
     )
+
+
+def tolerance_of(row: Row) -> str:
+    """Return at which tolerance a verdict stands, such as `ε = 1 point`; empty if at any."""
+    return "" if row["epsilon"] is None else f"ε = {in_points(row['epsilon'])}"
 
 
 def evaluate_claims(folder: Path, spec: ClaimsSpec) -> pa.Table:
@@ -62,14 +71,20 @@ def evaluate_claims(folder: Path, spec: ClaimsSpec) -> pa.Table:
 
 
 def _gather(folder: Path, spec: ClaimsSpec, test: ClaimTest) -> list[Row]:
-    """Return what a test reads of all experiments; of equal rows, the one of most seeds."""
+    """Return what a test reads of all experiments; of equal rows, the one of the highest rank.
+
+    Where several rank alike it is that of the experiment whose name comes first: not of the first
+    one, so that verdicts do not hang on the order in which a study lists its experiments.
+    """
     best: dict[tuple[Any, ...], Row] = {}
     for experiment, tables in spec.experiments.items():
-        if test.table in tables:
+        if set(test.tables) <= set(tables):
             for row in test.load(folder / experiment / f"{test.table}.parquet", spec):
                 row["experiment"] = experiment
                 key = tuple(row[column] for column in test.key)
-                if key not in best or row.get("seeds", 0) > best[key].get("seeds", 0):
+                held = best.setdefault(key, row)
+                rank, other = test.rank(row), test.rank(held)
+                if rank > other or (rank == other and experiment < held["experiment"]):
                     best[key] = row
     return [row for row in best.values() if row["model"] in spec.models]
 
@@ -88,7 +103,7 @@ def _verdicts(name: str, claim: ClaimEntry, rows: list[Row], spec: ClaimsSpec) -
         yield {
             **words,
             "statement": claim.statement,
-            **_columns(finding, about_paper),
+            **_columns(finding, about_paper, claim.test),
             "own": False,
         }
     elif claim.own is not None:
@@ -98,13 +113,21 @@ def _verdicts(name: str, claim: ClaimEntry, rows: list[Row], spec: ClaimsSpec) -
         )
         if (finding := claim.test.evaluate(about_own)) is None:
             return
-        absent = Finding(
-            "not run", f"this study has not run {_listed(_missing(claim, about_paper))}"
-        )
+        absent = Finding("not run", _needed(claim, _missing(claim, about_paper)))
         nothing = replace(about_paper, roles={})
-        yield {**words, "statement": claim.statement, **_columns(absent, nothing), "own": False}
+        yield {
+            **words,
+            "statement": claim.statement,
+            **_columns(absent, nothing, claim.test),
+            "own": False,
+        }
         statement = f"{claim.own} (own models: {_place(about_own)})"
-        yield {**words, "statement": statement, **_columns(finding, about_own), "own": True}
+        yield {
+            **words,
+            "statement": statement,
+            **_columns(finding, about_own, claim.test),
+            "own": True,
+        }
 
 
 def _evidence(roles: Mapping[str, list[Row]], spec: ClaimsSpec) -> Evidence:
@@ -152,6 +175,16 @@ def _with_gaps(claim: ClaimEntry, finding: Finding, missing: list[str]) -> Findi
     return finding.with_reason(gap)
 
 
+def _needed(claim: ClaimEntry, missing: list[str]) -> str:
+    """Return what would have to be run, and which study runs it."""
+    figures = " or ".join(f"'{figure}'" for figure in claim.test.figures())
+    by_recipe = " by recipe 'paper'" if any(role.tasks for role in claim.roles.values()) else ""
+    return (
+        f"needs an experiment of figure {figures} with {_listed(missing)}{by_recipe}, as in "
+        f"{_PAPERS_STUDY}"
+    )
+
+
 def _listed(names: list[str]) -> str:
     more = len(names) - _SHOWN
     return "; ".join(names[:_SHOWN]) + (f"; and {more} more models" if more > 0 else "")
@@ -168,7 +201,7 @@ def _names(evidence: Evidence, column: str) -> list[str]:
     return list(dict.fromkeys(row[column] for row in evidence.rows if row.get(column)))
 
 
-def _columns(finding: Finding, evidence: Evidence) -> Row:
+def _columns(finding: Finding, evidence: Evidence, test: ClaimTest) -> Row:
     measured = finding.measured
     return {
         "measured": None if measured is None else measured.value,
@@ -176,6 +209,7 @@ def _columns(finding: Finding, evidence: Evidence) -> Row:
         "high": None if measured is None else measured.high,
         "measured_censored": None if measured is None else measured.censored,
         "unit": finding.unit,
+        "epsilon": test.tolerance(evidence.epsilon),
         "verdict": finding.verdict,
         "reason": finding.reason,
         "experiments": _names(evidence, "experiment"),

@@ -22,11 +22,25 @@ class Finding:
     unit: str = ""
 
     @classmethod
-    def by_sign(cls, reason: str, measured: Interval, unit: str) -> Self:
-        """Decide a claim that a difference is above 0: by the side on which its interval lies."""
-        if measured.low > 0:
-            return cls("holds", reason, measured, unit)
-        return cls("does not" if measured.high < 0 else "not resolved", reason, measured, unit)
+    def by_sign(cls, parts: Sequence[tuple[str, Interval]], unit: str, confidence: float) -> Self:
+        """Decide a claim that each of some differences is above 0: by where its interval lies.
+
+        As with `Range`, each has to be above it, and one that is below at a level for all refutes.
+        What is measured is the one that decides, or the one nearest to failing.
+
+        Args:
+            parts: of each difference a line that tells of it, and its interval.
+            unit: of the differences.
+            confidence: the intervals' level.
+        """
+        reason = "; ".join(text for text, _ in parts)
+        factor = widening(confidence, len(parts))
+        measured = [interval for _, interval in parts]
+        worst = min(measured, key=lambda interval: interval.widened(factor).high)
+        if worst.widened(factor).high < 0:
+            return cls("does not", reason, worst, unit)
+        nearest = min(measured, key=lambda interval: interval.low)
+        return cls("holds" if nearest.low > 0 else "not resolved", reason, nearest, unit)
 
     def with_reason(self, more: str) -> "Finding":
         """Return the finding with a further clause of its reason."""

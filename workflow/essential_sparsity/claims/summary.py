@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.claims.evaluation import SCHEMA, measured_of
+from essential_sparsity.claims.evaluation import SCHEMA, measured_of, tolerance_of
 from essential_sparsity.statistics.lines import WIDTH, cut
 from essential_sparsity.tables import read_table
 
@@ -45,4 +45,6 @@ def _lines(rows: list[_Row]) -> list[str]:
 
 def _measured(row: _Row) -> str:
     interval = measured_of(row)
-    return "" if interval is None else interval.say(row["unit"])
+    if interval is None:
+        return ""
+    return ", ".join(filter(None, (interval.say(row["unit"]), tolerance_of(row))))

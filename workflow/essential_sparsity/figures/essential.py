@@ -1,7 +1,8 @@
 """Draws all essential sparsities of a study side by side: a forest plot, a row a curve.
 
 Rows are grouped by task. A row has the estimate, its interval and the bar that ends at the
-certified bound, as the strips of `drop.py` have, and at the right the numbers.
+certified bound, as the strips of `drop.py` have, and at the right the numbers. Where searches have
+an ε of their own, every row names its own.
 """
 
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ from essential_sparsity.figures.mask_labels import MaskLabels
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
 from essential_sparsity.figures.task_panel import known
+from essential_sparsity.labels import recipe_name
 from essential_sparsity.statistics.censoring import certificate
 from essential_sparsity.statistics.summary import format_essential
+from essential_sparsity.statistics.tolerance import in_points
 
 STAGE = "essential_sparsity.figures.essential"
 
@@ -93,7 +96,8 @@ class _Forest:
 
     @property
     def _has_headings(self) -> bool:
-        return len(self._lines) > len(self.groups) or len(self.models) > 1
+        several = len(self.models) > 1 or len(_epsilons(self._rows)) > 1
+        return several or len(self._lines) > len(self.groups)
 
     def draw(self) -> Figure:
         """Draw headings, lines, plot, legend and notes."""
@@ -162,11 +166,11 @@ class _Forest:
 
     def _handles(self, level: str) -> list[Artist]:
         """Return the legend of the marks that the figure has."""
-        epsilon = self._rows[0]["epsilon"]
-        points = f"{epsilon:g} point{'' if epsilon == 1 else 's'}"
+        epsilons = _epsilons(self._rows)
+        at = f"ε = {in_points(epsilons[0])}" if len(epsilons) == 1 else "ε in points: see each row"
         only = drop_legend.colour_of(self.models)
         marker = next(iter(self.models.values())).marker if len(self.models) == 1 else "o"
-        estimate = f"essential sparsity (ε = {points}), {level}"
+        estimate = f"essential sparsity ({at}), {level}"
         return [
             drop_legend.line(estimate, only, marker=marker, ms=4.4),
             *drop_legend.certified_handles(self._rows, only),
@@ -177,11 +181,16 @@ class _Forest:
 def _labels(rows: list[Row], masks: MaskLabels, spec: FigureSpec) -> list[str]:
     """Return which curve of its task each row is: what tells it from others, the model always."""
     several_masks = len(names_of(rows, "label")) > 1
+    several_epsilons = len(_epsilons(rows)) > 1
     labels = [
-        ", ".join([spec.model_label(row["model"])] + [masks.short[row["label"]]] * several_masks)
+        ", ".join(
+            [spec.model_label(row["model"])]
+            + [masks.short[row["label"]]] * several_masks
+            + [f"ε = {row['epsilon']:g}"] * several_epsilons
+        )
         for row in rows
     ]
-    for key, words in (("recipe", _recipe_words), ("experiments", ", ".join)):
+    for key, words in (("recipe", recipe_name), ("experiments", ", ".join)):
         alike: dict[tuple[str, str], list[Any]] = {}
         for row, label in zip(rows, labels, strict=True):
             alike.setdefault((row["task"], label), []).append(row[key])
@@ -192,12 +201,12 @@ def _labels(rows: list[Row], masks: MaskLabels, spec: FigureSpec) -> list[str]:
     return labels
 
 
+def _epsilons(rows: list[Row]) -> list[float]:
+    return sorted({row["epsilon"] for row in rows})
+
+
 def _are_equal(values: list[Any]) -> bool:
     return all(value == values[0] for value in values)
-
-
-def _recipe_words(recipe: str) -> str:
-    return recipe.rpartition("-")[0] or recipe
 
 
 def _estimate_words(row: Row) -> str:

@@ -50,17 +50,17 @@ DRAWN = pa.schema(
 def select_essential(tables: Tables, spec: FigureSpec) -> pa.Table:
     """Return what the figure shows, a curve a row, with the columns of `DRAWN`.
 
+    Every curve is there at its experiment's own ε, which is that of its search where it has one.
     Tasks come in the order of the experiments, models in that of their colours. A curve that
     several experiments have alike is one row; where they found something else, on another grid,
     say, or with other seeds, each has its own.
 
     Raises:
-        UserError: no essential sparsity is that of ε.
+        UserError: no row is `main`.
     """
     rows = [row for row in tables["essential"].to_pylist() if row["main"]]
-    if not all(row["epsilon"] == spec.epsilon for row in rows) or not rows:
-        known = ", ".join(sorted({f"{row['epsilon']:g}" for row in rows}))
-        raise UserError(f"essential.parquet: epsilon: not all are {spec.epsilon:g} ({known})")
+    if not rows:
+        raise UserError("essential.parquet: main: true in no row; there is nothing to draw")
     drawn = _distinct(rows)
     tasks = list(dict.fromkeys(row["task"] for row in drawn))
     drawn.sort(key=lambda row: (tasks.index(row["task"]), row["model"]))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from essential_sparsity.claims.evaluation import measured_of
+from essential_sparsity.claims.evaluation import measured_of, tolerance_of
 from essential_sparsity.report.table import NONE, Cell, Column, Table, condensed
 
 COLUMNS = {
@@ -18,6 +18,7 @@ COLUMNS = {
         "low",
         "high",
         "unit",
+        "epsilon",
         "verdict",
         "reason",
     ),
@@ -37,7 +38,7 @@ def claims_table(rows: Sequence[dict[str, Any]]) -> Table:
         Column("Verdict"),
         Column("Statement", "prose"),
         Column("Paper", "", "What the paper says, and where"),
-        Column("Measured", "number", "With its interval"),
+        Column("Measured", "number", "With its interval, and the drop ε that counts as none"),
         Column("Why", "prose"),
         Column("Experiments"),
     )
@@ -73,7 +74,7 @@ def _measured(row: dict[str, Any]) -> Cell:
     value, bounds = (
         text.replace("-", "−") for text in (interval.say_value(), interval.say_bounds())
     )
-    notes = (bounds,) if bounds else ()
+    notes = tuple(filter(None, (bounds, tolerance_of(row))))
     return Cell(f"{value} {row['unit']}".rstrip(), key=row["measured"], notes=notes)
 
 

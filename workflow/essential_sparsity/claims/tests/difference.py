@@ -63,7 +63,8 @@ class DifferenceWithin(MaskTest):
         curves: dict[tuple[str, ...], list[Row]] = {}
         for row in evidence.rows:
             mask = row["mask"] if self.of == "points" else ""
-            curves.setdefault((row["model"], row["task"], row["family"], mask), []).append(row)
+            curve = row["model"], row["task"], row["recipe"], row["family"], mask
+            curves.setdefault(curve, []).append(row)
         cases = [_mean(rows, evidence) for rows in curves.values()]
         if not cases:
             return None

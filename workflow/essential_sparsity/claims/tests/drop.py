@@ -39,16 +39,21 @@ class DropWithin(MaskTest):
         default=None, gt=0, description="the largest, in points; the study's ε if not given"
     )
 
+    def tolerance(self, epsilon: float) -> float:
+        """Return the largest drop, the study's ε where the claim has none of its own."""
+        return epsilon if self.drop is None else self.drop
+
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide whether every curve's drop at the sparsity is at most ε."""
-        curves: dict[tuple[str, str], list[Row]] = {}
+        curves: dict[tuple[str, ...], list[Row]] = {}
         for row in evidence.rows:
-            curves.setdefault((row["model"], row["task"]), []).append(row)
+            curve = row["model"], row["task"], row["recipe"], row["family"]
+            curves.setdefault(curve, []).append(row)
         found = (self._case(rows, evidence) for rows in curves.values())
         cases = [case for case in found if case is not None]
         if not cases:
             return None
-        allowed = evidence.epsilon if self.drop is None else self.drop
+        allowed = self.tolerance(evidence.epsilon)
         finding = Range(None, allowed, "points", evidence.confidence).decide(cases)
         exact = any(are_equal(row["sparsity"], self.sparsity) for row in evidence.rows)
         bracket = "" if exact else f"bracketed by the masks on either side of {self._at}"

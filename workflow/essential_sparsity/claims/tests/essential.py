@@ -1,6 +1,7 @@
 """Tests of turning points, the essential sparsities of a study's curves."""
 
-from typing import ClassVar, Literal, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +12,9 @@ from essential_sparsity.claims.intervals import Interval
 from essential_sparsity.spec import Sparsity
 from essential_sparsity.statistics.learning import is_learnt
 
+if TYPE_CHECKING:
+    from essential_sparsity.claims.spec import ClaimsSpec
+
 UNIT = "%"
 NOT_LEARNT = (
     "its drops mean nothing, as the dense model is not shown to be better than one and the same "
@@ -19,7 +23,8 @@ NOT_LEARNT = (
 
 _COLUMNS = frozenset(
     [
-        *("model", "task", "recipe", "family", "criterion", "scope", "seeds", "main"),
+        *("model", "task", "recipe", "family", "criterion", "scope", "seeds"),
+        *("epsilon", "relative", "main"),
         *("estimate", "low", "high", "estimate_censored", "low_censored", "high_censored"),
         *("certified", "uncertified_because", "dense_low", "constant"),
     ]
@@ -27,15 +32,24 @@ _COLUMNS = frozenset(
 
 
 class EssentialTest(MaskTest):
-    """A test of the table `essential`, at the study's own tolerance."""
+    """A test of the table `essential`, at the study's ε, whatever is searched for."""
 
     table: ClassVar[str] = "essential"
     columns: ClassVar[frozenset[str]] = _COLUMNS
     key: ClassVar[tuple[str, ...]] = ("model", "task", "recipe", "family")
 
-    def concerns(self, row: Row) -> bool:
-        """Tell whether the row is a curve of such masks, at the main tolerance."""
-        return bool(row["main"]) and super().concerns(row)
+    def load(self, path: Path, spec: "ClaimsSpec") -> list[Row]:
+        """Return the curves of such masks, at the study's ε."""
+        rows = super().load(path, spec)
+        return [row for row in rows if row["epsilon"] == spec.epsilon and not row["relative"]]
+
+    def rank(self, row: Row) -> tuple[float, ...]:
+        """Return first whether the experiment is about this ε: where it has put its runs."""
+        return (row["main"], *super().rank(row))
+
+    def tolerance(self, epsilon: float) -> float:
+        """Return the study's ε."""
+        return epsilon
 
 
 def turning_point(row: Row) -> Interval:
@@ -121,6 +135,6 @@ class EssentialOrder(EssentialTest):
             )
             for (first, second), both in zip(pairs, learnt, strict=True)
         ]
-        found = Range(-100 * self.margin, None, "points", evidence.confidence).decide(cases)
+        found = Range(0.0 - 100 * self.margin, None, "points", evidence.confidence).decide(cases)
         margin = f"up to {percent(self.margin)} short counts as level" if self.margin else ""
         return found.with_reason(margin)

@@ -18,6 +18,7 @@ from essential_sparsity.claims.claim_test import ClaimTest
 from essential_sparsity.claims.evidence import Evidence, Row, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
 from essential_sparsity.claims.intervals import Interval
+from essential_sparsity.labels import recipe_name
 from essential_sparsity.tables import read_table
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class SimilarityTest(ClaimTest):
     """A test of pairs of masks of one sparsity.
 
     A row's `pair` says of what: a `ticket` beside the one-shot mask, the one-shot mask beside a
-    `null` model of noise, tickets of two `tasks`, or of two `seeds` of one task. `task` is that of
-    the first ticket.
+    `null` model of noise, tickets of two `tasks`, or of two `seeds` of one task; two tickets are
+    found by one recipe. `task` is that of the first ticket.
     """
 
     table: ClassVar[str] = "similarity"
@@ -72,7 +73,12 @@ def _as_pair(row: Row, spec: "ClaimsSpec", up_to: float) -> Iterator[Row]:
     found = [spec.trained[mask] for mask in tickets]
     pair: str | None = None
     if len(found) == 2:
-        pair = "tasks" if found[0].task != found[1].task else "seeds"
+        one, two = found
+        if one.task != two.task:
+            alike = recipe_name(one.recipe) == recipe_name(two.recipe)
+            pair = "tasks" if alike else None
+        else:
+            pair = "seeds" if one.recipe == two.recipe else None
     elif _ONE_SHOT in (row["family_a"], row["family_b"]):
         criteria = {row["criterion_a"], row["criterion_b"]}
         pair = "ticket" if found else "null" if "noisy-magnitude" in criteria else None
@@ -161,15 +167,19 @@ class TasksDiffer(SimilarityTest):
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide by the means at each sparsity that has both."""
-        places = sorted({(row["model"], row["sparsity"]) for row in _of(evidence, "tasks")})
+        pairs = _of(evidence, "tasks")
+        recipes = {recipe_name(row["recipe"]) for row in pairs}
+        places = {(row["model"], row["sparsity"], recipe_name(row["recipe"])) for row in pairs}
         cases, seeds = [], []
-        for model, sparsity in places:
+        for model, sparsity, recipe in sorted(places):
             tasks, tickets, repeated = (
-                _cosines(evidence, pair, model, sparsity) for pair in ("tasks", "ticket", "seeds")
+                _cosines(evidence, pair, model, sparsity, recipe)
+                for pair in ("tasks", "ticket", "seeds")
             )
             if not tasks or not tickets:
                 continue
-            name = f"{evidence.label(model)} at {percent(sparsity)}"
+            by = f" ({recipe})" if len(recipes) > 1 else ""
+            name = f"{evidence.label(model)}{by} at {percent(sparsity)}"
             cases.append(Case(name, Interval.exact(fmean(tasks) - fmean(tickets))))
             seeds += [cosine - fmean(tickets) for cosine in repeated]
         if not cases:
@@ -184,9 +194,12 @@ class TasksDiffer(SimilarityTest):
         )
 
 
-def _cosines(evidence: Evidence, pair: str, model: str, sparsity: float) -> list[float]:
+def _cosines(
+    evidence: Evidence, pair: str, model: str, sparsity: float, recipe: str | None = None
+) -> list[float]:
     return [
         row["cosine"]
         for row in _of(evidence, pair)
         if (row["model"], row["sparsity"]) == (model, sparsity)
+        and (recipe is None or recipe_name(row["recipe"]) == recipe)
     ]

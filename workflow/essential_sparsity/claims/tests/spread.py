@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from essential_sparsity.claims.evidence import Evidence, Row
+from essential_sparsity.claims.evidence import Evidence, Row, by_recipe
 from essential_sparsity.claims.finding import Finding
 from essential_sparsity.claims.intervals import Interval, normal_quantile
 from essential_sparsity.claims.tests.essential import EssentialTest, has_learnt, turning_point
@@ -16,6 +16,8 @@ _DRAWS = 4000
 UNIT = "squared points"
 
 _Floats = npt.NDArray[np.float64]
+# Rows of `essential`, models × tasks.
+_Table = list[list[Row]]
 
 
 class Spread(EssentialTest):
@@ -26,7 +28,8 @@ class Spread(EssentialTest):
     either side), and the interval is the basic one, 2·found − quantiles: noise adds to both
     variances, and reflecting the draws takes that out again. Variances rather than standard
     deviations, whose interval errs where there is no spread at all. What is off the grid counts at
-    its end.
+    its end. Turning points by different recipes are never in one table: each recipe has its own,
+    and it must hold by each of them.
     """
 
     universal: ClassVar[bool] = False
@@ -35,26 +38,46 @@ class Spread(EssentialTest):
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide on the sign; at least two models and two tasks that all of them have."""
-        rows = {(row["model"], row["task"]): row for row in evidence.rows if has_learnt(row)}
-        models = list(dict.fromkeys(model for model, _ in rows))
-        tasks = list(dict.fromkeys(task for _, task in rows))
-        shared = [task for task in tasks if all((model, task) in rows for model in models)]
-        if len(models) < 2 or len(shared) < 2:
+        tables = {
+            recipe: table
+            for recipe, rows in by_recipe([r for r in evidence.rows if has_learnt(r)]).items()
+            if (table := _table(rows)) is not None
+        }
+        if not tables:
             return None
-        table = [[rows[model, task] for task in shared] for model in models]
-        measured = variance_difference(table, evidence.confidence)
-        found = np.array([[[turning_point(row).value] for row in line] for line in table])
-        tasks_apart, models_apart = (np.sqrt(variance).item() for variance in _variances(found))
-        reason = (
-            f"standard deviation {tasks_apart:.3g} points between {len(shared)} tasks, "
-            f"{models_apart:.3g} between {len(models)} models, noise included"
-        )
-        if off := sum(bool(row["estimate_censored"]) for line in table for row in line):
-            reason += f"; {off} turning points off the grid count at its end"
-        return Finding.by_sign(reason, measured, UNIT)
+        parts = [
+            (
+                f"{recipe}: {_apart(table)}" if len(tables) > 1 else _apart(table),
+                variance_difference(table, evidence.confidence),
+            )
+            for recipe, table in tables.items()
+        ]
+        return Finding.by_sign(parts, UNIT, evidence.confidence)
 
 
-def variance_difference(table: list[list[Row]], confidence: float) -> Interval:
+def _table(rows: list[Row]) -> _Table | None:
+    """Return the rows as models × the tasks that all of them have; None below two of either."""
+    found = {(row["model"], row["task"]): row for row in rows}
+    models, tasks = (sorted(set(names)) for names in zip(*found, strict=True))
+    shared = [task for task in tasks if all((model, task) in found for model in models)]
+    if len(models) < 2 or len(shared) < 2:
+        return None
+    return [[found[model, task] for task in shared] for model in models]
+
+
+def _apart(table: _Table) -> str:
+    """Return how far tasks and models lie apart, in words."""
+    found = np.array([[[turning_point(row).value] for row in line] for line in table])
+    tasks, models = (np.sqrt(variance).item() for variance in _variances(found))
+    text = (
+        f"standard deviation {tasks:.3g} points between {len(table[0])} tasks, {models:.3g} "
+        f"between {len(table)} models, noise included"
+    )
+    off = sum(bool(row["estimate_censored"]) for line in table for row in line)
+    return f"{text}; {off} turning points off the grid count at its end" if off else text
+
+
+def variance_difference(table: _Table, confidence: float) -> Interval:
     """Return the variance between tasks less that between models, in squared points of sparsity.
 
     Args:
