@@ -53,7 +53,7 @@ def write_study(folder: Path, claim: str = "bert-base loses nothing at 21.5 %") 
     """Write tables, figures, claims and provenance to `folder`; return it."""
     _write(folder / "drop/runs.parquet", drop.SCHEMAS["runs"], [{"run": "runs/bert"}])
     _write(folder / "drop/drop.parquet", drop.SCHEMAS["drop"], [])
-    _write(folder / "drop/essential.parquet", drop.SCHEMAS["essential"], _essential())
+    _write(folder / "drop/essential.parquet", drop.SCHEMAS["essential"], essential_rows())
     _write(folder / "drop/sharpness.parquet", drop.SCHEMAS["sharpness"], _sharpness())
     for name, rows in (("runs", []), ("difference", _difference()), ("cost", _cost())):
         _write(folder / f"tickets/{name}.parquet", difference.SCHEMAS[name], rows)
@@ -122,7 +122,8 @@ _FAMILY = {
 _CURVE = {"model": "bert", "recipe": "paper-12345678", **_FAMILY}
 
 
-def _essential() -> list[dict[str, Any]]:
+def essential_rows() -> list[dict[str, Any]]:
+    """Return rows of `essential`: three curves, two tolerances each."""
     return [
         {
             **_CURVE, "task": task, "tolerance": tolerance, "epsilon": epsilon,

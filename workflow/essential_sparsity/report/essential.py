@@ -33,19 +33,22 @@ def essential_table(
         sharpness: experiment → rows of `sharpness`.
         spec: the labels.
     """
+    main = [curve for found in curves.values() for curve in found if curve["main"]]
+    several = len({curve["epsilon"] for curve in main}) > 1
     rows = []
-    main: list[Row] = []
     for experiment, found in curves.items():
         turns = {tuple(r[key] for key in _CURVE): r for r in sharpness.get(experiment, ())}
         for curve in (curve for curve in found if curve["main"]):
-            main.append(curve)
             turn = turns.get(tuple(curve[key] for key in _CURVE), {})
-            rows.append((*_cells(curve, turn, spec), Cell(experiment), _remarks(curve)))
+            epsilon = Cell(f"{curve['epsilon']:.3g}", key=curve["epsilon"]) if several else Cell("")
+            cells = _cells(curve, epsilon, turn, spec)
+            rows.append((*cells, Cell(experiment), _remarks(curve)))
     level = f"{100 * main[0]['confidence']:g} %" if main else "95 %"
     columns = (
         Column("Model"),
         Column("Task"),
         Column("Masks"),
+        Column("ε, points", "number", "The drop that counts as none"),
         Column("Essential sparsity, %", "number", "The largest sparsity whose drop is at most ε"),
         Column(f"{level} interval", "number"),
         Column("Certified, %", "number", "The largest sparsity shown not to be worse by ε or more"),
@@ -86,7 +89,7 @@ def _names(curve: Row, spec: ReportSpec) -> tuple[str, str]:
     return spec.model_label(curve["model"]), spec.task_label(curve["task"])
 
 
-def _cells(curve: Row, turn: Row, spec: ReportSpec) -> tuple[Cell, ...]:
+def _cells(curve: Row, epsilon: Cell, turn: Row, spec: ReportSpec) -> tuple[Cell, ...]:
     metric = METRICS[curve["metric"]]
     half = (curve["dense_high"] - curve["dense_low"]) / 2
     score = f"{curve['dense_score']:.1f} ± {half:.1f} {metric.unit}"
@@ -95,6 +98,7 @@ def _cells(curve: Row, turn: Row, spec: ReportSpec) -> tuple[Cell, ...]:
         Cell(model),
         Cell(task),
         Cell(curve["label"]),
+        epsilon,
         _estimate(curve),
         _interval(curve),
         _certified(curve),
@@ -150,9 +154,9 @@ def _caption(curves: Sequence[Row]) -> str:
     if not curves:
         return "Essential sparsity"
     epsilons = sorted({curve["epsilon"] for curve in curves})
-    points = " or ".join(f"{epsilon:.3g}" for epsilon in epsilons)
-    unit = "point" if epsilons == [1] else "points"
-    return f"Essential sparsity: the largest that costs at most {points} {unit} (ε)"
+    points = f"{epsilons[0]:.3g} point{'' if epsilons == [1] else 's'} (ε)"
+    most = points if len(epsilons) == 1 else "ε"
+    return f"Essential sparsity: the largest that costs at most {most}"
 
 
 def _notes(curves: Sequence[Row], turns: bool) -> tuple[str, ...]:
