@@ -176,6 +176,10 @@ def _notes(curves: Sequence[Row], turns: bool) -> tuple[str, ...]:
         notes.append(
             f"Certified: one-sided tests, upwards from the smallest sparsity, at the {shown} level."
         )
+    notes.append(
+        "Intervals are of where the line through the tested sparsities crosses ε: between two of "
+        "them a curve may turn elsewhere."
+    )
     notes.append("±: half of the interval's width.")
     if turns:
         notes.append(
