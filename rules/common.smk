@@ -15,6 +15,7 @@ from essential_sparsity.fingerprint import fingerprint
 from essential_sparsity.gpus import visible_gpus
 from essential_sparsity.plan import Plan
 from essential_sparsity.planning.memory import Memory
+from essential_sparsity.sampling import sample_often
 from essential_sparsity.study import Study
 
 # Jobs run the interpreter that runs Snakemake (a conda environment's goes before it, if asked for)
@@ -23,6 +24,8 @@ os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
     PYTHONPATH=str(ROOT / "workflow"),
 )
+
+sample_often()
 
 # Redraw figures from tables that are there; no rule that could compute or fetch is even known.
 FIGURES_ONLY = config.get("figures_only", False)

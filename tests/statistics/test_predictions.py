@@ -46,6 +46,18 @@ def test_a_column_of_shares_is_a_metric_too(table: pd.DataFrame) -> None:
     assert curve_of(shares, metric=None).drops == pytest.approx(curve_of(table).drops / 2)
 
 
+def test_shares_are_of_one(table: pd.DataFrame) -> None:
+    shares = table[["sparsity", "seed", "id"]].assign(score=100.0)
+    with pytest.raises(ValueError, match=r"score: 100 is not in \[0, 1\]"):
+        curve_of(shares, metric=None)
+
+
+@pytest.mark.parametrize("kind", [str, "category", "Float64", object])
+def test_numbers_may_be_stored_as_anything(kind: Any, table: pd.DataFrame) -> None:
+    stored = table.astype(dict.fromkeys(("sparsity", "seed", "label", "prediction"), kind))
+    assert curve_of(stored).drops == pytest.approx(curve_of(table).drops)
+
+
 def test_ids_may_be_numbers(table: pd.DataFrame) -> None:
     numbers = table.assign(id=table["id"].str[1:].astype(int))
     assert curve_of(numbers).drops == pytest.approx(curve_of(table).drops)
@@ -66,7 +78,7 @@ def _changed(name: str, value: Any, **at: Any) -> Callable[[pd.DataFrame], pd.Da
         chosen = pd.Series(True, index=table.index)
         for key, wanted in at.items():
             chosen &= table[key] == wanted
-        changed = table.astype({name: object}) if isinstance(value, str) else table.copy()
+        changed = table.astype({name: object})
         changed.loc[chosen, name] = value
         return changed
 
@@ -84,10 +96,22 @@ def _changed(name: str, value: Any, **at: Any) -> Callable[[pd.DataFrame], pd.Da
         (_without(sparsity=0.0), "sparsity: there is no 0"),
         (lambda t: t.query("sparsity == 0"), "sparsity: there is none but 0"),
         (_without(sparsity=0.0, seed=2), "sparsity 0.5, seed 2: the dense model has no run"),
-        (_without(sparsity=0.5, seed=2, id="e3"), "sparsity 0.5, seed 2: its ids or labels"),
-        (_changed("label", 1.0, sparsity=0.9, seed=1, id="e0"), "sparsity 0.9, seed 1: its ids"),
+        (_without(sparsity=0.5, seed=2, id="e3"), "sparsity 0.5, seed 2: id 'e3': this run"),
+        (
+            _changed("label", 1.0, sparsity=0.9, seed=1, id="e0"),
+            "sparsity 0.9, seed 1: id 'e0': this",
+        ),
         (lambda t: pd.concat([t, t.iloc[:1]]), "an example is there more than once"),
         (_changed("sparsity", -0.5, sparsity=0.5), "sparsity: -0.5 is not in [0, 1)"),
+        (_changed("seed", 1.5, seed=2), "seed: 1.5 is not a whole number"),
+        (_changed("mask", "random-global-s0.90", sparsity=0.9), "one family, not several (magni"),
+        (
+            lambda t: t.assign(
+                prediction=t["prediction"].astype("Int64").mask(t["id"] == "e1", pd.NA)
+            ),
+            "prediction: '<NA>' is not a finite number",
+        ),
+        (_changed("id", None, id="e1"), "id: one is missing"),
     ],
 )
 def test_what_is_no_curve_is_one_line(
@@ -105,7 +129,10 @@ def test_an_unknown_metric_names_those_there_are(metric: str, table: pd.DataFram
 
 
 def test_the_example_of_the_docs_works_as_printed(
-    tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    table: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     page = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
     (code,) = [c for c in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "curve_of" in c]
@@ -113,6 +140,6 @@ def test_the_example_of_the_docs_works_as_printed(
     folder.mkdir(parents=True)
     table.assign(model="minilm-l6", task="topic").to_parquet(folder / "predictions.parquet")
     monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
-    exec(code, names)
-    assert names["row"]["estimate"] >= 0
+    exec(code, {})
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].startswith("1 point       [< 50, 88.3] %  certified –"), shown

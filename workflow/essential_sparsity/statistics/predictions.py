@@ -1,6 +1,8 @@
 """A curve from a tidy table of predictions, whoever wrote it: no files, no study."""
 
 import dataclasses
+import re
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,16 @@ from essential_sparsity.statistics.spec import StatisticsSpec
 _RUN = ("sparsity", "seed")
 # One curve has one of each, where the table says them.
 _NAMES = ("model", "task", "recipe")
+
+# At the end of a mask's name; the rest is its family.
+_SPARSITY = re.compile(r"-s[\d.]+$")
+
+# Column → which of its values are right, and what they are called.
+_RANGES: tuple[tuple[str, Callable[["pd.Series[float]"], "pd.Series[bool]"], str], ...] = (
+    ("sparsity", lambda values: values.between(0, 1, inclusive="left"), "in [0, 1)"),
+    ("seed", lambda values: values == values.round(), "a whole number"),
+    ("score", lambda values: values.between(0, 1), "in [0, 1]"),
+)
 
 # The mean over all examples of what each of them scored.
 _MEAN_SCORE = dataclasses.replace(
@@ -84,27 +96,43 @@ def _checked(predictions: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFram
     needed = [*_RUN, "id", *columns]
     if missing := [name for name in needed if name not in predictions]:
         raise ValueError(f"predictions: lacks the column(s) {', '.join(missing)}")
-    for name in (*_RUN, *columns):
-        values = pd.to_numeric(predictions[name], errors="coerce")
-        if not np.isfinite(values).all():
-            bad = predictions[name][~np.isfinite(values)].iloc[0]
-            raise ValueError(f"predictions: {name}: '{bad}' is not a finite number")
-    beyond = predictions["sparsity"][~predictions["sparsity"].between(0, 1, inclusive="left")]
-    if len(beyond):
-        raise ValueError(f"predictions: sparsity: {beyond.iloc[0]:g} is not in [0, 1)")
-    names = [name for name in _NAMES if name in predictions]
+    numbers = {name: _numbers(predictions, name) for name in (*_RUN, *columns)}
+    for name, allowed, words in _RANGES:
+        if name in numbers and not (fits := allowed(numbers[name])).all():
+            bad = numbers[name][~fits].iloc[0]
+            raise ValueError(f"predictions: {name}: {bad:g} is not {words}")
+    if predictions["id"].isna().any():
+        raise ValueError("predictions: id: one is missing")
+    checked = predictions.assign(**numbers)
+    names = [name for name in _NAMES if name in checked]
     for name in names:
-        if predictions[name].nunique() > 1:
-            some = ", ".join(map(str, predictions[name].unique()[:3]))
+        if checked[name].nunique() > 1:
+            some = ", ".join(map(str, checked[name].unique()[:3]))
             raise ValueError(f"predictions: {name}: a curve has one, not several ({some})")
-    if "mask" in predictions:
-        masks = predictions.groupby("sparsity")["mask"].nunique()
+    if "mask" in checked:
+        masks = checked.groupby("sparsity")["mask"].nunique()
         if (masks > 1).any():
             raise ValueError(
                 f"predictions: mask: several have sparsity {masks.idxmax():g}; a curve is of one "
                 "family"
             )
-    return predictions[[*names, *needed]].astype({"id": str})
+        sparse = map(str, checked["mask"][checked["sparsity"] > 0].unique())
+        families = {_SPARSITY.sub("", mask) for mask in sparse if _SPARSITY.search(mask)}
+        if len(families) > 1:
+            raise ValueError(
+                f"predictions: mask: a curve is of one family, not several "
+                f"({', '.join(sorted(families)[:3])})"
+            )
+    return checked[[*names, *needed]].astype({"id": str})
+
+
+def _numbers(predictions: pd.DataFrame, name: str) -> "pd.Series[float]":
+    """Return a column as floats, whatever it is stored as: texts, categories, missing values."""
+    column = predictions[name]
+    values = pd.to_numeric(column.astype(object), errors="coerce").astype(float)
+    if (bad := ~np.isfinite(values)).any():
+        raise ValueError(f"predictions: {name}: '{column[bad].iloc[0]}' is not a finite number")
+    return values
 
 
 def _check_runs(runs: dict[float, dict[int, pa.Table]]) -> None:
@@ -113,16 +141,24 @@ def _check_runs(runs: dict[float, dict[int, pa.Table]]) -> None:
     if len(runs) == 1:
         raise ValueError("predictions: sparsity: there is none but 0, the dense model")
     dense = runs[0.0]
-    labels = {"label"} & set(next(iter(dense.values())).column_names)
-    examples = next(iter(dense.values())).select(["id", *labels])
+    first, examples = next((seed, _examples(run)) for seed, run in dense.items())
     for sparsity, of_mask in runs.items():
         for seed, run in of_mask.items():
             where = f"sparsity {sparsity:g}, seed {seed}"
             if seed not in dense:
                 raise ValueError(f"predictions: {where}: the dense model has no run of this seed")
-            if len(set(run["id"].to_pylist())) < len(run):
+            found = _examples(run)
+            if len(found) < len(run):
                 raise ValueError(f"predictions: {where}: an example is there more than once")
-            if not run.select(["id", *labels]).equals(examples):
+            if found != examples:
+                at = next(i for i in (*examples, *found) if found.get(i, "") != examples.get(i, ""))
                 raise ValueError(
-                    f"predictions: {where}: its ids or labels are not those of the other runs"
+                    f"predictions: {where}: id '{at}': this run and that of sparsity 0, seed "
+                    f"{first} do not both have it with one label; all need the same examples"
                 )
+
+
+def _examples(run: pa.Table) -> dict[str, float | None]:
+    """Return id → label; None where there are none."""
+    labels = run["label"].to_pylist() if "label" in run.column_names else [None] * len(run)
+    return dict(zip(run["id"].to_pylist(), labels, strict=True))
