@@ -69,6 +69,7 @@ bundle: setup ## pack what the study's figures need into one file to share; ARGS
 
 .PHONY: unbundle
 unbundle: setup ## check a bundle and put its files in place: make unbundle BUNDLE=FILE
+	$(if $(BUNDLE),,$(error BUNDLE: not given; make unbundle BUNDLE=FILE))
 	@$(BIN)/python -m essential_sparsity.bundle unpack $(BUNDLE)
 
 .PHONY: test

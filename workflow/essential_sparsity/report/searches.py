@@ -9,6 +9,11 @@ from essential_sparsity.report.table import NONE, Cell, Column, Table, condensed
 from essential_sparsity.search.rounds import Located, Round, Seeds, Wanted, load_last
 from essential_sparsity.statistics.censoring import in_percent
 
+_NOTE = (
+    "Crossing: as the search saw it when it ended. The essential sparsity above is of all runs, "
+    "those that certify included."
+)
+
 _FOLDER = PurePath(paths.SEARCH).name
 
 
@@ -25,13 +30,14 @@ def search_table(experiment: Path, spec: ReportSpec) -> Table | None:
         Column("Model"),
         Column("Task"),
         Column("Masks"),
-        Column("Sparsities tried", "number"),
+        Column("Sparsities tried", "number", "To locate the crossing"),
         Column("Runs to locate", "number"),
         Column("Runs to certify", "number", "With seeds that the search has not seen"),
-        Column("Crossing, %", "number"),
+        Column("Crossing, %", "number", "Before the runs that certify"),
         Column("Why it ended", "prose"),
     )
-    table = Table(_caption(found), columns, [_cells(curve, spec) for curve in found.curves])
+    cells = [_cells(curve, spec) for curve in found.curves]
+    table = Table(_caption(found), columns, cells, notes=(_NOTE,))
     return condensed(table, "Masks")
 
 
