@@ -209,7 +209,7 @@ def _quotient(above: Floats, below: Floats) -> Floats:
     return np.where(none, 0.0, 100 * above / np.where(none, 1.0, below))
 
 
-def _share(column: str) -> tuple[Callable[[pa.Table], float], Callable[[pa.Table], Floats]]:
+def share_of(column: str) -> tuple[Callable[[pa.Table], float], Callable[[pa.Table], Floats]]:
     """Return library and parts of a metric whose shares a column of the predictions holds."""
     return (
         lambda table: float(_column(table, column).mean()),
@@ -277,8 +277,8 @@ _ALL = (
         constant=_no_correlation,
     ),
     # Shares of each question, from the official rules: see `runs.kinds.question_answering`.
-    Metric("span-f1", "F1", "% F1", "spans", ("f1",), *_share("f1"), _mean),
-    Metric("exact-match", "exact match", "% EM", "spans", ("exact",), *_share("exact"), _mean),
+    Metric("span-f1", "F1", "% F1", "spans", ("f1",), *share_of("f1"), _mean),
+    Metric("exact-match", "exact match", "% EM", "spans", ("exact",), *share_of("exact"), _mean),
 )
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

@@ -8,6 +8,7 @@ from essential_sparsity.report.spec import ReportSpec
 from essential_sparsity.report.table import NONE, Cell, Column, Table, condensed, number
 from essential_sparsity.statistics.censoring import certificate, in_percent
 from essential_sparsity.statistics.learning import is_learnt
+from essential_sparsity.statistics.tolerance import in_points
 
 COLUMNS = {
     *("model", "task", "recipe", "family", "label", "metric", "epsilon", "confidence", "seeds"),
@@ -154,8 +155,7 @@ def _caption(curves: Sequence[Row]) -> str:
     if not curves:
         return "Essential sparsity"
     epsilons = sorted({curve["epsilon"] for curve in curves})
-    points = f"{epsilons[0]:.3g} point{'' if epsilons == [1] else 's'} (ε)"
-    most = points if len(epsilons) == 1 else "ε"
+    most = f"{in_points(epsilons[0])} (ε)" if len(epsilons) == 1 else "ε"
     return f"Essential sparsity: the largest that costs at most {most}"
 
 

@@ -1,6 +1,5 @@
 """A curve from a tidy table of predictions, whoever wrote it: no files, no study."""
 
-import dataclasses
 import re
 from collections.abc import Callable
 
@@ -8,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from essential_sparsity.metrics import METRICS, Metric
+from essential_sparsity.metrics import METRICS, Metric, share_of
 from essential_sparsity.statistics.bootstrap import named_generator
 from essential_sparsity.statistics.curve import Curve, Scores
 from essential_sparsity.statistics.spec import StatisticsSpec
@@ -28,14 +27,8 @@ _RANGES: tuple[tuple[str, Callable[["pd.Series[float]"], "pd.Series[bool]"], str
 )
 
 # The mean over all examples of what each of them scored.
-_MEAN_SCORE = dataclasses.replace(
-    METRICS["exact-match"],
-    name="score",
-    title="score",
-    unit="%",
-    columns=("score",),
-    library=lambda table: float(np.mean(table["score"].to_numpy())),
-    parts=lambda table: 100 * table["score"].to_numpy()[:, None],
+_MEAN_SCORE = Metric(
+    "score", "score", "%", "spans", ("score",), *share_of("score"), METRICS["exact-match"].combine
 )
 
 
