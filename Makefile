@@ -51,7 +51,7 @@ fetch: setup ## download and prepare what the study needs, here, so that its job
 
 .PHONY: plan
 plan: setup $(PLUGINS) ## tell what the study asks for, what is there, what the rest costs; ARGS="--gpus 4"
-	@$(BIN)/python -m essential_sparsity.planning $(STUDY) $(if $(filter file,$(origin PROFILE)),,--profile $(PROFILE)) $(ARGS)
+	@$(BIN)/python -m essential_sparsity.estimate $(STUDY) $(if $(filter file,$(origin PROFILE)),,--profile $(PROFILE)) $(ARGS)
 
 .PHONY: figures
 figures: setup ## redraw the study's figures and its report from cached tables: no network, no training
@@ -92,7 +92,7 @@ lint: setup ## check style, types, the workflow and generated docs
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile rules
 	$(SNAKEMAKE) --lint
-	$(BIN)/python -m essential_sparsity.reference --check
+	$(BIN)/python -m essential_sparsity.study.reference --check
 
 .PHONY: audit
 audit: ## ask for known vulnerabilities of the locked packages, with pip-audit in .venv-audit
@@ -102,7 +102,7 @@ audit: ## ask for known vulnerabilities of the locked packages, with pip-audit i
 
 .PHONY: docs
 docs: setup ## regenerate the configuration's reference and JSON schema
-	$(BIN)/python -m essential_sparsity.reference
+	$(BIN)/python -m essential_sparsity.study.reference
 
 .PHONY: lock
 lock: setup ## write the versions of .venv to requirements.lock

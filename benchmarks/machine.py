@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from essential_sparsity.files import available_cores
+from essential_sparsity.support.files import available_cores
 
 _LIBRARIES = ("numpy", "safetensors", "torch", "transformers")
 

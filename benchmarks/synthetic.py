@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from essential_sparsity.checkpoints.scopes import SCOPES, Module
+from essential_sparsity.architectures.architecture import SCOPES, Module
 from essential_sparsity.checkpoints.tensors import FORMATS, Bits
 
 _SHARD = 2_000_000_000  # bytes, at most

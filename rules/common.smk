@@ -7,16 +7,17 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from essential_sparsity import clocks, lock, paths
-from essential_sparsity.digests import Digests
-from essential_sparsity.errors import UserError, machine_failure, one_line
+from essential_sparsity.support import clocks, lock
+from essential_sparsity.stages import paths
+from essential_sparsity.support.digests import Digests
+from essential_sparsity.support.errors import UserError, machine_failure, one_line
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.fingerprint import fingerprint
-from essential_sparsity.gpus import visible_gpus
-from essential_sparsity.plan import Plan
-from essential_sparsity.planning.memory import Memory
-from essential_sparsity.sampling import sample_often
-from essential_sparsity.study import Study
+from essential_sparsity.support.fingerprint import fingerprint
+from essential_sparsity.support.gpus import visible_gpus
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.estimate.memory import Memory
+from essential_sparsity.support.sampling import sample_often
+from essential_sparsity.study.document import Study
 
 # Jobs run the interpreter that runs Snakemake (a conda environment's goes before it, if asked for)
 # and find the package without it being installed.

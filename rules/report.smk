@@ -1,5 +1,5 @@
 # What the study was made from and what it took, and the page that tells all of it.
-from essential_sparsity.files import sha256_of
+from essential_sparsity.support.files import sha256_of
 from essential_sparsity.report.planned import provenance_spec, report_spec
 
 REPORT = paths.REPORT.format(study=STUDY.study)

@@ -37,9 +37,9 @@ onstart:
     if ahead := Counter(runs_ahead().values()):
         # Not imported where it is not needed, as it takes a while.
         from snakemake.logging import logger
-        from essential_sparsity.planning.forecast import expected_seconds, forecast
-        from essential_sparsity.planning.pace import Pace
-        from essential_sparsity.planning.watch import Watch
+        from essential_sparsity.estimate.forecast import expected_seconds, forecast
+        from essential_sparsity.estimate.pace import Pace
+        from essential_sparsity.estimate.watch import Watch
 
         device = "gpu" if CLUSTER or visible_gpus() else "cpu"
         expected = expected_seconds(PLAN, Path(), device, ahead)

@@ -182,7 +182,7 @@ class Project:
 def plan(project: Project, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Return what `make plan` does with the project's study."""
     return subprocess.run(
-        [sys.executable, "-m", "essential_sparsity.planning", "study.yaml", *arguments],
+        [sys.executable, "-m", "essential_sparsity.estimate", "study.yaml", *arguments],
         cwd=project.folder,
         env={**environment(), "PYTHONPATH": str(project.folder / "workflow")},
         capture_output=True,

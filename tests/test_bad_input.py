@@ -260,8 +260,8 @@ def test_a_full_disk_leaves_nothing_half_written(material: Path, tmp_path: Path)
 def test_no_space_left_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
 
-    from essential_sparsity.errors import run_stage
-    from essential_sparsity.files import write_text
+    from essential_sparsity.support.errors import run_stage
+    from essential_sparsity.support.files import write_text
 
     def full(path: Path, *_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
@@ -280,8 +280,8 @@ def test_a_read_only_results_folder_is_named(
     import shutil
     import tempfile
 
-    from essential_sparsity.errors import run_stage
     from essential_sparsity.masks.__main__ import main
+    from essential_sparsity.support.errors import run_stage
 
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder = Path(name) / "copy"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity.catalog import Catalog, ModelEntry, TaskEntry
 from essential_sparsity.checkpoints.spec import HubSource, RandomSource
+from essential_sparsity.study.catalog import Catalog, ModelEntry, TaskEntry
 from published import PUBLISHED
 
 CATALOG = Path(__file__).parents[1] / "catalog"

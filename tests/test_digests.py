@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity import digests
-from essential_sparsity.digests import Digests
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import sha256_of
+from essential_sparsity.support import digests
+from essential_sparsity.support.digests import Digests
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import sha256_of
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.fingerprint import closure
 from essential_sparsity.masks.registry import known_criteria, module_of
+from essential_sparsity.support.fingerprint import closure
 
 PACKAGE = Path(__file__).parents[1] / "workflow" / "essential_sparsity"
 STAGES = [
@@ -31,7 +31,10 @@ STAGES = [
 
 def fingerprint_in(folder: Path, stage: str) -> str:
     """Return the fingerprint that a copy of the package gives."""
-    code = f"from essential_sparsity.fingerprint import fingerprint; print(fingerprint('{stage}'))"
+    code = (
+        "from essential_sparsity.support.fingerprint import fingerprint\n"
+        f"print(fingerprint('{stage}'))"
+    )
     return subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(folder)},
@@ -56,7 +59,7 @@ def test_layout_comments_and_docstrings_leave_no_trace(copy: Path) -> None:
     assert fingerprint_in(copy, "essential_sparsity.masks") == before
 
 
-@pytest.mark.parametrize("module", ["masks/cuts.py", "masks/__main__.py", "files.py"])
+@pytest.mark.parametrize("module", ["masks/cuts.py", "masks/__main__.py", "support/files.py"])
 def test_code_anywhere_in_the_closure_counts(copy: Path, module: str) -> None:
     before = fingerprint_in(copy, "essential_sparsity.masks")
     file = copy / "essential_sparsity" / module
@@ -92,9 +95,9 @@ def test_the_closure_holds_every_module_that_the_stage_imports(stage: str) -> No
 def test_no_stage_depends_on_the_study_or_on_other_stages_science(stage: str) -> None:
     modules = closure(stage)
     assert not modules & {
-        "essential_sparsity.plan",
+        "essential_sparsity.study.plan",
         "essential_sparsity.study",
-        "essential_sparsity.catalog",
+        "essential_sparsity.study.catalog",
     }
     if ".figures." in stage:
         assert not any(".runs" in name for name in modules)

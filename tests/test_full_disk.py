@@ -16,11 +16,11 @@ from matplotlib.figure import Figure
 
 from essential_sparsity.bundle.archive import write_bundle
 from essential_sparsity.checkpoints.weights import write_weights
-from essential_sparsity.errors import UserError, machine_failure
 from essential_sparsity.figures.stage import save_figure
-from essential_sparsity.files import atomic_path, write_json
 from essential_sparsity.masks.histogram import Histogram
-from essential_sparsity.tables import write_table
+from essential_sparsity.support.errors import UserError, machine_failure
+from essential_sparsity.support.files import atomic_path, write_json
+from essential_sparsity.support.tables import write_table
 
 SIZE = 20_000
 NOISE = np.random.default_rng(0).integers(1, 256, SIZE, dtype=np.uint8)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity import gpus
-from essential_sparsity.errors import UserError
+from essential_sparsity.support import gpus
+from essential_sparsity.support.errors import UserError
 
 HOLD = """
 import sys
 from fractions import Fraction
-from essential_sparsity import gpus
+from essential_sparsity.support import gpus
 print(",".join(gpus.reserve(int(sys.argv[1]), Fraction(sys.argv[2]))), flush=True)
 sys.stdin.read()
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity import lock
+from essential_sparsity.support import lock
 
 HOST = os.uname().nodename
 
@@ -24,7 +24,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def holder(folder: Path) -> "subprocess.Popen[str]":
     code = (
-        "import sys, time; from pathlib import Path; from essential_sparsity.lock import hold\n"
+        "import sys, time; from pathlib import Path\n"
+        "from essential_sparsity.support.lock import hold\n"
         "hold(Path(sys.argv[1]), clear=False); print('held', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(

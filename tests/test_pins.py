@@ -15,9 +15,9 @@ from huggingface_hub import constants
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.spec import CheckpointSpec
 from essential_sparsity.checkpoints.stage import fetch_checkpoint
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import sha256_of
-from essential_sparsity.pins import Pins
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import sha256_of
+from essential_sparsity.support.pins import Pins
 from essential_sparsity.tasks.hub import load
 from essential_sparsity.tasks.spec import HubData
 from loopback_hub import REVISION, LoopbackHub

@@ -11,11 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from essential_sparsity import paths
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.tensors import read_tensor
 from essential_sparsity.command.__main__ import dispatch
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criteria.dense import Dense
 from essential_sparsity.masks.criteria.magnitude import Magnitude
@@ -24,6 +22,8 @@ from essential_sparsity.masks.criteria.ticket import Ticket
 from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.stages import paths
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.manifest import TaskData
 from miniatures import save_bert, write_examples
 from stages import Stages, recipe_of
@@ -292,7 +292,7 @@ def test_figures_of_masks_and_weights_have_it(made: Stages, tmp_path: Path) -> N
         PositionsSpec,
         WeightsSpec,
     )
-    from essential_sparsity.tables import provenance, write_table
+    from essential_sparsity.support.tables import provenance, write_table
     from essential_sparsity.weights.measurement import measure_weights
 
     spec = Magnitude(sparsity=0.5)

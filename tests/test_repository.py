@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from essential_sparsity.reference import generated
+from essential_sparsity.study.reference import generated
 
 ROOT = Path(__file__).parents[1]
 

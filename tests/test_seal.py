@@ -12,10 +12,10 @@ import pytest
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import read_json, write_json
-from essential_sparsity.seal import check_seal, seal
-from essential_sparsity.tables import open_table, origin_of, read_table, write_table
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import read_json, write_json
+from essential_sparsity.support.seal import check_seal, seal
+from essential_sparsity.support.tables import open_table, origin_of, read_table, write_table
 
 ORIGIN = {"stage": "test", "spec": {"seed": 1}}
 

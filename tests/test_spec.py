@@ -3,11 +3,11 @@
 import pytest
 from pydantic import Field
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE, DenseSpec
 from essential_sparsity.runs.spec import RecipeSpec
-from essential_sparsity.spec import Spec, format_sparsity, is_name
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.spec import Spec, format_sparsity, is_name
 
 RECIPE = {"epochs": 3, "batch_size": 32, "learning_rate": 2e-5}
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 
 def refuse() -> None:

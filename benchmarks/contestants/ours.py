@@ -13,7 +13,7 @@ from essential_sparsity.similarity.counts import compare_masks
 def prepare(checkpoint: str) -> None:
     """Write the manifest: what the pipeline does once, when it fetches a checkpoint."""
     from essential_sparsity.checkpoints.manifest import MANIFEST
-    from essential_sparsity.files import write_json
+    from essential_sparsity.support.files import write_json
 
     folder = Path(checkpoint)
     write_json(folder / MANIFEST, Checkpoint.survey(folder).manifest.model_dump(mode="json"))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from essential_sparsity.bundle.archive import unpack_bundle, write_bundle
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import sha256_of
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import sha256_of
 from forged_bundle import STUDY, forge
 
 NAMES = ("results/studies/s/drop/drop.parquet", "project/studies/s.yaml")
@@ -69,7 +69,7 @@ def test_a_damaged_bundle_leaves_nothing(bundle: Path, tmp_path: Path) -> None:
         "/etc/outside.yaml",
         "results/../../outside",
         "project/../outside.yaml",
-        "project/workflow/essential_sparsity/spec.py",
+        "project/workflow/essential_sparsity/support/spec.py",
         "project/Makefile",
         "project/.git/hooks/pre-commit.yaml",
         "results/.snakemake/metadata",

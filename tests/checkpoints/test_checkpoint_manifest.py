@@ -10,8 +10,8 @@ import pytest
 from essential_sparsity.checkpoints.manifest import Manifest, load_manifest
 from essential_sparsity.checkpoints.spec import CheckpointSpec
 from essential_sparsity.checkpoints.stage import fetch_checkpoint
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import write_json
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import write_json
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import pytest
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.spec import CheckpointSpec
 from essential_sparsity.checkpoints.stage import fetch_checkpoint
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import sha256_of
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import sha256_of
 from loopback_hub import REVISION, LoopbackHub
 
 HUB = {"kind": "hub", "repository": "org/tiny", "revision": REVISION}

@@ -3,7 +3,7 @@
 import pytest
 
 from essential_sparsity.checkpoints.contents import choose
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 OTHERS = [
     "README.md", "modeling_evil.py", "tf_model.h5", "flax_model.msgpack", "model.onnx",

@@ -11,7 +11,7 @@ import pytest
 
 from essential_sparsity.checkpoints.conversion import convert_pickles
 from essential_sparsity.checkpoints.inventory import take_inventory
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 
 def state_of(folder: Path) -> tuple[Any, dict[str, Any]]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from essential_sparsity import hub as hub_module
 from essential_sparsity.checkpoints.sources.hub import fetch_from_hub
 from essential_sparsity.checkpoints.spec import HubSource
-from essential_sparsity.errors import UserError
-from essential_sparsity.hub import Unreachable
+from essential_sparsity.support import hub as hub_module
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.hub import Unreachable
 from loopback_hub import REVISION, LoopbackHub, point
 
 SOURCE = HubSource(kind="hub", repository="org/tiny", revision=REVISION)

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from essential_sparsity.checkpoints.inventory import take_inventory
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 
 @pytest.fixture

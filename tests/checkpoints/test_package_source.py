@@ -11,7 +11,7 @@ import pytest
 
 from essential_sparsity.checkpoints.sources.package import fetch_from_package
 from essential_sparsity.checkpoints.spec import PackageSource
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 INFO = "carrier-1.0.dist-info"
 METADATA = "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\nRequires-Dist: no-such-thing\n"

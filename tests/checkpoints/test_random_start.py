@@ -11,7 +11,7 @@ from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.spec import CheckpointSpec
 from essential_sparsity.checkpoints.stage import fetch_checkpoint
 from essential_sparsity.checkpoints.tensors import read_tensor
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 
 def spec_of(**source: Any) -> CheckpointSpec:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from essential_sparsity.checkpoints.tensors import FORMATS, StoredTensor, read_header, read_tensor
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity.catalog import Catalog
-from essential_sparsity.claims.tests.unavailable import Unavailable
-from essential_sparsity.errors import UserError
-from essential_sparsity.plan import Plan
-from essential_sparsity.study import Study
-from essential_sparsity.yaml_files import read_yaml
+from essential_sparsity.claims.checks.unavailable import Unavailable
+from essential_sparsity.study.catalog import Catalog
+from essential_sparsity.study.document import Study
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from claims_tables import PAPER, Row, Tables, claim, curve
-from essential_sparsity.claims.tests.spread import variance_difference
+from essential_sparsity.claims.checks.spread import variance_difference
 
 BERT = {"models": ["bert-base"], "tasks": ["rte"]}
 OPT = {"models": ["opt-125m"], "tasks": ["rte"]}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from claims_tables import QUICK, Tables, claim, curve
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 FREE = {"kind": "essential-within", "low": 0.3}
 BERT = {"models": ["bert-base"], "tasks": ["rte", "sst2"]}

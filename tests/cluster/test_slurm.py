@@ -46,7 +46,7 @@ def fit(project: Project, *faults: str) -> None:
     )
     project.edit(profile, "status-checks: 20", "status-checks: 1")
     # Every run that is done is worth a line here.
-    project.edit("workflow/essential_sparsity/planning/watch.py", "_BETWEEN = 60", "_BETWEEN = 0")
+    project.edit("workflow/essential_sparsity/estimate/watch.py", "_BETWEEN = 60", "_BETWEEN = 0")
     shutil.copy(Path(__file__).with_name("sitecustomize.py"), project.folder / "workflow")
     (project.folder / "faults").mkdir()
     for position, fault in enumerate(faults):

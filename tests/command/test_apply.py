@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from essential_sparsity.architectures.architecture import SCOPES
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.checkpoints.scopes import SCOPES
 from essential_sparsity.checkpoints.tensors import read_header
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.mask import Mask
+from essential_sparsity.support.errors import UserError
 from miniatures import save_bert
 
 CLASSES = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 PAGE = Path(__file__).parents[2] / "docs" / "masks.md"
 

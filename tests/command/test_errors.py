@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity.errors import UserError, one_line
 from essential_sparsity.masks.mask import Mask
+from essential_sparsity.support.errors import UserError, one_line
 
 HALF = "magnitude-global-s0.50.safetensors"
 

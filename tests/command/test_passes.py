@@ -2,8 +2,8 @@
 
 import pytest
 
-from essential_sparsity import progress
 from essential_sparsity.command.passes import pass_bars
+from essential_sparsity.support import progress
 
 
 def test_each_pass_has_a_bar(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from essential_sparsity.checkpoints.scopes import SCOPES
+from essential_sparsity.architectures.architecture import SCOPES
 from essential_sparsity.command.sparkline import draw_sparkline
 from essential_sparsity.masks.mask import Mask
 

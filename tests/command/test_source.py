@@ -9,8 +9,8 @@ import pytest
 from huggingface_hub import constants
 
 from essential_sparsity.command.source import find_checkpoint, open_checkpoint
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import write_text
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import write_text
 from loopback_hub import REVISION, LoopbackHub, point
 
 OTHER = "f" * 40

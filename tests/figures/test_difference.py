@@ -6,11 +6,11 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.figures.difference import STAGE, draw_difference
 from essential_sparsity.figures.difference_data import COLUMNS, DRAWN, select_difference
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.support.errors import UserError
 
 from .conftest import TASKS
 from .overlap import drawn_texts, overlaps

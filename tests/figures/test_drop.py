@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.figures import style
 from essential_sparsity.figures.drop import COLUMNS, STAGE, draw_drop, select_drop
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.support.errors import UserError
 
 from .overlap import drawn_texts, overlaps
 

@@ -7,10 +7,10 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.figures.pattern import COLUMNS, STAGE, draw_pattern, select_pattern
 from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.support.errors import UserError
 
 from .conftest import table_of
 from .overlap import drawn_texts, overlaps

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.figures.placement import COLUMNS, STAGE, draw_placement, select_placement
 from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.support.errors import UserError
 
 from .conftest import BERT, LLAMA
 from .overlap import drawn_texts, overlaps

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.figures import style
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.figures.similarity import STAGE, draw_similarity
@@ -16,6 +15,7 @@ from essential_sparsity.figures.similarity_data import COLUMNS, DRAWN, select_si
 from essential_sparsity.figures.similarity_matrix import format_share
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.statistics.similarity import SCHEMA
+from essential_sparsity.support.errors import UserError
 
 from .overlap import drawn_texts, overlaps
 

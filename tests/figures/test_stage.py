@@ -11,11 +11,11 @@ import pytest
 from matplotlib.figure import Figure
 
 import essential_sparsity
-from essential_sparsity.errors import run_stage
 from essential_sparsity.figures import drop, pattern, placement, positions
 from essential_sparsity.figures.drop_data import select_drop
 from essential_sparsity.figures.spec import FigureSpec
-from essential_sparsity.tables import origin_of
+from essential_sparsity.support.errors import run_stage
+from essential_sparsity.support.tables import origin_of
 
 MakeTables = Callable[..., dict[str, pa.Table]]
 SPEC = '{"models":{"bert":"BERT-base"}}'

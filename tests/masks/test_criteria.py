@@ -9,7 +9,6 @@ import pytest
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.allotment import allot_by_erk
 from essential_sparsity.masks.criteria.dense import Dense
 from essential_sparsity.masks.criteria.imported import Imported
@@ -20,6 +19,7 @@ from essential_sparsity.masks.criterion import Inputs
 from essential_sparsity.masks.keys import Computed
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.masks.registry import check_mask, known_criteria, module_of
+from essential_sparsity.support.errors import UserError
 from masks.conftest import Compute, keep_of
 from miniature_checkpoints import names_of, to_bits, write_checkpoint, write_tensors
 

@@ -8,12 +8,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks import computation
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.histogram import Histogram, count_keys
 from essential_sparsity.masks.keys import Magnitudes
+from essential_sparsity.support.errors import UserError
 from miniature_checkpoints import to_bits, write_checkpoint
 
 SPECS = [

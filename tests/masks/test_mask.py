@@ -8,8 +8,8 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.mask import Mask
+from essential_sparsity.support.errors import UserError
 
 KEEPS = {
     "a.weight": np.array([[True, False, True], [False, True, False], [True, True, True]]),
@@ -78,7 +78,7 @@ def test_equal_masks_are_equal_files(mask: Mask, path: Path, tmp_path: Path) -> 
 
 
 def test_the_manifest_names_the_bytes(path: Path) -> None:
-    from essential_sparsity.files import sha256_of
+    from essential_sparsity.support.files import sha256_of
 
     manifest = json.loads(path.with_suffix(".json").read_text())
     assert manifest["sha256"] == sha256_of(path)

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks import streaming
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.mask import Mask
+from essential_sparsity.support.errors import UserError
 from masks.conftest import Compute, brute_force, keep_of
 from miniature_checkpoints import Bits, names_of, to_bits, write_checkpoint
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from essential_sparsity.checkpoints.weights import write_weights
-from essential_sparsity.files import write_json
-from essential_sparsity.plan import Plan
-from essential_sparsity.tables import write_table
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.files import write_json
+from essential_sparsity.support.tables import write_table
 from project import Project
 
 ORIGIN = {"stage": "test", "spec": {}}

@@ -9,14 +9,14 @@ import pytest
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import load_manifest
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import read_json
 from essential_sparsity.masks.histogram import Histogram
 from essential_sparsity.masks.mask import load_header
-from essential_sparsity.plan import Plan
 from essential_sparsity.repair.__main__ import find, remove
 from essential_sparsity.repair.artifacts import artifacts
-from essential_sparsity.tables import read_table
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import read_json
+from essential_sparsity.support.tables import read_table
 from essential_sparsity.tasks.manifest import load_task
 from project import Project
 

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.files import read_json, sha256_of
-from essential_sparsity.plan import Plan
 from essential_sparsity.repair.__main__ import find
-from essential_sparsity.tables import origin_of, write_table
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.files import read_json, sha256_of
+from essential_sparsity.support.tables import origin_of, write_table
 from project import Project, environment, scores
 
 from .conftest import only
@@ -170,7 +170,7 @@ def test_a_run_of_other_inputs_is_named(project: Project, name: str, said: str) 
 
 
 def test_masks_of_another_checkpoint_are_named_with_their_runs(project: Project) -> None:
-    from essential_sparsity.files import write_json
+    from essential_sparsity.support.files import write_json
 
     path = project.results / "checkpoints/tiny-bert/checkpoint.json"
     document = read_json(path, "checkpoint manifest")
@@ -202,7 +202,8 @@ def test_nothing_is_removed_while_somebody_is_at_work(project: Project) -> None:
     path = project.results / f"masks/tiny-bert/{MASK}.safetensors"
     flip(path, 0.9)
     code = (
-        "import sys, time; from pathlib import Path; from essential_sparsity.lock import hold\n"
+        "import sys, time; from pathlib import Path\n"
+        "from essential_sparsity.support.lock import hold\n"
         "hold(Path(sys.argv[1]), clear=False); print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen(

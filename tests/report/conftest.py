@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from essential_sparsity.errors import run_stage
 from essential_sparsity.report import __main__ as stage
 from essential_sparsity.report.spec import ReportSpec
+from essential_sparsity.support.errors import run_stage
 
 from .written_study import CAPTIONS, spec, write_study
 

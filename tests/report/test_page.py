@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.files import write_json
-from essential_sparsity.plan import Plan
 from essential_sparsity.report.failures import failures_table
 from essential_sparsity.report.figure import load_caption
 from essential_sparsity.report.planned import report_spec
-from essential_sparsity.study import Study
-from essential_sparsity.yaml_files import read_yaml
+from essential_sparsity.study.document import Study
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.files import write_json
+from essential_sparsity.support.yaml_files import read_yaml
 
 from .conftest import WriteReport, write_report
 from .written_study import CAPTIONS, provenance, spec, write_study

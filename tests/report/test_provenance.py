@@ -8,14 +8,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from essential_sparsity.errors import UserError, run_stage
-from essential_sparsity.files import write_json
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.report import commit, provenance
 from essential_sparsity.report.commit import describe_commit
 from essential_sparsity.report.machine import describe_machine
 from essential_sparsity.report.spec import ProvenanceSpec
-from essential_sparsity.tables import write_table
+from essential_sparsity.support.errors import UserError, run_stage
+from essential_sparsity.support.files import write_json
+from essential_sparsity.support.tables import write_table
 
 SPEC = ProvenanceSpec(
     study="tiny",

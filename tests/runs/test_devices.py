@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import together
-from essential_sparsity.errors import UserError
 from essential_sparsity.runs.processes import launch
 from essential_sparsity.runs.resume import RestartPoint
 from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.support.errors import UserError
 from miniatures import save_bert, write_examples
 from stages import Stages, recipe_of
 

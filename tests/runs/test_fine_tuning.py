@@ -7,11 +7,11 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.runs.kind import open_kind
 from essential_sparsity.runs.resume import RestartPoint, mark_whole
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tickets.harvest import Harvest
 
 

@@ -98,7 +98,7 @@ def test_loaded_weights_are_proven_to_be_the_files(bench, monkeypatch) -> None:
     """A loader that fills in other weights, as happens when names do not match, is caught."""
     from transformers import AutoModelForSequenceClassification as Auto
 
-    from essential_sparsity.errors import UserError
+    from essential_sparsity.support.errors import UserError
 
     load = Auto.from_pretrained
 

@@ -14,12 +14,12 @@ from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.spec import CheckpointSpec, FolderSource
 from essential_sparsity.checkpoints.stage import fetch_checkpoint
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import read_json, write_json
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import read_json, write_json
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.manifest import load_task
 from essential_sparsity.tasks.spec import TaskDataSpec

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.runs.memory import fit_memory
 from essential_sparsity.runs.processes import launch
+from essential_sparsity.support.errors import UserError
 
 SHORT = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has …"
 

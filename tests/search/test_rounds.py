@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity import paths
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import write_json
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.search.__main__ import decide_round
 from essential_sparsity.search.rounds import Round, RoundSpec, load_last
 from essential_sparsity.search.spec import SearchSpec
+from essential_sparsity.stages import paths
 from essential_sparsity.statistics.drop import compute_tables
 from essential_sparsity.statistics.spec import DropSpec, StatisticsSpec
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import write_json
 
 RECIPE = "quick-12345678"
 EXAMPLES = 2000

@@ -3,7 +3,7 @@
 import pytest
 
 from essential_sparsity.search.spec import SearchSpec
-from essential_sparsity.spec import format_sparsity
+from essential_sparsity.support.spec import format_sparsity
 
 
 def test_the_lattice_is_of_decimals_as_a_grid_spells_them() -> None:

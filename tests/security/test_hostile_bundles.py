@@ -12,7 +12,7 @@ import yaml
 
 from essential_sparsity.bundle import archive
 from essential_sparsity.bundle.archive import MANIFEST, unpack_bundle
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 from forged_bundle import STUDY, forge
 from project import Project, tiny_study
 
@@ -188,7 +188,7 @@ def test_the_command_that_is_proposed_is_quoted(tmp_path: Path) -> None:
 def test_a_catalog_cannot_smuggle_a_file_into_a_bundle(tmp_path: Path) -> None:
     """Somebody's catalog may hold links to the packer's own files."""
     from essential_sparsity.bundle.contents import Contents
-    from essential_sparsity.plan import Plan
+    from essential_sparsity.study.plan import Plan
 
     root = tmp_path / "clone"
     project = Project(root)

@@ -15,7 +15,7 @@ import pytest
 from essential_sparsity.checkpoints.sources import package
 from essential_sparsity.checkpoints.sources.package import fetch_from_package
 from essential_sparsity.checkpoints.spec import PackageSource
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 from loopback_hub import LoopbackHub
 from miniature_checkpoints import write_checkpoint
 from miniatures import save_bert, write_examples

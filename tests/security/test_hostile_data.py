@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.local_files import load
 from essential_sparsity.tasks.manifest import TaskData
 from essential_sparsity.tasks.spec import LocalFiles
@@ -156,7 +156,7 @@ def test_an_array_of_objects_is_not_unpickled(
 def test_a_manifest_names_files_of_its_own_folder(
     pictures: Callable[[Any], TaskData], tmp_path: Path
 ) -> None:
-    from essential_sparsity.files import read_json, write_json
+    from essential_sparsity.support.files import read_json, write_json
     from essential_sparsity.tasks.manifest import load_task
 
     encoded = io.BytesIO()

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity import hub as client
 from essential_sparsity.checkpoints.sources.hub import fetch_from_hub
 from essential_sparsity.checkpoints.spec import CheckpointSpec, HubSource
 from essential_sparsity.command.source import find_checkpoint
-from essential_sparsity.errors import UserError
-from essential_sparsity.hub import fetch_file
-from essential_sparsity.pins import Pins
+from essential_sparsity.support import hub as client
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.hub import fetch_file
+from essential_sparsity.support.pins import Pins
 from essential_sparsity.tasks import hub as data_hub
 from essential_sparsity.tasks.spec import HubData
 from loopback_hub import REVISION, LoopbackHub

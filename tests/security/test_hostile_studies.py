@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from essential_sparsity.catalog import Catalog
-from essential_sparsity.errors import UserError
-from essential_sparsity.study import Study
-from essential_sparsity.yaml_files import read_yaml
+from essential_sparsity.study.catalog import Catalog
+from essential_sparsity.study.document import Study
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.yaml_files import read_yaml
 from project import Project, environment, tiny_study
 
 NAMES = [

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity import gpus
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import atomic_folder, write_text
+from essential_sparsity.support import gpus
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import atomic_folder, write_text
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from essential_sparsity import paths
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.masks.mask import Mask
+from essential_sparsity.stages import paths
 
 Keeps = Mapping[str, NDArray[np.bool_]]
 WriteMasks = Callable[..., list[Path]]

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.similarity import counts
 from essential_sparsity.similarity.counts import compare_masks
+from essential_sparsity.support.errors import UserError
 
 Keeps = Mapping[str, NDArray[np.bool_]]
 WriteMasks = Callable[..., list[Path]]

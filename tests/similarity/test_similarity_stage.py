@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.similarity import __main__ as stage
 from essential_sparsity.similarity.measurement import SCHEMA, measure_similarity
 from essential_sparsity.statistics.spec import MaskSetSpec
-from essential_sparsity.tables import origin_of
+from essential_sparsity.support.errors import UserError, run_stage
+from essential_sparsity.support.tables import origin_of
 
 Keeps = Mapping[str, NDArray[np.bool_]]
 WriteMasks = Callable[..., list[Path]]

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from essential_sparsity import paths
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.masks.spec import MaskSpec
+from essential_sparsity.stages import paths
 
 RECIPE = "quick-12345678"
 

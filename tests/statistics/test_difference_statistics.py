@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.criteria.ticket import Ticket
@@ -19,7 +18,8 @@ from essential_sparsity.statistics.difference_summary import summarize_differenc
 from essential_sparsity.statistics.drop import compute_tables as compute_drops
 from essential_sparsity.statistics.spec import DifferenceSpec, DropSpec
 from essential_sparsity.statistics.summary import WIDTH
-from essential_sparsity.tables import origin_of
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import origin_of
 
 RECIPE = "quick-12345678"
 TICKET = "ticket-global-rte-quick-12345678-seed{}-step0.30-s{}"

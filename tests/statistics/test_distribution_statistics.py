@@ -5,12 +5,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.statistics import distribution
 from essential_sparsity.statistics.distribution import SCHEMAS, compute_distribution
 from essential_sparsity.statistics.spec import DistributionSpec, WeightsSpec
-from essential_sparsity.tables import write_table
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import write_table
 from essential_sparsity.weights.table import SCHEMA
 
 ASKED: dict[str, Any] = {"thresholds": (0.001, 0.01), "relative_thresholds": (0.1,)}

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.statistics.drop import SCHEMAS, compute_tables
 from essential_sparsity.statistics.spec import DropSpec
-from essential_sparsity.tables import origin_of
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import origin_of
 
 RECIPE = "quick-12345678"
 

@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.statistics import placement
 from essential_sparsity.statistics.placement import SCHEMA, compute_placement
 from essential_sparsity.statistics.spec import PlacementSpec
+from essential_sparsity.support.errors import UserError
 
 # name → shape, layer, module, part, removed weights
 MATRICES = {

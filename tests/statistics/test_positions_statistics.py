@@ -7,12 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.statistics import positions
 from essential_sparsity.statistics.positions import SCHEMAS, compute_positions, dispersion
 from essential_sparsity.statistics.spec import PositionsSpec
+from essential_sparsity.support.errors import UserError
 
 Keeps = dict[str, NDArray[np.bool_]]
 

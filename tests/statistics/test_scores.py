@@ -4,9 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.statistics.scores import check_paired, load_run
+from essential_sparsity.support.errors import UserError
 
 IDENTITY: dict[str, str | int] = {
     "model": "bert", "task": "rte", "recipe": "quick-12345678", "mask": "dense", "seed": 1,

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.masks.spec import MaskLabel
 from essential_sparsity.similarity.measurement import SCHEMA as MEASURED
 from essential_sparsity.statistics import similarity
 from essential_sparsity.statistics.similarity import SCHEMA, gather_similarity
 from essential_sparsity.statistics.spec import SimilaritySpec
+from essential_sparsity.support.errors import UserError, run_stage
 
 MASKS = (
     MaskLabel(name="magnitude-global-s0.50", family="magnitude-global", label="magnitude, global",

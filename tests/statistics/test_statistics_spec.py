@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE as DENSE_MASK
 from essential_sparsity.statistics.spec import DropSpec
+from essential_sparsity.support.errors import UserError
 
 DENSE = DENSE_MASK.label().document()
 HALF = Magnitude(sparsity=0.5).label().document()

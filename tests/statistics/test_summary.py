@@ -5,10 +5,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.statistics import summary
 from essential_sparsity.statistics.drop import SCHEMAS
 from essential_sparsity.statistics.summary import WIDTH, format_essential, summarize
+from essential_sparsity.support.errors import UserError
 
 
 def _curve(estimate: str, low: str, high: str, **fields: Any) -> dict[str, Any]:

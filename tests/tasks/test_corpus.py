@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.areas import AREAS, HELD_OUT, REFERENCE, TOPICS_FILE
 from essential_sparsity.tasks.corpus import Corpus, read_corpus
 from essential_sparsity.tasks.passages import normalised

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.catalog import Catalog
 from essential_sparsity.metrics import METRICS
+from essential_sparsity.study.catalog import Catalog
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.manifest import load_task
 from loopback_hub import LoopbackHub

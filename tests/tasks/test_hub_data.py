@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from huggingface_hub import constants
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.hub import load
 from essential_sparsity.tasks.manifest import load_task

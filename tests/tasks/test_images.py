@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.images import ImageProcessor
 from essential_sparsity.tasks.manifest import TaskData, load_task

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from essential_sparsity.catalog import Catalog
+from essential_sparsity.study.catalog import Catalog
 from essential_sparsity.tasks.areas import HELD_OUT
 from essential_sparsity.tasks.passages import normalised
 from essential_sparsity.tasks.python_docs import load

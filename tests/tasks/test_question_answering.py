@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.manifest import TaskData, load_task
 from essential_sparsity.tasks.spec import TaskDataSpec

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import read_json, write_json
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import read_json, write_json
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.manifest import load_task, tokenizer_digest
 from essential_sparsity.tasks.spec import TaskDataSpec

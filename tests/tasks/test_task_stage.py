@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import sha256_of
-from essential_sparsity.tables import origin_of
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import sha256_of
+from essential_sparsity.support.tables import origin_of
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.manifest import load_task
 from essential_sparsity.tasks.spec import TaskDataSpec

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from essential_sparsity.checkpoints.tensors import read_tensor
-from essential_sparsity.files import sha256_of
 from essential_sparsity.masks.criteria.gradual import Gradual
 from essential_sparsity.masks.criteria.ticket import Ticket
 from essential_sparsity.masks.mask import Mask
+from essential_sparsity.support.files import sha256_of
 from runs.conftest import Bench
 
 TOTAL = 4096  # prunable weights of the tiny model

@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.errors import run_stage
-from essential_sparsity.tables import origin_of
+from essential_sparsity.support.errors import run_stage
+from essential_sparsity.support.tables import origin_of
 from essential_sparsity.tidy.__main__ import STAGE, main
 
 from .conftest import Write

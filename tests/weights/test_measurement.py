@@ -11,9 +11,9 @@ from scipy import stats
 from sklearn.preprocessing import MaxAbsScaler, Normalizer, StandardScaler
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.errors import UserError
 from essential_sparsity.statistics.spec import WeightsSpec
-from essential_sparsity.tables import origin_of
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import origin_of
 from essential_sparsity.weights import __main__ as stage
 from essential_sparsity.weights.measurement import measure_weights
 from essential_sparsity.weights.table import SCHEMA

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity.files import sha256_of
 from essential_sparsity.masks.mask import load_header
+from essential_sparsity.support.files import sha256_of
 from project import Project, environment
 
 pytestmark = pytest.mark.workflow

@@ -150,7 +150,7 @@ def test_the_workflow_stays_light(project: Project) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"torch", "transformers", "pandas", "datasets", "matplotlib", "scipy"} & set(output)
-    assert "essential_sparsity.plan" in output
+    assert "essential_sparsity.study.plan" in output
 
 
 def test_a_recipe_variant_never_shares_a_path(project: Project) -> None:

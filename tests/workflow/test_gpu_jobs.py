@@ -93,7 +93,7 @@ def test_without_a_gpu_it_is_said_how_long_the_runs_take_if_there_are_any(
     # A line a minute at most.
     assert "runs done" not in output
     project.edit(
-        "workflow/essential_sparsity/planning/watch.py", "_BETWEEN = 60.0", "_BETWEEN = 0.0"
+        "workflow/essential_sparsity/estimate/watch.py", "_BETWEEN = 60.0", "_BETWEEN = 0.0"
     )
     study["experiments"][0]["seeds"] = [3]
     project.write_study(study)

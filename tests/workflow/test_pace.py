@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from essential_sparsity.planning.pace import Pace
-from essential_sparsity.planning.searches import Place
-from essential_sparsity.planning.watch import Watch
+from essential_sparsity.estimate.pace import Pace
+from essential_sparsity.estimate.searches import Place
+from essential_sparsity.estimate.watch import Watch
 
 SMALL: Place = ("small", "task", "quick-1")
 LARGE: Place = ("large", "task", "quick-1")

@@ -11,16 +11,16 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from essential_sparsity import paths
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import write_json
-from essential_sparsity.plan import Plan
-from essential_sparsity.planning.cost import Machine
-from essential_sparsity.planning.forecast import expected_seconds, forecast
-from essential_sparsity.planning.memory import Memory
-from essential_sparsity.planning.report import describe_plan
-from essential_sparsity.study import Study
-from essential_sparsity.tables import write_table
+from essential_sparsity.estimate.cost import Machine
+from essential_sparsity.estimate.forecast import expected_seconds, forecast
+from essential_sparsity.estimate.memory import Memory
+from essential_sparsity.estimate.report import describe_plan
+from essential_sparsity.stages import paths
+from essential_sparsity.study.document import Study
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import write_json
+from essential_sparsity.support.tables import write_table
 from project import ROOT, environment
 
 REVISION = "0" * 40
@@ -398,7 +398,7 @@ def test_damaged_metrics_are_named(desk: Desk) -> None:
 
 def call(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "essential_sparsity.planning", *arguments],
+        [sys.executable, "-X", "importtime", "-m", "essential_sparsity.estimate", *arguments],
         cwd=ROOT,
         env={**environment(), "PYTHONPATH": str(ROOT / "workflow"), **variables},
         capture_output=True,

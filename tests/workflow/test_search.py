@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from essential_sparsity.bundle.contents import Contents
-from essential_sparsity.errors import UserError
-from essential_sparsity.plan import Plan
 from essential_sparsity.search.rounds import Round, load_last
-from essential_sparsity.study import Study
+from essential_sparsity.study.document import Study
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.errors import UserError
 from project import Project, kill_group, tiny_study
 
 pytestmark = pytest.mark.workflow

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity.plan import Plan
-from essential_sparsity.planning.inventory import Inventory
-from essential_sparsity.study import Study
-from essential_sparsity.yaml_files import read_yaml
+from essential_sparsity.estimate.inventory import Inventory
+from essential_sparsity.study.document import Study
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.yaml_files import read_yaml
 from project import ROOT, Project
 
 pytestmark = pytest.mark.workflow

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from essential_sparsity.estimate.cost import Machine
+from essential_sparsity.estimate.report import describe_plan
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.plan import Plan
-from essential_sparsity.planning.cost import Machine
-from essential_sparsity.planning.report import describe_plan
-from essential_sparsity.study import Study
+from essential_sparsity.study.document import Study
+from essential_sparsity.study.plan import Plan
 from project import Project, kill_group, tiny_study
 
 pytestmark = pytest.mark.workflow

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from essential_sparsity.spec import Spec
+from essential_sparsity.support.spec import Spec
 
 
 class Labels(Spec):

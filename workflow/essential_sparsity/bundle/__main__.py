@@ -9,8 +9,8 @@ from essential_sparsity.bundle.archive import unpack_bundle, write_bundle
 from essential_sparsity.bundle.code import own_criteria
 from essential_sparsity.bundle.contents import Contents
 from essential_sparsity.bundle.places import PROJECT
-from essential_sparsity.errors import run_stage
-from essential_sparsity.plan import Plan
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.errors import run_stage
 
 _ROOT = Path(__file__).parents[3]
 

@@ -16,11 +16,11 @@ from pydantic import Field
 
 from essential_sparsity.bundle.places import PROJECT, places_of
 from essential_sparsity.checkpoints.spec import Sha256
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import atomic_path, check_space, sha256_of
-from essential_sparsity.spec import Name, Spec
-from essential_sparsity.study import Study
-from essential_sparsity.yaml_files import read_yaml
+from essential_sparsity.study.document import Study
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import atomic_path, check_space, sha256_of
+from essential_sparsity.support.spec import Name, Spec
+from essential_sparsity.support.yaml_files import read_yaml
 
 MANIFEST = "bundle.json"
 _LARGEST_MANIFEST = 64 * 2**20

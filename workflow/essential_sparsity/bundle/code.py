@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from essential_sparsity.masks.registry import module_of
-from essential_sparsity.study import Study
+from essential_sparsity.study.document import Study
 
 # The criteria that whoever has this version has too.
 SHIPPED = frozenset(

@@ -4,10 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from essential_sparsity import paths
 from essential_sparsity.bundle.places import PROJECT, RESULTS, is_project_data
-from essential_sparsity.errors import UserError
-from essential_sparsity.plan import Plan
+from essential_sparsity.stages import paths
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from essential_sparsity.errors import UserError
-from essential_sparsity.spec import is_name
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.spec import is_name
 
 # Below these a bundle keeps what lies in the results folder, and what lies in the project.
 RESULTS = "results"

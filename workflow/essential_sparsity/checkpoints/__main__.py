@@ -5,8 +5,8 @@ from pathlib import Path
 
 from essential_sparsity.checkpoints.spec import CheckpointSpec
 from essential_sparsity.checkpoints.stage import fetch_checkpoint
-from essential_sparsity.errors import run_stage
-from essential_sparsity.pins import Pins
+from essential_sparsity.support.errors import run_stage
+from essential_sparsity.support.pins import Pins
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ from essential_sparsity.checkpoints.tensors import (
     TensorFiles,
     read_tensor,
 )
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import sha256_of_all
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import sha256_of_all
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ What is not named here (code, other frameworks' weights, pickles beside safetens
 import re
 from collections.abc import Iterable
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 CONFIG = "config.json"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from essential_sparsity.checkpoints.inventory import INDEX
 from essential_sparsity.checkpoints.weights import write_weights
-from essential_sparsity.errors import UserError, one_line
+from essential_sparsity.support.errors import UserError, one_line
 
 if TYPE_CHECKING:
     import torch

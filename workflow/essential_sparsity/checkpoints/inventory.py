@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from essential_sparsity.architectures.architecture import find_scope
 from essential_sparsity.checkpoints.contents import CONFIG
 from essential_sparsity.checkpoints.manifest import Matrix, Parameters, Prunable
-from essential_sparsity.checkpoints.scopes import find_scope
 from essential_sparsity.checkpoints.tensors import FORMATS, Entry, map_tensor, read_header
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import read_json
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import read_json
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"

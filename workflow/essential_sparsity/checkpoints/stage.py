@@ -14,10 +14,10 @@ from essential_sparsity.checkpoints.manifest import (
 )
 from essential_sparsity.checkpoints.sources import FETCHERS
 from essential_sparsity.checkpoints.spec import CheckpointSpec, HubSource, Source
-from essential_sparsity.errors import UserError, one_line
-from essential_sparsity.files import atomic_folder, sha256_of, sha256_of_all, write_json
-from essential_sparsity.pins import Pins
-from essential_sparsity.tables import provenance
+from essential_sparsity.support.errors import UserError, one_line
+from essential_sparsity.support.files import atomic_folder, sha256_of, sha256_of_all, write_json
+from essential_sparsity.support.pins import Pins
+from essential_sparsity.support.tables import provenance
 
 # What a source is called in messages: the field that tells it from others of its kind.
 _IDENTITY = {"hub": "repository", "package": "requirement", "folder": "path", "random": "of"}

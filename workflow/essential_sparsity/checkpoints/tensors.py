@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 Bits = npt.NDArray[np.unsignedinteger[Any]]
 

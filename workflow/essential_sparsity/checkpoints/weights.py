@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from essential_sparsity.errors import UserError, one_line
-from essential_sparsity.seal import BLANK, KEY, seal
+from essential_sparsity.support.errors import UserError, one_line
+from essential_sparsity.support.seal import BLANK, KEY, seal
 
 if TYPE_CHECKING:
     import torch

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from essential_sparsity.claims.evaluation import evaluate_claims
 from essential_sparsity.claims.spec import ClaimsSpec
-from essential_sparsity.errors import run_stage
-from essential_sparsity.tables import provenance, write_table
+from essential_sparsity.support.errors import run_stage
+from essential_sparsity.support.tables import provenance, write_table
 
 STAGE = "essential_sparsity.claims"
 

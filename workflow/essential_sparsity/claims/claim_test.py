@@ -9,8 +9,8 @@ from pydantic import Field
 from essential_sparsity.claims.evidence import Evidence, Row
 from essential_sparsity.claims.finding import Finding
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.spec import Spec
-from essential_sparsity.tables import read_table
+from essential_sparsity.support.spec import Spec
+from essential_sparsity.support.tables import read_table
 
 if TYPE_CHECKING:
     from essential_sparsity.claims.spec import ClaimsSpec

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from essential_sparsity.claims.registry import AnyTest
-from essential_sparsity.spec import Name, Spec
+from essential_sparsity.support.spec import Name, Spec
 
 Trait = Literal["language", "vision", "encoder", "decoder", "supervised", "self-supervised"]
 

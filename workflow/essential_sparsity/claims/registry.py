@@ -4,15 +4,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from essential_sparsity.claims.tests.difference import DifferenceWithin
-from essential_sparsity.claims.tests.drop import DropWithin
-from essential_sparsity.claims.tests.essential import EssentialOrder, EssentialWithin
-from essential_sparsity.claims.tests.near_zero import ZeroShare
-from essential_sparsity.claims.tests.placement import RateRatio
-from essential_sparsity.claims.tests.sharpness import Sharper
-from essential_sparsity.claims.tests.similarity import CosineAtLeast, CosineFalls, TasksDiffer
-from essential_sparsity.claims.tests.spread import Spread
-from essential_sparsity.claims.tests.unavailable import Unavailable
+from essential_sparsity.claims.checks.difference import DifferenceWithin
+from essential_sparsity.claims.checks.drop import DropWithin
+from essential_sparsity.claims.checks.essential import EssentialOrder, EssentialWithin
+from essential_sparsity.claims.checks.near_zero import ZeroShare
+from essential_sparsity.claims.checks.placement import RateRatio
+from essential_sparsity.claims.checks.sharpness import Sharper
+from essential_sparsity.claims.checks.similarity import CosineAtLeast, CosineFalls, TasksDiffer
+from essential_sparsity.claims.checks.spread import Spread
+from essential_sparsity.claims.checks.unavailable import Unavailable
 
 AnyTest = Annotated[
     EssentialWithin

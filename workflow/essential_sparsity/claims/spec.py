@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from essential_sparsity.claims.entry import ClaimEntry, Trait
-from essential_sparsity.spec import Name, Spec
+from essential_sparsity.support.spec import Name, Spec
 
 
 class ModelFacts(Spec):

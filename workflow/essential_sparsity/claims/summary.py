@@ -5,7 +5,7 @@ from typing import Any
 
 from essential_sparsity.claims.evaluation import SCHEMA, measured_of, tolerance_of
 from essential_sparsity.statistics.lines import WIDTH, cut
-from essential_sparsity.tables import read_table
+from essential_sparsity.support.tables import read_table
 
 _Row = dict[str, Any]
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from textwrap import indent
 
 from essential_sparsity.command.arguments import Parser, Version
-from essential_sparsity.errors import run_stage
+from essential_sparsity.support.errors import run_stage
 
 _DESCRIPTION = """\
 Masks of the weights of pre-trained transformers: which weights are kept, which are removed.

@@ -13,7 +13,7 @@ from essential_sparsity.command.output import report, writable_folder
 from essential_sparsity.command.pruned import check_replaceable, write_pruned
 from essential_sparsity.command.source import open_checkpoint
 from essential_sparsity.masks.mask import load_header
-from essential_sparsity.progress import weights_bar
+from essential_sparsity.support.progress import weights_bar
 
 EXAMPLE = r"""essential-sparsity mask apply masks/magnitude-global-s0.50.safetensors \
     facebook/deit-tiny-patch16-224 --output deit-tiny-half"""

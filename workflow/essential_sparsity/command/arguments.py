@@ -4,8 +4,8 @@ import argparse
 from importlib.metadata import version
 from typing import Any, NoReturn
 
-from essential_sparsity.errors import UserError
-from essential_sparsity.validation import near_miss
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.validation import near_miss
 
 
 class Parser(argparse.ArgumentParser):

@@ -21,13 +21,13 @@ from essential_sparsity.command.description import count_cells, describe_mask
 from essential_sparsity.command.output import format_table, report, writable_folder
 from essential_sparsity.command.passes import pass_bars
 from essential_sparsity.command.source import open_checkpoint
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Criterion, Ranking
 from essential_sparsity.masks.histogram import Histogram, count_keys
 from essential_sparsity.masks.keys import Magnitudes
 from essential_sparsity.masks.streaming import Progress
-from essential_sparsity.spec import canonical_json
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.spec import canonical_json
 
 EXAMPLE = r"""essential-sparsity mask compute facebook/deit-tiny-patch16-224 --output masks \
     --sparsity 0.1 0.3 0.5"""

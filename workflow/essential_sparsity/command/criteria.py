@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from essential_sparsity.command.description import mask_file
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.masks.registry import check_mask, known_criteria
 from essential_sparsity.masks.spec import RankedSpec
 from essential_sparsity.masks.trained import Trained
+from essential_sparsity.support.errors import UserError
 
 _COMMON = {"criterion", *RankedSpec.model_fields}
 _WHERE = "mask compute"

@@ -13,10 +13,10 @@ from essential_sparsity.command.arguments import add_checkpoint, add_json
 from essential_sparsity.command.description import describe_count, describe_mask
 from essential_sparsity.command.output import report, writable_folder
 from essential_sparsity.command.source import open_checkpoint
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Inputs
 from essential_sparsity.masks.registry import check_mask
+from essential_sparsity.support.errors import UserError
 
 EXAMPLE = r"""essential-sparsity mask import deit-tiny-half \
     --checkpoint facebook/deit-tiny-patch16-224 --output masks/half.safetensors"""

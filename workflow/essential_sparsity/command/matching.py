@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from essential_sparsity.architectures.architecture import find_scope
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.checkpoints.scopes import find_scope
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.header import Header
+from essential_sparsity.support.errors import UserError
 
 
 def match_matrices(

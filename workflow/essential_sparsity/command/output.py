@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 
 def report(document: dict[str, Any], lines: Sequence[str], as_json: bool) -> None:

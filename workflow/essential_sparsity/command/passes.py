@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from essential_sparsity.progress import weights_bar
+from essential_sparsity.support.progress import weights_bar
 
 
 @contextmanager

@@ -15,12 +15,12 @@ from safetensors import safe_open
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import atomic_folder, read_json, sha256_of, write_json
 from essential_sparsity.masks.header import Header
 from essential_sparsity.masks.mask import check_bits, check_removed
 from essential_sparsity.masks.streaming import Progress
 from essential_sparsity.masks.writer import Packed
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import atomic_folder, read_json, sha256_of, write_json
 
 RECORD = "pruned.json"
 FORMAT_VERSION = 1

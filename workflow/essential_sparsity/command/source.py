@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from essential_sparsity.architectures.architecture import find_scope
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.contents import CONFIG
-from essential_sparsity.checkpoints.scopes import find_scope
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import atomic_folder, read_json, write_text
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import atomic_folder, read_json, write_text
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -97,7 +97,7 @@ def _known_commit(cache: Path, repository: str, revision: str) -> str | None:
 
 
 def _ask_for_commit(repository: str, revision: str, known: str | None) -> str:
-    from essential_sparsity.hub import Unreachable, ask, commit_of
+    from essential_sparsity.support.hub import Unreachable, ask, commit_of
 
     if _COMMIT.fullmatch(revision):
         return revision
@@ -136,7 +136,7 @@ def _check_architecture(repository: str, commit: str) -> None:
     """Look at the configuration before the weights are fetched, which may be many gigabytes."""
     from huggingface_hub import constants
 
-    from essential_sparsity.hub import ask
+    from essential_sparsity.support.hub import ask
 
     def question(api: "HfApi", timeout: float) -> str:
         # A download is tried again and again where there is no hub; this first one is not.

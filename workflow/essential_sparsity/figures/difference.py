@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from essential_sparsity.errors import run_stage
 from essential_sparsity.figures import drop_legend, layout, style
 from essential_sparsity.figures.difference_data import COLUMNS, select_difference
 from essential_sparsity.figures.drop_data import axis_words, names_of
@@ -18,6 +17,7 @@ from essential_sparsity.figures.drop_panel import Look, draw_curve, look_of
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
 from essential_sparsity.figures.task_panel import PANEL_HEIGHT, TaskPanel, known
+from essential_sparsity.support.errors import run_stage
 
 STAGE = "essential_sparsity.figures.difference"
 

@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from essential_sparsity.errors import run_stage
 from essential_sparsity.figures import distribution_panel as panel
 from essential_sparsity.figures import layout, style
 from essential_sparsity.figures.distribution_data import COLUMNS, models_of, select_distribution
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
+from essential_sparsity.support.errors import run_stage
 
 STAGE = "essential_sparsity.figures.distribution"
 

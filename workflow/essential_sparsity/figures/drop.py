@@ -13,13 +13,13 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from essential_sparsity.errors import run_stage
 from essential_sparsity.figures import drop_legend, layout, style
 from essential_sparsity.figures.drop_data import COLUMNS, drop_words, names_of, select_drop
 from essential_sparsity.figures.drop_panel import CurvesPanel, Look, look_of
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
 from essential_sparsity.figures.task_panel import PANEL_HEIGHT, known
+from essential_sparsity.support.errors import run_stage
 
 STAGE = "essential_sparsity.figures.drop"
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.statistics.learning import is_learnt
-from essential_sparsity.validation import unknown
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.validation import unknown
 
 # What tells one point of one curve from the others.
 POINT = ("task", "model", "family", "label", "scope", "pattern", "sparsity")

@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.figures import style
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row
+from essential_sparsity.support.errors import UserError
 
 
 def without_dense(table: pa.Table, name: str) -> pa.Table:

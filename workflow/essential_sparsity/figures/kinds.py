@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from pydantic import create_model
 
-from essential_sparsity.spec import Spec
 from essential_sparsity.statistics.spec import (
     DifferenceSpec,
     DistributionSpec,
@@ -17,6 +16,7 @@ from essential_sparsity.statistics.spec import (
     PositionsSpec,
     SimilaritySpec,
 )
+from essential_sparsity.support.spec import Spec
 
 
 @dataclass(frozen=True)

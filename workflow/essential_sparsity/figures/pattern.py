@@ -13,7 +13,6 @@ import pyarrow as pa
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.figures import drop_legend, layout, style
 from essential_sparsity.figures.drop_data import (
     COLUMNS,
@@ -32,6 +31,7 @@ from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
 from essential_sparsity.figures.task_panel import PANEL_HEIGHT, known, models_of
 from essential_sparsity.statistics.spec import are_equal
+from essential_sparsity.support.errors import UserError, run_stage
 
 STAGE = "essential_sparsity.figures.pattern"
 

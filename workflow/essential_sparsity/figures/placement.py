@@ -20,7 +20,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from essential_sparsity.errors import run_stage
 from essential_sparsity.figures import layout, style
 from essential_sparsity.figures.heat_map import (
     draw_scale,
@@ -31,6 +30,7 @@ from essential_sparsity.figures.heat_map import (
 )
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
+from essential_sparsity.support.errors import run_stage
 
 STAGE = "essential_sparsity.figures.placement"
 

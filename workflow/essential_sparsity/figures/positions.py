@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from essential_sparsity.errors import run_stage
 from essential_sparsity.figures import layout, style
 from essential_sparsity.figures.drop_data import names_of
 from essential_sparsity.figures.heat_map import (
@@ -28,6 +27,7 @@ from essential_sparsity.figures.heat_map import (
 )
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
+from essential_sparsity.support.errors import run_stage
 
 STAGE = "essential_sparsity.figures.positions"
 

@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from essential_sparsity.errors import run_stage
 from essential_sparsity.figures import layout, style
 from essential_sparsity.figures.mask_labels import MaskLabels
 from essential_sparsity.figures.similarity_data import COLUMNS, select_similarity
@@ -25,6 +24,7 @@ from essential_sparsity.figures.similarity_matrix import (
 )
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
+from essential_sparsity.support.errors import run_stage
 
 STAGE = "essential_sparsity.figures.similarity"
 

@@ -7,9 +7,9 @@ from itertools import combinations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables
+from essential_sparsity.support.errors import UserError
 
 _SIDES = ("a", "b")
 _OF_MASK = ("mask", "family", "label", "criterion", "sparsity")

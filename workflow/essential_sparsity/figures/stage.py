@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 from matplotlib.figure import Figure
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.style import use_style
-from essential_sparsity.files import atomic_path, sha256_of
-from essential_sparsity.tables import provenance, read_table, write_table
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import atomic_path, sha256_of
+from essential_sparsity.support.tables import provenance, read_table, write_table
 
 Tables = Mapping[str, pa.Table]
 Row = dict[str, Any]

@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Inputs
 from essential_sparsity.masks.histogram import Histogram
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.masks.registry import check_mask
-from essential_sparsity.progress import weights_bar
-from essential_sparsity.spec import read_document
+from essential_sparsity.support.errors import UserError, run_stage
+from essential_sparsity.support.progress import weights_bar
+from essential_sparsity.support.spec import read_document
 
 
 def main() -> None:

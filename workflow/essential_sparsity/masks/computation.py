@@ -6,8 +6,6 @@ from pathlib import Path
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import sha256_of
 from essential_sparsity.masks.allotment import ALLOTMENTS, Allotment, Group
 from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
 from essential_sparsity.masks.cuts import Cut, find_cuts
@@ -18,7 +16,9 @@ from essential_sparsity.masks.keys import Scores, check_finite
 from essential_sparsity.masks.mask import Mask, check_alike
 from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
 from essential_sparsity.masks.writer import MaskWriter, write_masks
-from essential_sparsity.spec import canonical_json
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import sha256_of
+from essential_sparsity.support.spec import canonical_json
 
 
 def compute_masks(

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from essential_sparsity.masks.criterion import Criterion, Ranking
 from essential_sparsity.masks.registry import known_criteria
 from essential_sparsity.masks.spec import DENSE, MaskSpec, Pattern, Scope, check_amount
-from essential_sparsity.spec import Name, Sparsity, Spec
+from essential_sparsity.support.spec import Name, Sparsity, Spec
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 

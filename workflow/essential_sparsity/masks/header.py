@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from essential_sparsity import seal
 from essential_sparsity.checkpoints.manifest import Manifest
-from essential_sparsity.spec import Spec
+from essential_sparsity.support import seal
+from essential_sparsity.support.spec import Spec
 
 FORMAT_VERSION = 1
 METADATA_KEY = "mask"

@@ -21,9 +21,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.errors import UserError, run_stage
-from essential_sparsity.files import atomic_path
-from essential_sparsity.fingerprint import fingerprint
 from essential_sparsity.masks.header import REMEDY
 from essential_sparsity.masks.keys import (
     Magnitudes,
@@ -34,8 +31,11 @@ from essential_sparsity.masks.keys import (
     check_finite,
 )
 from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
-from essential_sparsity.progress import weights_bar
-from essential_sparsity.seal import BLANK, KEY, check_seal, seal
+from essential_sparsity.support.errors import UserError, run_stage
+from essential_sparsity.support.files import atomic_path
+from essential_sparsity.support.fingerprint import fingerprint
+from essential_sparsity.support.progress import weights_bar
+from essential_sparsity.support.seal import BLANK, KEY, check_seal, seal
 
 STAGE = "essential_sparsity.masks.histogram"
 FORMAT_VERSION = 1

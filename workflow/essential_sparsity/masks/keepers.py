@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.allotment import removed_count
 from essential_sparsity.masks.criterion import Ranking
 from essential_sparsity.masks.cuts import Cut
@@ -20,6 +19,7 @@ from essential_sparsity.masks.keys import Keys
 from essential_sparsity.masks.spec import pattern_counts
 from essential_sparsity.masks.streaming import Chunk
 from essential_sparsity.masks.writer import Packed
+from essential_sparsity.support.errors import UserError
 
 
 @dataclass

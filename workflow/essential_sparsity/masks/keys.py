@@ -16,7 +16,7 @@ import numpy.typing as npt
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.checkpoints.tensors import FORMATS, StoredTensor
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 Keys = npt.NDArray[np.unsignedinteger[Any]]
 Values = npt.NDArray[np.float32]

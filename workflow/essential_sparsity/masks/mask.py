@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import read_json, sha256_of
 from essential_sparsity.masks.header import FORMAT_VERSION, METADATA_KEY, REMEDY, Header
 from essential_sparsity.masks.writer import Packed, write_mask
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import read_json, sha256_of
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks import criteria
 from essential_sparsity.masks.criterion import Criterion, Ranking
-from essential_sparsity.validation import unknown
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.validation import unknown
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from essential_sparsity.spec import Name, Sparsity, Spec, format_sparsity
+from essential_sparsity.support.spec import Name, Sparsity, Spec, format_sparsity
 
 Scope = Literal["global", "layer", "row", "erk", "matched"]
 

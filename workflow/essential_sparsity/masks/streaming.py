@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.files import available_cores
 from essential_sparsity.masks.keys import Keys, ReadKeys
+from essential_sparsity.support.files import available_cores
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")

@@ -16,7 +16,7 @@ from essential_sparsity.masks.criterion import Inputs, Ranking
 from essential_sparsity.masks.keys import ReadKeys, Scores
 from essential_sparsity.masks.mask import Mask, check_alike
 from essential_sparsity.masks.spec import MaskLabel, MaskSpec
-from essential_sparsity.spec import Name
+from essential_sparsity.support.spec import Name
 
 
 class Trained(Ranking):

@@ -11,8 +11,8 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from essential_sparsity.files import atomic_path, write_json
 from essential_sparsity.masks.header import FORMAT_VERSION, METADATA_KEY, Header
+from essential_sparsity.support.files import atomic_path, write_json
 
 Packed = npt.NDArray[np.uint8]
 

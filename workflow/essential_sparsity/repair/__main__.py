@@ -14,13 +14,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from essential_sparsity import lock
-from essential_sparsity.errors import UserError, run_stage
-from essential_sparsity.files import available_cores
-from essential_sparsity.plan import Plan
 from essential_sparsity.repair.artifacts import Artifact, Finding, artifacts
 from essential_sparsity.repair.lineage import Lineage
 from essential_sparsity.repair.rebuilding import is_of, rebuild
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support import lock
+from essential_sparsity.support.errors import UserError, run_stage
+from essential_sparsity.support.files import available_cores
 
 _ROOT = Path(__file__).parents[3]
 

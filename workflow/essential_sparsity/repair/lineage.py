@@ -13,12 +13,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from essential_sparsity import paths
 from essential_sparsity.checkpoints.manifest import load_manifest
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import read_json, sha256_of
 from essential_sparsity.masks.mask import load_header
-from essential_sparsity.plan import Plan
 from essential_sparsity.repair.artifacts import (
     CHECKPOINTS,
     FIGURES,
@@ -34,7 +30,11 @@ from essential_sparsity.repair.artifacts import (
     Finding,
     Kind,
 )
-from essential_sparsity.tables import read_origin
+from essential_sparsity.stages import paths
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import read_json, sha256_of
+from essential_sparsity.support.tables import read_origin
 
 
 @dataclass

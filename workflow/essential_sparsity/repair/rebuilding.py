@@ -4,9 +4,6 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from essential_sparsity.errors import UserError
-from essential_sparsity.pipeline import pipeline_command
-from essential_sparsity.plan import Plan
 from essential_sparsity.repair.artifacts import (
     FIGURES,
     MEASUREMENTS,
@@ -15,6 +12,9 @@ from essential_sparsity.repair.artifacts import (
     TABLES,
     Artifact,
 )
+from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.pipeline import pipeline_command
 
 # Paths on one command line.
 _AT_ONCE = 1000

@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from essential_sparsity.errors import run_stage
-from essential_sparsity.files import write_text
 from essential_sparsity.report.content import load_content
 from essential_sparsity.report.page import render
 from essential_sparsity.report.spec import ReportSpec
+from essential_sparsity.support.errors import run_stage
+from essential_sparsity.support.files import write_text
 
 
 def main() -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.files import read_json
 from essential_sparsity.report import claims, differences, essential, facts, failures
 from essential_sparsity.report.figure import Figure, Link, load_figure
 from essential_sparsity.report.searches import search_table
 from essential_sparsity.report.spec import ExperimentRow, ReportSpec
 from essential_sparsity.report.table import Table
-from essential_sparsity.tables import read_table
+from essential_sparsity.support.files import read_json
+from essential_sparsity.support.tables import read_table
 
 Rows = list[dict[str, Any]]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from docutils.core import publish_parts
 from markupsafe import Markup
 
-from essential_sparsity import paths
-from essential_sparsity.errors import UserError
+from essential_sparsity.stages import paths
+from essential_sparsity.support.errors import UserError
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 # Pictures have 300 pixels an inch (`figures.style`); a screen shows them larger than print.

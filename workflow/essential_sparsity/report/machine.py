@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.files import available_cores
+from essential_sparsity.support.files import available_cores
 
 _CPUINFO = Path("/proc/cpuinfo")
 

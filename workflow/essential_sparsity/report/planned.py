@@ -8,9 +8,9 @@ import yaml
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.masks.spec import MaskSpec
-from essential_sparsity.plan import Plan
 from essential_sparsity.report.spec import ExperimentRow, ProvenanceSpec, RecipeRow, ReportSpec
-from essential_sparsity.study import Experiment
+from essential_sparsity.study.document import Experiment
+from essential_sparsity.study.plan import Plan
 
 # So many sparsities are named one by one.
 _LISTED = 12

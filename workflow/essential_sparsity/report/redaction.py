@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.credentials import without_credentials
+from essential_sparsity.support.credentials import without_credentials
 
 _HOMES = re.compile(r"/(?:home|Users)/[^/\s\"'<>]+")
 

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from essential_sparsity.labels import Labels
-from essential_sparsity.spec import Name, Spec
+from essential_sparsity.support.spec import Name, Spec
 
 
 class ProvenanceSpec(Spec):

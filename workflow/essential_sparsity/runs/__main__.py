@@ -7,16 +7,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from essential_sparsity.checkpoints.manifest import load_manifest
-from essential_sparsity.errors import run_stage
-from essential_sparsity.files import sha256_of, write_json
-from essential_sparsity.gpus import add_share, reserve
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs.divergence import REMEDY
 from essential_sparsity.runs.kinds import module_of
 from essential_sparsity.runs.resume import RestartPoint
 from essential_sparsity.runs.spec import RunSpec
-from essential_sparsity.spec import canonical_json
-from essential_sparsity.tables import provenance, write_table
+from essential_sparsity.support.errors import run_stage
+from essential_sparsity.support.files import sha256_of, write_json
+from essential_sparsity.support.gpus import add_share, reserve
+from essential_sparsity.support.spec import canonical_json
+from essential_sparsity.support.tables import provenance, write_table
 from essential_sparsity.tasks.manifest import MANIFEST, load_task
 
 

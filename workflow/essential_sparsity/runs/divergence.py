@@ -1,6 +1,6 @@
 """Training that has diverged: the user's to mend, by the recipe."""
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 REMEDY = "a smaller learning_rate in the recipe is the usual remedy"
 

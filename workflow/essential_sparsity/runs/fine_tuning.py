@@ -16,7 +16,6 @@ from transformers.utils import logging
 
 from essential_sparsity.checkpoints.manifest import Manifest, Matrix
 from essential_sparsity.checkpoints.tensors import read_tensor
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.runs.batches import Batches, Sharing
@@ -32,6 +31,7 @@ from essential_sparsity.runs.resume import RestartPoint
 from essential_sparsity.runs.seeds import DROPOUT, stream_seed
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
 from essential_sparsity.runs.trainer import StepTrainer, training_arguments
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.manifest import TaskData
 
 # Trainer's own loss of an evaluation is a mean of its batches'.

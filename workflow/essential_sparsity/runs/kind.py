@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.runs.kinds import module_of
 from essential_sparsity.runs.spec import RecipeSpec
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.manifest import TaskData
 from essential_sparsity.tasks.sampling import lowest_hashes
 

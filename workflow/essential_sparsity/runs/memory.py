@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import torch
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.runs.batches import Sharing
+from essential_sparsity.support.errors import UserError
 
 _Result = TypeVar("_Result")
 

@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, set_seed
 
+from essential_sparsity.architectures.architecture import find_scope
 from essential_sparsity.checkpoints.contents import CONFIG
 from essential_sparsity.checkpoints.manifest import Manifest, Matrix
-from essential_sparsity.checkpoints.scopes import find_scope
 from essential_sparsity.checkpoints.tensors import read_tensor
-from essential_sparsity.errors import UserError
 from essential_sparsity.runs.kind import Kind
+from essential_sparsity.support.errors import UserError
 
 
 def load_model(folder: Path, manifest: Manifest, kind: Kind, seed: int) -> PreTrainedModel:

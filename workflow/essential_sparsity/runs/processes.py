@@ -11,8 +11,8 @@ import torch
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.runs.divergence import Diverged
+from essential_sparsity.support.errors import UserError
 
 _Result = TypeVar("_Result")
 

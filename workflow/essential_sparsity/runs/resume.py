@@ -4,8 +4,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import read_json, sha256_of, write_json, write_text
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import read_json, sha256_of, write_json, write_text
 
 _IDENTITY = "identity.json"
 _WHOLE = "whole"  # in a checkpoint's folder: it was written to its end, and file → SHA-256

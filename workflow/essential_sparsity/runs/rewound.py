@@ -7,9 +7,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.runs.companion import Companion
-from essential_sparsity.seal import REMEDY, check_seal
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.seal import REMEDY, check_seal
 
 
 class Rewound(Companion):

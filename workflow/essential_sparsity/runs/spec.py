@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.spec import Spec
+from essential_sparsity.support.spec import Spec
 
 if TYPE_CHECKING:
     MetricName = str

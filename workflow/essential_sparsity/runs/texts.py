@@ -9,10 +9,10 @@ import torch
 from torch.utils.data import Dataset
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from essential_sparsity.errors import UserError
 from essential_sparsity.runs.kind import Kind
 from essential_sparsity.runs.spec import RecipeSpec
 from essential_sparsity.runs.tokens import Padding, TokenRows, sort_by_length
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.manifest import TaskData, tokenizer_digest
 
 

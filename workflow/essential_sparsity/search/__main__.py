@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from essential_sparsity.errors import run_stage
-from essential_sparsity.files import write_json
 from essential_sparsity.search.decision import Crossing, Curve, decide
 from essential_sparsity.search.rounds import Located, Round, RoundSpec, Wanted
 from essential_sparsity.statistics.censoring import Censoring
 from essential_sparsity.statistics.curve import Scores
 from essential_sparsity.statistics.groups import Group, load_groups_of
-from essential_sparsity.tables import provenance
+from essential_sparsity.support.errors import run_stage
+from essential_sparsity.support.files import write_json
+from essential_sparsity.support.tables import provenance
 
 STAGE = "essential_sparsity.search"
 

@@ -10,12 +10,12 @@ from typing import Self
 
 from pydantic import Field
 
-from essential_sparsity.files import read_json
 from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.search.spec import FIRST_SEEDS, SearchSpec
-from essential_sparsity.spec import Spec
 from essential_sparsity.statistics.censoring import Censoring
 from essential_sparsity.statistics.spec import DropSpec
+from essential_sparsity.support.files import read_json
+from essential_sparsity.support.spec import Spec
 
 Seeds = tuple[int, ...]
 

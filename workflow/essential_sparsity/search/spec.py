@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from essential_sparsity.spec import Sparsity, Spec
+from essential_sparsity.support.spec import Sparsity, Spec
 
 # At how many sparsities, evenly spaced, a search begins that is not told where; with how many seeds
 # at each; and at how many the essential sparsity is certified.

@@ -3,13 +3,13 @@
 import argparse
 from pathlib import Path
 
-from essential_sparsity import paths
-from essential_sparsity.errors import run_stage
 from essential_sparsity.masks.mask import load_header
-from essential_sparsity.progress import weights_bar
 from essential_sparsity.similarity.measurement import measure_similarity
+from essential_sparsity.stages import paths
 from essential_sparsity.statistics.spec import MaskSetSpec
-from essential_sparsity.tables import provenance, write_table
+from essential_sparsity.support.errors import run_stage
+from essential_sparsity.support.progress import weights_bar
+from essential_sparsity.support.tables import provenance, write_table
 
 STAGE = "essential_sparsity.similarity"
 

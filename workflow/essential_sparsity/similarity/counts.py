@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from essential_sparsity.checkpoints.tensors import read_header
-from essential_sparsity.errors import UserError
 from essential_sparsity.masks.header import REMEDY, Header
 from essential_sparsity.masks.mask import (
     check_alike,
@@ -24,6 +23,7 @@ from essential_sparsity.masks.mask import (
     load_header,
 )
 from essential_sparsity.masks.streaming import Progress, ordered_map
+from essential_sparsity.support.errors import UserError
 
 Counts = npt.NDArray[np.int64]
 

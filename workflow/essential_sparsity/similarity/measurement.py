@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from essential_sparsity import paths
 from essential_sparsity.checkpoints.manifest import Manifest, load_manifest
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.masks.streaming import Progress
 from essential_sparsity.similarity import measures
 from essential_sparsity.similarity.counts import Counts, PairCounts, compare_masks
+from essential_sparsity.stages import paths
 from essential_sparsity.statistics.names import check_header_of
 from essential_sparsity.statistics.spec import MaskSetSpec
 

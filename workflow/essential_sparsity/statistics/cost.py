@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from essential_sparsity import paths
-from essential_sparsity.benchmark import read_benchmark
-from essential_sparsity.files import read_json
 from essential_sparsity.masks.registry import check_mask
 from essential_sparsity.masks.trained import Trained
+from essential_sparsity.stages import paths
 from essential_sparsity.statistics.groups import CURVE_COLUMNS, Group, Row
 from essential_sparsity.statistics.names import MASK_COLUMNS
+from essential_sparsity.support.benchmark import read_benchmark
+from essential_sparsity.support.files import read_json
 
 _TIMES = ("seconds", "cpu_seconds")
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.statistics.bootstrap import (
     named_generator,
     percentile_interval,
@@ -28,6 +27,7 @@ from essential_sparsity.statistics.groups import (
 from essential_sparsity.statistics.names import MASK_COLUMNS
 from essential_sparsity.statistics.spec import DifferenceSpec, are_equal
 from essential_sparsity.statistics.stage import run_statistics
+from essential_sparsity.support.errors import UserError, run_stage
 
 STAGE = "essential_sparsity.statistics.difference"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from essential_sparsity.statistics.lines import WIDTH, align
-from essential_sparsity.tables import read_table
+from essential_sparsity.support.tables import read_table
 
 _DIFFERENCE = {
     *("model", "task", "family", "label", "baseline", "baseline_label", "sparsity", "seeds"),

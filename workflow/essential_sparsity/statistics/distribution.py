@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.statistics.spec import DistributionSpec, WeightsSpec
 from essential_sparsity.statistics.stage import run_statistics
-from essential_sparsity.tables import origin_of, read_table
+from essential_sparsity.support.errors import UserError, run_stage
+from essential_sparsity.support.tables import origin_of, read_table
 from essential_sparsity.weights.table import MEASURES, PLACE
 from essential_sparsity.weights.table import SCHEMA as MEASUREMENT
 

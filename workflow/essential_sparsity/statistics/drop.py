@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from essential_sparsity.errors import run_stage
 from essential_sparsity.masks.spec import MaskLabel
 from essential_sparsity.statistics.curve import Curve, Scores
 from essential_sparsity.statistics.groups import (
@@ -25,6 +24,7 @@ from essential_sparsity.statistics.groups import (
 from essential_sparsity.statistics.names import FAMILY_COLUMNS, MASK_COLUMNS, mask_names
 from essential_sparsity.statistics.spec import DropSpec, StatisticsSpec
 from essential_sparsity.statistics.stage import run_statistics
+from essential_sparsity.support.errors import run_stage
 
 STAGE = "essential_sparsity.statistics.drop"
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from essential_sparsity import paths
 from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.metrics import Metric
 from essential_sparsity.search.rounds import Round, Seeds, load_last
 from essential_sparsity.search.spec import FIRST_SEEDS
+from essential_sparsity.stages import paths
 from essential_sparsity.statistics.bootstrap import named_generator
 from essential_sparsity.statistics.curve import Scores
 from essential_sparsity.statistics.names import MASK_COLUMNS, mask_names, resolve_sparsity

@@ -6,14 +6,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from essential_sparsity import paths
 from essential_sparsity.checkpoints.manifest import Manifest, load_manifest
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import read_json
 from essential_sparsity.masks.header import Header
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.masks.spec import MaskLabel
+from essential_sparsity.stages import paths
 from essential_sparsity.statistics.spec import MasksSpec
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import read_json
 
 FAMILY_COLUMNS = [(name, pa.string()) for name in ("family", "label", "criterion", "scope")]
 MASK_COLUMNS = [

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from essential_sparsity.checkpoints.manifest import Manifest
-from essential_sparsity.errors import run_stage
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.statistics.names import MASK_COLUMNS, load_masks, mask_names
 from essential_sparsity.statistics.spec import PlacementSpec
 from essential_sparsity.statistics.stage import run_statistics
+from essential_sparsity.support.errors import run_stage
 
 STAGE = "essential_sparsity.statistics.placement"
 

@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from essential_sparsity.checkpoints.manifest import Manifest, Matrix
-from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.statistics.names import MASK_COLUMNS, load_masks, mask_names
 from essential_sparsity.statistics.spec import PositionsSpec
 from essential_sparsity.statistics.stage import run_statistics
-from essential_sparsity.validation import unknown
+from essential_sparsity.support.errors import UserError, run_stage
+from essential_sparsity.support.validation import unknown
 
 STAGE = "essential_sparsity.statistics.positions"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from essential_sparsity.errors import UserError, run_stage
 from essential_sparsity.masks.spec import MaskLabel
 from essential_sparsity.similarity.measurement import SCHEMA as MEASURED
 from essential_sparsity.statistics.names import MASK_COLUMNS, mask_names
 from essential_sparsity.statistics.spec import SimilaritySpec
 from essential_sparsity.statistics.stage import run_statistics
-from essential_sparsity.tables import read_table
+from essential_sparsity.support.errors import UserError, run_stage
+from essential_sparsity.support.tables import read_table
 
 STAGE = "essential_sparsity.statistics.similarity"
 

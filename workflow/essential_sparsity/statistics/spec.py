@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from essential_sparsity.masks.spec import DENSE, MaskLabel
-from essential_sparsity.spec import Name, Spec
-from essential_sparsity.validation import near_miss
+from essential_sparsity.support.spec import Name, Spec
+from essential_sparsity.support.validation import near_miss
 
 _Tolerance = Annotated[float, Field(gt=0, lt=100)]
 

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from essential_sparsity.spec import Spec
-from essential_sparsity.tables import provenance, write_table
+from essential_sparsity.support.spec import Spec
+from essential_sparsity.support.tables import provenance, write_table
 
 _S = TypeVar("_S", bound=Spec)
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from essential_sparsity.claims.summary import summarize_claims
-from essential_sparsity.errors import run_stage
-from essential_sparsity.files import write_text
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.statistics.censoring import certificate, in_percent
 from essential_sparsity.statistics.difference_summary import summarize_differences
 from essential_sparsity.statistics.learning import is_learnt
 from essential_sparsity.statistics.lines import WIDTH, align, cut
 from essential_sparsity.statistics.tolerance import in_points
-from essential_sparsity.tables import read_table
+from essential_sparsity.support.errors import run_stage
+from essential_sparsity.support.files import write_text
+from essential_sparsity.support.tables import read_table
 
 _UNRESOLVED = "*"
 _UNLEARNT = "†"

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from essential_sparsity.errors import run_stage
+from essential_sparsity.support.errors import run_stage
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.spec import TaskDataSpec
 

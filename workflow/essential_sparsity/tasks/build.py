@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import atomic_folder, sha256_of, write_json
-from essential_sparsity.tables import provenance, write_table
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import atomic_folder, sha256_of, write_json
+from essential_sparsity.support.tables import provenance, write_table
 from essential_sparsity.tasks.held_out import hold_out
 from essential_sparsity.tasks.kinds import builder, module_of
 from essential_sparsity.tasks.manifest import FORMAT_VERSION, MANIFEST
@@ -27,7 +27,7 @@ def build_task(
         spec: the data, what an example is, and how it is made ready.
         checkpoint: a folder with a tokenizer or an image processor.
         output: replaced as a whole; untouched if anything fails.
-        pins: the lock file of what hubs served first, see `essential_sparsity.pins`.
+        pins: the lock file of what hubs served first, see `essential_sparsity.support.pins`.
 
     Raises:
         UserError: see `load_source`, `hold_out` and the `build` of the kind of examples.

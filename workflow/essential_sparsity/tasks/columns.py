@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.validation import unknown
 from essential_sparsity.tasks.source import Source
-from essential_sparsity.validation import unknown
 
 
 def column_of(source: Source, split: str, key: str, name: str) -> pa.ChunkedArray:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.areas import AREAS, HELD_OUT, NOT_REFERENCE, REFERENCE, TOPICS_FILE
 from essential_sparsity.tasks.passages import normalised, passages_of
 

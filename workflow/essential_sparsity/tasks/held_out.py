@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.sampling import lowest_hashes
 from essential_sparsity.tasks.source import Source
 from essential_sparsity.tasks.spec import TaskDataSpec

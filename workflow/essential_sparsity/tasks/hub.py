@@ -11,9 +11,9 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import sha256_of
-from essential_sparsity.hub import (
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import sha256_of
+from essential_sparsity.support.hub import (
     Unreachable,
     ask,
     commit_of,
@@ -22,10 +22,10 @@ from essential_sparsity.hub import (
     public,
     uncached,
 )
-from essential_sparsity.pins import Pins
+from essential_sparsity.support.pins import Pins
+from essential_sparsity.support.validation import unknown
 from essential_sparsity.tasks.source import SPLITS, Source
 from essential_sparsity.tasks.spec import HubData
-from essential_sparsity.validation import unknown
 
 
 def load(data: HubData, pins: Path | None = None) -> Source:

@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 from transformers import AutoConfig, AutoImageProcessor
 from transformers.utils import logging
 
-from essential_sparsity.errors import UserError, one_line
+from essential_sparsity.support.errors import UserError, one_line
 from essential_sparsity.tasks.columns import column_of
 from essential_sparsity.tasks.source import Source
 

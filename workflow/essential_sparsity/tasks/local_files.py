@@ -7,8 +7,8 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet as pq
 
-from essential_sparsity.errors import UserError, one_line
-from essential_sparsity.files import sha256_of
+from essential_sparsity.support.errors import UserError, one_line
+from essential_sparsity.support.files import sha256_of
 from essential_sparsity.tasks.source import SPLITS, Source
 from essential_sparsity.tasks.spec import LocalFiles
 

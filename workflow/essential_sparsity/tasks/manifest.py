@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import read_json, sha256_of
-from essential_sparsity.seal import REMEDY
-from essential_sparsity.tables import read_table
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import read_json, sha256_of
+from essential_sparsity.support.seal import REMEDY
+from essential_sparsity.support.tables import read_table
 from essential_sparsity.tasks.source import SPLITS
 
 FORMAT_VERSION = 2

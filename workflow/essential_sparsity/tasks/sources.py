@@ -23,7 +23,7 @@ def load_source(data: Data, pins: Path | None = None) -> Source:
 
     Args:
         data: where they come from.
-        pins: the lock file of what hubs served first, see `essential_sparsity.pins`.
+        pins: the lock file of what hubs served first, see `essential_sparsity.support.pins`.
 
     Raises:
         UserError: the data cannot be had; see the source's own `load`.

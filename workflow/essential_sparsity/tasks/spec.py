@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from essential_sparsity.checkpoints.spec import Repository, Revision
-from essential_sparsity.spec import Spec
+from essential_sparsity.support.spec import Spec
 
 
 class HubData(Spec):

@@ -6,8 +6,8 @@ from typing import Any
 
 from transformers import AutoTokenizer, BatchEncoding
 
-from essential_sparsity.errors import UserError, one_line
-from essential_sparsity.files import read_json
+from essential_sparsity.support.errors import UserError, one_line
+from essential_sparsity.support.files import read_json
 from essential_sparsity.tasks.manifest import tokenizer_digest
 
 # Settings by which a tokenizer would read a file of any place, instead of the checkpoint's.

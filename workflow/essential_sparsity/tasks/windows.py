@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.types as pat
 from numpy.typing import NDArray
 
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.columns import column_of, texts_of
 from essential_sparsity.tasks.source import Source
 from essential_sparsity.tasks.spec import QuestionAnswering

@@ -6,15 +6,15 @@ import tempfile
 from pathlib import Path
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.errors import UserError, run_stage
-from essential_sparsity.files import atomic_path, sha256_of
-from essential_sparsity.gpus import add_share, reserve
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.masks.registry import check_mask
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.runs.kinds import module_of
-from essential_sparsity.spec import canonical_json
-from essential_sparsity.tables import provenance, write_table
+from essential_sparsity.support.errors import UserError, run_stage
+from essential_sparsity.support.files import atomic_path, sha256_of
+from essential_sparsity.support.gpus import add_share, reserve
+from essential_sparsity.support.spec import canonical_json
+from essential_sparsity.support.tables import provenance, write_table
 from essential_sparsity.tasks.manifest import MANIFEST, load_task
 from essential_sparsity.tickets.spec import TrainingSpec
 

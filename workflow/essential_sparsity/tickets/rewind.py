@@ -16,9 +16,6 @@ from transformers import (
 
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.weights import write_weights
-from essential_sparsity.errors import UserError, run_stage
-from essential_sparsity.files import atomic_path
-from essential_sparsity.gpus import add_share, reserve
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs.companion import Companion, Parameters
 from essential_sparsity.runs.fine_tuning import fine_tune
@@ -26,6 +23,9 @@ from essential_sparsity.runs.held_mask import HeldMask
 from essential_sparsity.runs.model import is_pre_trained
 from essential_sparsity.runs.resume import RestartPoint
 from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.support.errors import UserError, run_stage
+from essential_sparsity.support.files import atomic_path
+from essential_sparsity.support.gpus import add_share, reserve
 from essential_sparsity.tasks.manifest import load_task
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from essential_sparsity.runs.spec import RunSpec
-from essential_sparsity.spec import Spec
+from essential_sparsity.support.spec import Spec
 
 
 class TrainingSpec(Spec):

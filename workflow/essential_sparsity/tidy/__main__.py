@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from essential_sparsity.errors import run_stage
-from essential_sparsity.tables import open_table, provenance, write_table
+from essential_sparsity.support.errors import run_stage
+from essential_sparsity.support.tables import open_table, provenance, write_table
 from essential_sparsity.tidy import predictions
 from essential_sparsity.tidy.runs import gather_runs
 from essential_sparsity.tidy.spec import TidySpec

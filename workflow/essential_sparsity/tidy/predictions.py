@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
 
-from essential_sparsity import paths
-from essential_sparsity.tables import read_table
+from essential_sparsity.stages import paths
+from essential_sparsity.support.tables import read_table
 
 # Of few values: stored as numbers into a list of them, which readers may keep as they are.
 _FEW = pa.dictionary(pa.int32(), pa.string())

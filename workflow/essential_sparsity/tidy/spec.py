@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from essential_sparsity.spec import Name, Spec
+from essential_sparsity.support.spec import Name, Spec
 
 
 class TidySpec(Spec):

@@ -6,7 +6,7 @@ from typing import Any
 
 from essential_sparsity.checkpoints.contents import choose
 from essential_sparsity.checkpoints.spec import FolderSource
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 
 def fetch_from_folder(source: FolderSource, target: Path, base: Path | None) -> dict[str, Any]:

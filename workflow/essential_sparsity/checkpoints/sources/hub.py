@@ -10,8 +10,15 @@ from huggingface_hub import constants, hf_hub_download
 
 from essential_sparsity.checkpoints.contents import CONFIG, choose
 from essential_sparsity.checkpoints.spec import HubSource
-from essential_sparsity.errors import UserError
-from essential_sparsity.hub import Unreachable, ask, commit_of, endpoint, fetch_file, uncached
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.hub import (
+    Unreachable,
+    ask,
+    commit_of,
+    endpoint,
+    fetch_file,
+    uncached,
+)
 
 
 def fetch_from_hub(source: HubSource, target: Path, base: Path | None) -> dict[str, Any]:

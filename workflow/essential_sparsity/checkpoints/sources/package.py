@@ -10,9 +10,9 @@ from typing import Any
 
 from essential_sparsity.checkpoints.contents import choose
 from essential_sparsity.checkpoints.spec import PackageSource
-from essential_sparsity.credentials import without_credentials
-from essential_sparsity.errors import UserError, one_line
-from essential_sparsity.files import check_space, sha256_of
+from essential_sparsity.support.credentials import without_credentials
+from essential_sparsity.support.errors import UserError, one_line
+from essential_sparsity.support.files import check_space, sha256_of
 
 _PIP = (
     "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet", "--no-input",

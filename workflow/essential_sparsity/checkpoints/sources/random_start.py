@@ -8,7 +8,7 @@ from essential_sparsity.checkpoints.inventory import INDEX, WEIGHTS
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.spec import RandomSource
 from essential_sparsity.checkpoints.weights import write_weights
-from essential_sparsity.errors import UserError
+from essential_sparsity.support.errors import UserError
 
 
 def draw_random_start(source: RandomSource, target: Path, base: Path | None) -> dict[str, Any]:

@@ -7,16 +7,16 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field
 
+from essential_sparsity.architectures.architecture import find_scope
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.checkpoints.scopes import find_scope
 from essential_sparsity.checkpoints.tensors import FORMATS, Bits, Entry, read_header
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import sha256_of
 from essential_sparsity.masks.criterion import Criterion, Inputs
 from essential_sparsity.masks.header import Header
 from essential_sparsity.masks.writer import Packed, write_mask
-from essential_sparsity.spec import Name
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import sha256_of
+from essential_sparsity.support.spec import Name
 
 
 class Imported(Criterion):

@@ -15,14 +15,14 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from essential_sparsity import paths
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.errors import UserError
-from essential_sparsity.files import read_json
 from essential_sparsity.masks.criterion import Inputs, Ranking
 from essential_sparsity.masks.keys import Values
 from essential_sparsity.masks.spec import DENSE
-from essential_sparsity.spec import Name, is_name
+from essential_sparsity.stages import paths
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import read_json
+from essential_sparsity.support.spec import Name, is_name
 
 _PIECE = 1 << 16  # weights
 

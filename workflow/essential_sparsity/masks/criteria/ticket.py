@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from essential_sparsity.masks.spec import DENSE, MaskSpec, Scope
 from essential_sparsity.masks.trained import Trained
-from essential_sparsity.spec import Sparsity, format_sparsity
+from essential_sparsity.support.spec import Sparsity, format_sparsity
 
 
 class Ticket(Trained):

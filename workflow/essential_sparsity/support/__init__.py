@@ -1,0 +1,1 @@
+"""Infrastructure that knows no science: files, seals, tables, errors, the hub, locks, GPUs."""

@@ -1,0 +1,132 @@
+"""Files that are whole or absent: atomic writes, and the SHA-256 by which they are recognised."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.seal import BLANK, KEY, check_seal, seal
+
+_UMASK = threading.Lock()
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of the file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_all(paths: list[Path]) -> dict[str, str]:
+    """Return file name → SHA-256, files hashed side by side on the cores at hand."""
+    with ThreadPoolExecutor(available_cores()) as pool:
+        return dict(zip((path.name for path in paths), pool.map(sha256_of, paths), strict=True))
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def atomic_path(final: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `final`; rename it to `final` if the block ends well.
+
+    Whatever happens inside the block, `final` is either what it was before or wholly new: a crash
+    leaves at most a hidden temporary file, an error leaves nothing.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=final.parent, prefix=f".{final.name}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(final)
+    except OSError as error:
+        # A full disk is noticed by calls that know no path.
+        error.filename = error.filename or str(final)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """Return this process's umask: to be told it, one has to set it, one thread at a time."""
+    with _UMASK:
+        umask = os.umask(0)
+        os.umask(umask)
+    return umask
+
+
+@contextlib.contextmanager
+def atomic_folder(final: Path) -> Iterator[Path]:
+    """Yield a fresh folder beside `final`; put it in `final`'s place if the block ends well.
+
+    An existing `final` is replaced as a whole, so that no file of an older version survives.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}.", suffix=".part"))
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if final.exists():
+            shutil.rmtree(final)
+        temporary.replace(final)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_space(folder: Path, size: int) -> None:
+    """Check that the disk of `folder` has room for `size` bytes, before they are written.
+
+    Raises:
+        UserError: it has not; the caller says what takes them.
+    """
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise UserError(f"takes {size / 1e9:.2f} GB, and the disk has {free / 1e9:.2f} GB left")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write `document` to `path` atomically and sealed, keys in the order given, one key a line."""
+    text = json.dumps({**document, KEY: BLANK}, indent=1, ensure_ascii=False) + "\n"
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        seal(temporary)
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Read a JSON object without its seal; `what` names the kind of file in the error.
+
+    Raises:
+        UserError: the file is missing, damaged, is not JSON, or does not hold an object.
+    """
+    try:
+        check_seal(path)
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; a {what} was expected there") from None
+    except ValueError as error:  # no text, no JSON, or a number of too many digits
+        raise UserError(f"{path}: not a {what}: {error}") from None
+    except RecursionError:
+        raise UserError(f"{path}: not a {what}: nested too deeply") from None
+    if not isinstance(document, dict):
+        raise UserError(f"{path}: not a {what}: holds {type(document).__name__}, not an object")
+    document.pop(KEY, None)
+    return document
