@@ -69,7 +69,7 @@ def test_code_anywhere_in_the_closure_counts(copy: Path, module: str) -> None:
 
 def test_other_stages_do_not_count(copy: Path) -> None:
     before = fingerprint_in(copy, "essential_sparsity.masks")
-    for module in ("runs/fine_tuning.py", "figures/drop.py", "statistics/drop.py", "plan.py"):
+    for module in ("runs/fine_tuning.py", "figures/drop.py", "statistics/drop.py", "study/plan.py"):
         file = copy / "essential_sparsity" / module
         file.write_text(file.read_text() + "\nCHANGED = True\n")
     assert fingerprint_in(copy, "essential_sparsity.masks") == before
