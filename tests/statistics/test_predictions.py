@@ -30,7 +30,7 @@ def test_its_rows_are_those_of_the_study(
     tmp_path: Path, small_study: DropSpec, table: pd.DataFrame
 ) -> None:
     expected = compute_tables(tmp_path, small_study)
-    curve = curve_of(table, settings=small_study.statistics)
+    curve = curve_of(table, settings=small_study.statistics.settings())
     rows = list(curve.essential_rows())
     assert len(rows) == expected["essential"].num_rows > 1
     for row, whole in zip(rows, expected["essential"].to_pylist(), strict=True):

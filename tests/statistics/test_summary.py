@@ -5,9 +5,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from essential_sparsity.estimators.words import format_essential
 from essential_sparsity.statistics import summary
 from essential_sparsity.statistics.drop import SCHEMAS
-from essential_sparsity.statistics.summary import WIDTH, format_essential, summarize
+from essential_sparsity.statistics.summary import WIDTH, summarize
 from essential_sparsity.support.errors import UserError
 
 

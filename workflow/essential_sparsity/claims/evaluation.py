@@ -15,9 +15,9 @@ from essential_sparsity.claims.claim_test import ClaimTest
 from essential_sparsity.claims.entry import ClaimEntry, Role
 from essential_sparsity.claims.evidence import Evidence, Row
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.claims.intervals import Interval
 from essential_sparsity.claims.spec import ClaimsSpec
-from essential_sparsity.statistics.tolerance import in_points
+from essential_sparsity.estimators.intervals import Interval
+from essential_sparsity.estimators.words import in_points
 
 SCHEMA = pa.schema(
     [

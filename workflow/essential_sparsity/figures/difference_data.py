@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
+from essential_sparsity.estimators.certification import is_learnt
 from essential_sparsity.figures.drop_data import pick
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.statistics.learning import is_learnt
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.validation import unknown
 

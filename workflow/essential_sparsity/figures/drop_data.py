@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from essential_sparsity.estimators.certification import is_learnt
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.statistics.learning import is_learnt
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.validation import unknown
 

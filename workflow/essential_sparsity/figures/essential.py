@@ -12,6 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from essential_sparsity.estimators.words import certificate, format_essential, in_points
 from essential_sparsity.figures import drop_legend, layout, style
 from essential_sparsity.figures.drop_data import names_of
 from essential_sparsity.figures.drop_panel import draw_certified, draw_interval
@@ -21,9 +22,6 @@ from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables, run_drawing
 from essential_sparsity.figures.task_panel import known
 from essential_sparsity.labels import recipe_name
-from essential_sparsity.statistics.censoring import certificate
-from essential_sparsity.statistics.summary import format_essential
-from essential_sparsity.statistics.tolerance import in_points
 from essential_sparsity.support.errors import run_stage
 
 STAGE = "essential_sparsity.figures.essential"

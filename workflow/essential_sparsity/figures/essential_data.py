@@ -4,10 +4,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from essential_sparsity.estimators.certification import is_learnt
 from essential_sparsity.figures.drop_data import pick
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.figures.stage import Row, Tables
-from essential_sparsity.statistics.learning import is_learnt
 from essential_sparsity.support.errors import UserError
 
 _CURVE = ("task", "model", "recipe", "family", "label")

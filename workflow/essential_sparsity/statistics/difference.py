@@ -6,15 +6,13 @@ one-shot magnitude pruning, the paper's Figure 9.
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
 
-from essential_sparsity.statistics.bootstrap import (
-    named_generator,
-    percentile_interval,
-    resample,
-)
+from essential_sparsity.estimators.bootstrap import named_generator
+from essential_sparsity.estimators.differences import measure_differences
 from essential_sparsity.statistics.cost import COST, cost_rows
 from essential_sparsity.statistics.groups import (
     CURVE_COLUMNS,
@@ -85,15 +83,15 @@ def _difference_rows(group: Group, spec: DifferenceSpec) -> Iterator[Row]:
             f"model '{group.model}': no mask has the sparsity of one of the family "
             f"'{spec.baseline}': there is nothing to compare"
         )
-    settings, parts, metric = spec.statistics, group.parts, group.metric
-    by_seed = metric.combine(parts.mean(axis=2))
-    generator = named_generator(group.model, group.task)
-    resamples = resample(parts, metric.combine, settings.resamples, generator)
-    samples = resamples.differences(*zip(*pairs, strict=True))
-    dense_low, _ = percentile_interval(resamples.scores()[0], settings.confidence)
-    for (index, partner), of_pair in zip(pairs, samples, strict=True):
-        differences = by_seed[index] - by_seed[partner]
-        low, high = percentile_interval(of_pair, settings.confidence)
+    parts, metric = group.parts, group.metric
+    found, dense_low = measure_differences(
+        parts,
+        metric.combine,
+        pairs,
+        spec.statistics.settings(),
+        named_generator(group.model, group.task),
+    )
+    for (index, partner), difference in zip(pairs, found, strict=True):
         baseline = group.entries[partner][1]
         yield {
             **{key: value for key, value in group.names(index).items() if key != "control_of"},
@@ -105,14 +103,7 @@ def _difference_rows(group: Group, spec: DifferenceSpec) -> Iterator[Row]:
             "failed": group.failed(index, partner),
             "examples": parts.shape[2],
             "metric": metric.name,
-            "score": by_seed[index].mean(),
-            "baseline_score": by_seed[partner].mean(),
-            "difference": differences.mean(),
-            "difference_low": low,
-            "difference_high": high,
-            "confidence": settings.confidence,
-            "difference_min": differences.min(),
-            "difference_max": differences.max(),
+            **asdict(difference),
             "dense_low": dense_low,
             "constant": group.constant,
         }

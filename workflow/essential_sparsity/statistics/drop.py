@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from essential_sparsity.estimators.curve import Curve, Scores
+from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.masks.spec import MaskLabel
-from essential_sparsity.statistics.curve import Curve, Scores
 from essential_sparsity.statistics.groups import (
     CURVE_COLUMNS,
     RUNS,
@@ -22,7 +23,7 @@ from essential_sparsity.statistics.groups import (
     run_rows,
 )
 from essential_sparsity.statistics.names import FAMILY_COLUMNS, MASK_COLUMNS, mask_names
-from essential_sparsity.statistics.spec import DropSpec, StatisticsSpec
+from essential_sparsity.statistics.spec import DropSpec
 from essential_sparsity.statistics.stage import run_statistics
 from essential_sparsity.support.errors import run_stage
 
@@ -116,12 +117,12 @@ def compute_tables(root: Path, spec: DropSpec) -> dict[str, pa.Table]:
     rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
     for group in load_groups(root, spec):
         rows["runs"] += run_rows(group)
-        for name, found in _statistics_rows(group, spec.statistics).items():
+        for name, found in _statistics_rows(group, spec.statistics.settings()).items():
             rows[name] += found
     return {name: pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in SCHEMAS}
 
 
-def _statistics_rows(group: Group, settings: StatisticsSpec) -> dict[str, list[Row]]:
+def _statistics_rows(group: Group, settings: Settings) -> dict[str, list[Row]]:
     """Return the rows of `drop`, `essential` and `sharpness` for one group."""
     scores = group.scores(settings)
     recipe = {"recipe": group.runs[0][0].metrics["recipe"]}
@@ -163,7 +164,7 @@ def _curve(scores: Scores, group: Group, sparse: list[int], certifying: Curve | 
     return scores.curve(sparsities, sparse, certifying)
 
 
-def _certifying(group: Group, masks: list[MaskLabel], settings: StatisticsSpec) -> Curve | None:
+def _certifying(group: Group, masks: list[MaskLabel], settings: Settings) -> Curve | None:
     """Return the curve of a search's fresh seeds, perhaps of no points; None without a search."""
     if group.certification is None:
         return None

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from essential_sparsity.estimators.bootstrap import named_generator
+from essential_sparsity.estimators.curve import Scores
+from essential_sparsity.estimators.search import FIRST_SEEDS
+from essential_sparsity.estimators.settings import Settings
+from essential_sparsity.estimators.spread import Floats
 from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.metrics import Metric
 from essential_sparsity.search.rounds import Round, Seeds, load_last
-from essential_sparsity.search.spec import FIRST_SEEDS
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.bootstrap import named_generator
-from essential_sparsity.statistics.curve import Scores
 from essential_sparsity.statistics.names import MASK_COLUMNS, mask_names, resolve_sparsity
 from essential_sparsity.statistics.scores import Run, check_paired, load_run
-from essential_sparsity.statistics.spec import DropSpec, StatisticsSpec
-from essential_sparsity.statistics.spread import Floats
+from essential_sparsity.statistics.spec import DropSpec
 
 CURVE_COLUMNS = [("model", pa.string()), ("task", pa.string()), ("recipe", pa.string())]
 
@@ -69,7 +70,7 @@ class Group:
         metric = self.metric
         return metric.constant(self.runs[0][0].examples) if metric.constant else None
 
-    def scores(self, settings: StatisticsSpec) -> Scores:
+    def scores(self, settings: Settings) -> Scores:
         """Resample the runs."""
         return Scores.of_uneven(
             [{run.metrics["seed"]: run.parts for run in runs} for runs in self.runs],

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from essential_sparsity.estimators.bootstrap import named_generator
+from essential_sparsity.estimators.curve import Curve, Scores
+from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.metrics import METRICS, Metric, share_of
-from essential_sparsity.statistics.bootstrap import named_generator
-from essential_sparsity.statistics.curve import Curve, Scores
-from essential_sparsity.statistics.spec import StatisticsSpec
 
 _RUN = ("sparsity", "seed")
 # One curve has one of each, where the table says them.
@@ -35,7 +35,7 @@ _MEAN_SCORE = Metric(
 def curve_of(
     predictions: pd.DataFrame,
     metric: str | None = "accuracy",
-    settings: StatisticsSpec | None = None,
+    settings: Settings | None = None,
 ) -> Curve:
     """Return the curve of the runs of one model, task and family of masks.
 
@@ -67,7 +67,7 @@ def curve_of(
     scores = Scores.of_uneven(
         [{seed: scored.parts(run) for seed, run in of_mask.items()} for of_mask in runs.values()],
         scored.combine,
-        settings or StatisticsSpec(),
+        settings or Settings(),
         lambda: named_generator(*names),
         scored.constant(first) if scored.constant else None,
         scored.bounds,

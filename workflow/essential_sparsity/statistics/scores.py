@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
 
+from essential_sparsity.estimators.spread import Floats
 from essential_sparsity.metrics import METRICS, Metric
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.spread import Floats
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import read_table
 from essential_sparsity.support.validation import unknown

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.support.spec import Name, Spec
 from essential_sparsity.support.validation import near_miss
@@ -15,16 +16,26 @@ class StatisticsSpec(Spec):
     """How intervals and the essential sparsity are computed."""
 
     epsilon: float = Field(
-        default=1.0, gt=0, lt=100, description="drop that counts as none, in percentage points"
+        default=Settings.epsilon,
+        gt=0,
+        lt=100,
+        description="drop that counts as none, in percentage points",
     )
     epsilons: tuple[_Tolerance, ...] = Field(
-        default=(0.5, 1.0, 2.0), description="further ε, in points, to tell how much hangs on it"
+        default=Settings.epsilons, description="further ε, in points, to tell how much hangs on it"
     )
     relative_epsilons: tuple[_Tolerance, ...] = Field(
-        default=(1.0,), description="further ε, in percent of the dense score"
+        default=Settings.relative_epsilons,
+        description="further ε, in percent of the dense score",
     )
-    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="level of every interval")
-    resamples: int = Field(default=2000, ge=100, description="bootstrap resamples")
+    confidence: float = Field(
+        default=Settings.confidence, gt=0.5, lt=1, description="level of every interval"
+    )
+    resamples: int = Field(default=Settings.resamples, ge=100, description="bootstrap resamples")
+
+    def settings(self) -> Settings:
+        """Return what the estimators take."""
+        return Settings(**self.model_dump())
 
 
 class DropSpec(Spec):

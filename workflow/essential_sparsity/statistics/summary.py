@@ -6,19 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from essential_sparsity.claims.summary import summarize_claims
+from essential_sparsity.estimators.certification import is_learnt
+from essential_sparsity.estimators.words import (
+    UNCERTIFIED,
+    format_certified,
+    format_essential,
+    in_points,
+)
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.statistics.censoring import certificate, in_percent
 from essential_sparsity.statistics.difference_summary import summarize_differences
-from essential_sparsity.statistics.learning import is_learnt
 from essential_sparsity.statistics.lines import WIDTH, align, cut
-from essential_sparsity.statistics.tolerance import in_points
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_text
 from essential_sparsity.support.tables import read_table
 
 _UNRESOLVED = "*"
 _UNLEARNT = "†"
-_UNCERTIFIED = "–"
 _FAILED = "‡"
 _COLUMNS = {
     *("model", "task", "label", "metric", "epsilon", "confidence", "seeds", "resolution"),
@@ -115,7 +118,7 @@ def _certificate_notes(curves: list[dict[str, Any]]) -> list[str]:
             f"with {100 * level:g} % confidence"
         )
     reasons = dict.fromkeys(curve["uncertified_because"] for curve in curves)
-    return notes + [cut(f"{_UNCERTIFIED} {reason}", WIDTH) for reason in reasons if reason]
+    return notes + [cut(f"{UNCERTIFIED} {reason}", WIDTH) for reason in reasons if reason]
 
 
 def _marks(curve: dict[str, Any]) -> str:
@@ -127,24 +130,6 @@ def _marks(curve: dict[str, Any]) -> str:
 def _format_dense(curve: dict[str, Any]) -> str:
     half = (curve["dense_high"] - curve["dense_low"]) / 2
     return f"{curve['dense_score']:.1f} ± {half:.1f} {METRICS[curve['metric']].unit}"
-
-
-def format_essential(curve: dict[str, Any]) -> str:
-    """Return a row of `essential` as `52 % [44, 61]`, and without a number if it is not resolved.
-
-    Off the grid's ends it is `> 90 % [85, > 90]`.
-    """
-    estimate, low, high = (
-        in_percent(curve[name], curve[f"{name}_censored"]) for name in ("estimate", "low", "high")
-    )
-    return f"{estimate} % [{low}, {high}]" if curve["resolved"] else f"[{low}, {high}] %"
-
-
-def format_certified(curve: dict[str, Any]) -> str:
-    """Return a row's certificate as `40 %`, `≥ 90 %`, `none` or, where none can be had, a dash."""
-    if curve["certified"] is None:
-        return _UNCERTIFIED
-    return certificate(curve["certified"], curve["certified_censored"], " %")
 
 
 def main() -> None:

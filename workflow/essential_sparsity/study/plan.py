@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from essential_sparsity.checkpoints.spec import FolderSource
 from essential_sparsity.claims.spec import ClaimsSpec, ModelFacts, TrainedMask
+from essential_sparsity.estimators.search import FIRST_SEEDS
 from essential_sparsity.figures.kinds import FIGURE_KINDS, FigureKind
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.masks.criterion import Ranking
@@ -23,7 +24,6 @@ from essential_sparsity.masks.trained import Trained
 from essential_sparsity.runs import kinds as run_kinds
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
 from essential_sparsity.search.rounds import Round, RoundSpec
-from essential_sparsity.search.spec import FIRST_SEEDS
 from essential_sparsity.stages import paths
 from essential_sparsity.statistics.spec import MaskSetSpec, StatisticsSpec, WeightsSpec
 from essential_sparsity.study.catalog import Catalog, ModelEntry, TaskEntry

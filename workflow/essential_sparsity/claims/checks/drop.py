@@ -9,9 +9,8 @@ from essential_sparsity.claims.checks.essential import NOT_LEARNT
 from essential_sparsity.claims.claim_test import MaskTest
 from essential_sparsity.claims.evidence import Evidence, Row, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
-from essential_sparsity.claims.intervals import Interval
-from essential_sparsity.statistics.certification import ONE_SEED
-from essential_sparsity.statistics.learning import is_learnt
+from essential_sparsity.estimators.certification import ONE_SEED, is_learnt
+from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.statistics.spec import are_equal
 from essential_sparsity.support.spec import Sparsity
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from essential_sparsity.statistics.bootstrap import named_generator
-from essential_sparsity.statistics.curve import Scores
-from essential_sparsity.statistics.spec import StatisticsSpec
-from essential_sparsity.statistics.spread import Floats
+from essential_sparsity.estimators.bootstrap import named_generator
+from essential_sparsity.estimators.curve import Scores
+from essential_sparsity.estimators.settings import Settings
+from essential_sparsity.estimators.spread import Floats
 
-SETTINGS = StatisticsSpec(resamples=300)
+SETTINGS = Settings(resamples=300)
 
 
 def answers(masks: int, seeds: int) -> Floats:

@@ -3,10 +3,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from essential_sparsity.statistics.bootstrap import named_generator
-from essential_sparsity.statistics.curve import Curve, Scores, essential_sparsity
-from essential_sparsity.statistics.spec import StatisticsSpec
-from essential_sparsity.statistics.spread import Floats
+from essential_sparsity.estimators.bootstrap import named_generator
+from essential_sparsity.estimators.curve import Curve, Scores, essential_sparsity
+from essential_sparsity.estimators.settings import Settings
+from essential_sparsity.estimators.spread import Floats
 
 
 def _samples(drops: list[float], noise: float, resamples: int = 2001) -> np.ndarray:
@@ -113,7 +113,7 @@ def test_the_intervals_upper_end_is_where_unfitted_resamples_last_cross() -> Non
 def _curve(answers: Floats, constant: float | None = None, **settings: Any) -> Curve:
     """The curve of answers (masks, seeds, examples) in points, at sparsities 0.1, 0.2 …"""
     scores = Scores.of(
-        answers[..., None], lambda means: means[..., 0], StatisticsSpec(**settings),
+        answers[..., None], lambda means: means[..., 0], Settings(**settings),
         named_generator("x"), constant,
     )  # fmt: skip
     sparse = range(1, len(answers))
@@ -204,7 +204,7 @@ def test_drops_are_normalised_by_what_there_is_to_lose() -> None:
 
 
 def _scores(scores: Floats) -> Scores:
-    settings = StatisticsSpec(resamples=100)
+    settings = Settings(resamples=100)
     return Scores.of(scores[..., None], lambda m: m[..., 0], settings, named_generator("x"))
 
 
@@ -244,7 +244,7 @@ def test_no_drop_is_larger_than_bounds_of_scores_allow() -> None:
     scores[1, 0] = 90.0  # two seeds that differ by 80 points: t of one degree of freedom
     scores[1, 1] = 10.0
     drawn = Scores.of(
-        scores, lambda m: m[..., 0], StatisticsSpec(), named_generator("x"), bounds=(0, 100)
+        scores, lambda m: m[..., 0], Settings(), named_generator("x"), bounds=(0, 100)
     )
     row = drawn.drop_row(1)
     assert (row["drop_low"], row["drop_high"]) == (-50, 50)

@@ -12,19 +12,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from essential_sparsity.statistics.bootstrap import Resamples, percentile_interval, resample
-from essential_sparsity.statistics.certification import Certificate, certify, p_noninferior
-from essential_sparsity.statistics.crossing import (
+from essential_sparsity.estimators.bootstrap import Resamples, percentile_interval, resample
+from essential_sparsity.estimators.certification import (
+    Certificate,
+    certify,
+    is_learnt,
+    p_noninferior,
+)
+from essential_sparsity.estimators.crossing import (
     cross_with_interval,
     first_crossing,
     last_crossing,
     locate,
 )
-from essential_sparsity.statistics.learning import is_learnt
-from essential_sparsity.statistics.sharpness import measure_sharpness
-from essential_sparsity.statistics.spec import StatisticsSpec
-from essential_sparsity.statistics.spread import Floats
-from essential_sparsity.statistics.tolerance import Tolerance, tolerances
+from essential_sparsity.estimators.settings import Settings, Tolerance
+from essential_sparsity.estimators.sharpness import measure_sharpness
+from essential_sparsity.estimators.spread import Floats
 
 Row = dict[str, Any]
 
@@ -56,7 +59,7 @@ class Scores:
     """
 
     blocks: tuple[Block, ...]
-    settings: StatisticsSpec
+    settings: Settings
     constant: float | None = None
     bounds: tuple[float, float] = (-np.inf, np.inf)
 
@@ -65,7 +68,7 @@ class Scores:
         cls,
         parts: Floats,
         combine: Callable[[Floats], Floats],
-        settings: StatisticsSpec,
+        settings: Settings,
         generator: np.random.Generator,
         constant: float | None = None,
         bounds: tuple[float, float] = (-np.inf, np.inf),
@@ -85,7 +88,7 @@ class Scores:
         cls,
         runs: Sequence[Mapping[int, Floats]],
         combine: Callable[[Floats], Floats],
-        settings: StatisticsSpec,
+        settings: Settings,
         generator: Callable[[], np.random.Generator],
         constant: float | None = None,
         bounds: tuple[float, float] = (-np.inf, np.inf),
@@ -290,7 +293,7 @@ class Curve:
         if not self.indices:
             raise ValueError("a curve of no sparse masks has no essential sparsity")
         scores, dense = self.scores, self.scores.dense_row()
-        for tolerance in tolerances(scores.settings, dense["dense_score"]):
+        for tolerance in scores.settings.tolerances(dense["dense_score"]):
             yield {
                 "tolerance": tolerance.text,
                 "epsilon": tolerance.epsilon,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from essential_sparsity.statistics.bootstrap import percentile_interval
-from essential_sparsity.statistics.censoring import Censoring
-from essential_sparsity.statistics.spread import Floats
+from essential_sparsity.estimators.bootstrap import percentile_interval
+from essential_sparsity.estimators.spread import Floats
+from essential_sparsity.estimators.words import Censoring
 
 # In points. A drop that is ε on paper must not be more than ε in floating point.
 _ROUNDING = 1e-9

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from essential_sparsity.statistics import bootstrap
-from essential_sparsity.statistics.bootstrap import (
+from essential_sparsity.estimators import bootstrap
+from essential_sparsity.estimators.bootstrap import (
     Resamples,
     named_generator,
     percentile_interval,
     resample,
 )
-from essential_sparsity.statistics.spread import Floats
+from essential_sparsity.estimators.spread import Floats
 
 
 def _first(means: Floats) -> Floats:

@@ -13,15 +13,18 @@ the isotonic fit of all points, and its interval that of all resamples.
    Points are fixed by the search's seeds, and tests are of the fresh ones alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from essential_sparsity.search.spec import FIRST_SEEDS, SearchSpec
-from essential_sparsity.statistics.crossing import cross_with_interval, last_crossing
-from essential_sparsity.statistics.curve import Curve as MeasuredCurve
-from essential_sparsity.statistics.spread import Floats
+from essential_sparsity.estimators.crossing import cross_with_interval, last_crossing
+from essential_sparsity.estimators.curve import Curve as MeasuredCurve
+from essential_sparsity.estimators.spread import Floats
+
+# With how many seeds at a point a search begins; at how many points it certifies.
+FIRST_SEEDS = 2
+CERTIFIED_POINTS = 2
 
 # Of a lattice's step: floating point must not move a crossing off a lattice point.
 _ROUNDING = 1e-6
@@ -93,27 +96,36 @@ class Decision:
 
 
 def decide(
-    curve: Curve, settings: SearchSpec, *, epsilon: float, confidence: float, seeds: int
+    curve: Curve,
+    lattice: Sequence[float],
+    *,
+    budget: int,
+    certify: int,
+    epsilon: float,
+    confidence: float,
+    seeds: int,
 ) -> Decision:
     """Decide what to run next of a curve; the same results give the same decision.
 
     Args:
         curve: what is known.
-        settings: resolution, budget, and whether to certify.
+        lattice: the sparsities that may be tried, ascending and evenly spaced.
+        budget: how many runs the curve may have, those that certify and dense ones included.
+        certify: with how many fresh seeds the crossing is certified; 0: not at all.
         epsilon: the drop whose crossing is searched, in points.
         confidence: level of the interval.
         seeds: how many the search may use at a point.
     """
-    size = len(settings.lattice())
+    size = len(lattice)
     crossing = locate(curve, epsilon, confidence)
     there = dict(zip(curve.places, curve.seeds, strict=True))
     wanted = _next(there, crossing, size, seeds)
-    affordable = _afford(there, wanted, crossing, settings.budget - settings.reserve())
+    affordable = _afford(there, wanted, crossing, budget - reserve(certify))
     if affordable != there:
-        more = _told(there, affordable, settings)
+        more = _told(there, affordable, lattice)
         return Decision(affordable, (), False, more, crossing)
-    reason = "settled" if wanted == there else f"the budget of {settings.budget} runs is used up"
-    places = _certified_places(crossing, size) if settings.certify else ()
+    reason = "settled" if wanted == there else f"the budget of {budget} runs is used up"
+    places = _certified_places(crossing, size) if certify else ()
     return Decision(there, places, True, reason, crossing)
 
 
@@ -179,11 +191,15 @@ def cost(seeds: Mapping[int, int]) -> int:
     return sum(seeds.values()) + max(seeds.values())
 
 
-def _told(there: dict[int, int], wanted: dict[int, int], settings: SearchSpec) -> str:
+def reserve(certify: int) -> int:
+    """Return how many runs are kept for certification with so many seeds, dense ones included."""
+    return certify * (CERTIFIED_POINTS + 1)
+
+
+def _told(there: dict[int, int], wanted: dict[int, int], lattice: Sequence[float]) -> str:
     """Return in words what is run next."""
 
     def percents(places: list[int]) -> str:
-        lattice = settings.lattice()
         return ", ".join(f"{100 * lattice[place - 1]:g}" for place in places) + " %"
 
     fresh = sorted(set(wanted) - set(there))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from essential_sparsity.statistics.certification import certify, p_noninferior
-from essential_sparsity.statistics.spread import Floats, Spread
+from essential_sparsity.estimators.certification import certify, p_noninferior
+from essential_sparsity.estimators.spread import Floats, Spread
 
 GRID = np.array([0.2, 0.4, 0.6])
 

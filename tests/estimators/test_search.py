@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from essential_sparsity.search.decision import Curve, Decision, cost, decide
+from essential_sparsity.estimators.search import Curve, Decision, cost, decide
 from essential_sparsity.search.spec import SearchSpec
 
 SETTINGS = SearchSpec(budget=200)
@@ -38,7 +38,15 @@ def choose(
     seeds: dict[int, int], drop: Drop, noise: float = 0.0, settings: SearchSpec = SETTINGS
 ) -> Decision:
     measured = curve(seeds, drop, noise)
-    return decide(measured, settings, epsilon=1.0, confidence=0.95, seeds=SEEDS)
+    return decide(
+        measured,
+        settings.lattice(),
+        budget=settings.budget,
+        certify=settings.certify,
+        epsilon=1.0,
+        confidence=0.95,
+        seeds=SEEDS,
+    )
 
 
 def search(

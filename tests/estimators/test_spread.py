@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from essential_sparsity.statistics.spread import Spread, linearised
+from essential_sparsity.estimators.spread import Spread, linearised
 
 
 def test_mean_squares_are_those_of_an_analysis_of_variance() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from essential_sparsity.claims.intervals import Interval, normal_quantile, widening
-from essential_sparsity.statistics.censoring import Censoring
+from essential_sparsity.estimators.intervals import Interval, normal_quantile, widening
+from essential_sparsity.estimators.words import Censoring
 
 
 def test_a_difference_adds_the_squares_of_the_sides_that_matter() -> None:

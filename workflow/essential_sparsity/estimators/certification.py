@@ -11,10 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from essential_sparsity.statistics.spread import Floats, Spread
-from essential_sparsity.statistics.tolerance import in_points
+from essential_sparsity.estimators.spread import Floats, Spread
+from essential_sparsity.estimators.words import in_points
 
 ONE_SEED = "one seed does not tell how much seeds differ"
+
+
+def is_learnt(score_low: float, constant: float | None) -> bool:
+    """Tell whether a dense model is better than one and the same answer to everything.
+
+    Where it is not, there is nothing to lose, and a drop means nothing.
+
+    Args:
+        score_low: the lower bound of its score.
+        constant: the best such answer's score; None where there is no such answer.
+    """
+    return constant is None or bool(score_low > constant)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from essential_sparsity.statistics.spread import Floats, Spread, linearised
+from essential_sparsity.estimators.spread import Floats, Spread, linearised
 
 _CHUNK = 2**22  # counts held at a time: 32 MiB, and as much again as floats
 

@@ -19,8 +19,8 @@ from typing import Literal
 
 import numpy as np
 
-from essential_sparsity.statistics.bootstrap import percentile_interval
-from essential_sparsity.statistics.spread import Floats
+from essential_sparsity.estimators.bootstrap import percentile_interval
+from essential_sparsity.estimators.spread import Floats
 
 Shape = Literal["sharp", "smooth", "not resolved"]
 

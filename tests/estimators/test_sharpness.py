@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from essential_sparsity.statistics.sharpness import LEAST_POINTS, Sharpness, measure_sharpness
-from essential_sparsity.statistics.spread import Floats
+from essential_sparsity.estimators.sharpness import LEAST_POINTS, Sharpness, measure_sharpness
+from essential_sparsity.estimators.spread import Floats
 
 GRID = np.arange(1, 10) / 10
 

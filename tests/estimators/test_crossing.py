@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.isotonic import isotonic_regression
 
-from essential_sparsity.statistics.crossing import (
+from essential_sparsity.estimators.crossing import (
     Crossing,
     first_crossing,
     fit_monotone,

@@ -5,7 +5,7 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Literal, Self
 
-from essential_sparsity.statistics.censoring import Censoring, signed
+from essential_sparsity.estimators.words import Censoring, signed
 
 _OPPOSITE: dict[str, Censoring | Literal["unknown"]] = {
     "": "",
