@@ -11,7 +11,7 @@ from essential_sparsity.support import clocks, lock
 from essential_sparsity.stages import paths
 from essential_sparsity.support.digests import Digests
 from essential_sparsity.support.errors import UserError, machine_failure, one_line
-from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, FIGURE_KINDS
 from essential_sparsity.support.fingerprint import fingerprint
 from essential_sparsity.support.gpus import visible_gpus
 from essential_sparsity.study.plan import Plan

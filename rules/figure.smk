@@ -1,4 +1,5 @@
-# Figures, from tables alone: one rule a kind of figure, and one target an experiment.
+# Figures, from tables alone: one rule a kind, and one target an experiment. A kind may show the study
+# as a whole, from the tables of all experiments that have them.
 if FIGURES_ONLY:
     # Snakemake would take a figure that is there as good enough when its table is gone.
     for table in PLAN.all_tables:
@@ -11,16 +12,13 @@ for kind in FIGURE_KINDS.values():
         name:
             f"{kind.name}_figure"
         input:
-            [
-                paths.TABLE.format(study="{study}", experiment="{experiment}", table=table)
-                for table in kind.tables
-            ],
+            lambda wildcards: PLAN.figure_tables(wildcards.experiment),
         output:
             report(
                 paths.FIGURE.format(study="{study}", experiment="{experiment}", format="png"),
-                caption=ROOT / f"workflow/report/{kind.name}.rst",
+                caption=kind.caption,
                 category="Figures",
-                labels={"experiment": "{experiment}", "kind": kind.name},
+                labels={"experiment": "all" if kind.of_study else "{experiment}", "kind": kind.name},
             ),
             paths.FIGURE.format(study="{study}", experiment="{experiment}", format="pdf"),
             paths.FIGURE.format(study="{study}", experiment="{experiment}", format="parquet"),
@@ -29,7 +27,7 @@ for kind in FIGURE_KINDS.values():
         benchmark:
             f"benchmarks/studies/{{study}}/figures/{{experiment}}.{kind.name}.tsv"
         wildcard_constraints:
-            experiment="|".join(e.name for e in PLAN.experiments_of(kind)) or "(?!)",
+            experiment="|".join(PLAN.figures_of_kind(kind)) or "(?!)",
         conda:
             "../envs/numpy.yaml"
         threads: 1
@@ -37,54 +35,16 @@ for kind in FIGURE_KINDS.values():
             mem_mb=2000,
             runtime=10,
         params:
-            spec=lambda wildcards: PLAN.figure_spec(
-                PLAN.experiment(wildcards.experiment)
-            ).canonical(),
-            code=fingerprint(kind.drawing),
-            module=kind.drawing,
-            tables=subpath(input[0], parent=True),
+            spec=lambda wildcards: PLAN.figure_spec(wildcards.experiment).canonical(),
+            code=fingerprint("essential_sparsity.figures.drawing_stage", kind.drawing),
+            kind=kind.package,
+            tables=lambda wildcards, input: list(dict.fromkeys(map(os.path.dirname, input))),
             stem=subpath(output[0], strip_suffix=".png"),
         message:
             "Figure {wildcards.experiment}"
         shell:
-            "python -m {params.module} --spec {params.spec:q} --tables {params.tables:q}"
-            " --output {params.stem:q} 2>&1 | tee {log:q}"
-
-
-# The essential sparsities of all experiments side by side.
-if PLAN.essential_figure():
-
-    rule essential:
-        input:
-            list(PLAN.tables_called("essential").values()),
-        output:
-            report(
-                PLAN.essential_figure()[0],
-                caption=ROOT / "workflow/report/essential.rst",
-                category="Figures",
-                labels={"experiment": "all", "kind": "essential"},
-            ),
-            PLAN.essential_figure()[1:],
-        log:
-            f"logs/studies/{STUDY.study}/figures/essential.log",
-        benchmark:
-            f"benchmarks/studies/{STUDY.study}/figures/essential.tsv"
-        conda:
-            "../envs/numpy.yaml"
-        threads: 1
-        resources:
-            mem_mb=2000,
-            runtime=10,
-        params:
-            spec=PLAN.figure_spec().canonical(),
-            code=fingerprint("essential_sparsity.figures.essential"),
-            tables=[os.path.dirname(table) for table in PLAN.tables_called("essential").values()],
-            stem=subpath(output[0], strip_suffix=".png"),
-        message:
-            "Figure of all essential sparsities"
-        shell:
-            "python -m essential_sparsity.figures.essential --spec {params.spec:q}"
-            " --tables {params.tables:q} --output {params.stem:q} 2>&1 | tee {log:q}"
+            "python -m essential_sparsity.figures.drawing_stage {params.kind}"
+            " --spec {params.spec:q} --tables {params.tables:q} --output {params.stem:q} 2>&1 | tee {log:q}"
 
 
 for experiment in STUDY.experiments:
@@ -93,7 +53,7 @@ for experiment in STUDY.experiments:
         name:
             f"figure_{experiment.name}".replace("-", "_").replace(".", "_")
         input:
-            PLAN.figures(experiment),
+            PLAN.figures(experiment.name),
         message:
             "One figure of the study"
 

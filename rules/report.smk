@@ -4,8 +4,8 @@ from essential_sparsity.report.planned import provenance_spec, report_spec
 
 REPORT = paths.REPORT.format(study=STUDY.study)
 PROVENANCE = paths.PROVENANCE.format(study=STUDY.study)
-CAPTIONS = ROOT / "workflow/report"
-PAGE = ROOT / "workflow/essential_sparsity/report/page"
+CAPTIONS = [kind.caption for kind in FIGURE_KINDS.values()]
+PAGE = ROOT / "workflow/essential_sparsity/report"
 
 
 if not FIGURES_ONLY:
@@ -47,7 +47,7 @@ rule report:
     output:
         report(
             REPORT,
-            caption=CAPTIONS / "report.rst",
+            caption=PAGE / "caption.rst",
             category="Report",
             labels={"experiment": "all", "kind": "report"},
         ),
@@ -65,13 +65,11 @@ rule report:
         spec=report_spec(PLAN, workflow.configfiles, ROOT).canonical(),
         code=fingerprint("essential_sparsity.report"),
         # What is not code: the page's layout, and the captions.
-        page=[sha256_of(f) for folder in (PAGE, CAPTIONS) for f in sorted(folder.glob("*.*"))],
+        page=[sha256_of(file) for file in (*sorted(PAGE.glob("page/*")), *CAPTIONS)],
         folder=subpath(output[0], parent=True),
-        captions=os.path.relpath(CAPTIONS),
         provenance=lambda wildcards, input: [f"--provenance={f}" for f in input.provenance],
     message:
         "Report of the study"
     shell:
         "python -m essential_sparsity.report --spec {params.spec:q} --study {params.folder:q}"
-        " --captions {params.captions:q} --claims {input.claims:q} {params.provenance:q}"
-        " --output {output:q} 2>&1 | tee {log:q}"
+        " --claims {input.claims:q} {params.provenance:q} --output {output:q} 2>&1 | tee {log:q}"

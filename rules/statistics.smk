@@ -1,5 +1,5 @@
 # The tidy tables behind each figure: one rule a kind of figure, as the registry lists them.
-for kind in FIGURE_KINDS.values():
+for kind in EXPERIMENT_KINDS.values():
 
     rule:
         name:
@@ -27,11 +27,11 @@ for kind in FIGURE_KINDS.values():
             spec=lambda wildcards: PLAN.table_spec(
                 PLAN.experiment(wildcards.experiment)
             ).canonical(),
-            code=fingerprint(kind.statistics),
-            module=kind.statistics,
+            code=fingerprint("essential_sparsity.figures.tables_stage", kind.statistics),
+            kind=kind.package,
             folder=subpath(output[0], parent=True),
         message:
             "Statistics of experiment {wildcards.experiment}"
         shell:
-            "python -m {params.module} --spec {params.spec:q} --output {params.folder:q}"
-            " 2>&1 | tee {log:q}"
+            "python -m essential_sparsity.figures.tables_stage {params.kind} --spec {params.spec:q}"
+            " --output {params.folder:q} 2>&1 | tee {log:q}"

@@ -19,14 +19,14 @@ rule summary:
         mem_mb=1000,
         runtime=10,
     params:
-        code=fingerprint("essential_sparsity.statistics.summary"),
+        code=fingerprint("essential_sparsity.report.summary"),
         tables=sorted({os.path.dirname(PLAN.tables(e)[0]) for e in STUDY.experiments}),
-        figures=[PLAN.figures(e)[0] for e in STUDY.experiments] + PLAN.essential_figure()[:1],
+        figures=[figure for figure in PLAN.all_figures if figure.endswith(".png")],
         root=f"{os.path.relpath(os.getcwd(), ROOT)}/",
     message:
         "Summary of the study"
     shell:
-        "python -m essential_sparsity.statistics.summary --tables {params.tables:q}"
+        "python -m essential_sparsity.report.summary --tables {params.tables:q}"
         " --claims {input.claims:q}"
         " --figures {params.figures:q} --root {params.root:q} --output {output:q} 2>&1 | tee {log:q}"
 

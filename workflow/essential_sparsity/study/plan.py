@@ -13,19 +13,21 @@ from typing import Any, TypeVar
 
 from essential_sparsity.checkpoints.spec import FolderSource
 from essential_sparsity.claims.spec import ClaimsSpec, ModelFacts, TrainedMask
+from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.estimators.search import FIRST_SEEDS
-from essential_sparsity.figures.kinds import FIGURE_KINDS, FigureKind
-from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.figures.kind import FigureKind
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, FIGURE_KINDS, STUDY_KINDS
 from essential_sparsity.masks.criterion import Ranking
 from essential_sparsity.masks.grid import Grid
 from essential_sparsity.masks.registry import module_of
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.masks.trained import Trained
+from essential_sparsity.results.spec import StatisticsSpec
 from essential_sparsity.runs import kinds as run_kinds
 from essential_sparsity.runs.spec import RecipeSpec, RunSpec
 from essential_sparsity.search.rounds import Round, RoundSpec
+from essential_sparsity.similarity.spec import MaskSetSpec
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.spec import MaskSetSpec, StatisticsSpec, WeightsSpec
 from essential_sparsity.study.catalog import Catalog, ModelEntry, TaskEntry
 from essential_sparsity.study.document import Experiment, Study
 from essential_sparsity.support.errors import UserError
@@ -37,6 +39,7 @@ from essential_sparsity.tasks.sources import SOURCES
 from essential_sparsity.tasks.spec import LocalFiles
 from essential_sparsity.tickets.spec import TrainingSpec
 from essential_sparsity.tidy.spec import TidySpec
+from essential_sparsity.weights.spec import WeightsSpec
 
 _T = TypeVar("_T")
 
@@ -435,13 +438,21 @@ class Plan:
         """Return what the tables of all runs are gathered from."""
         return TidySpec(study=self.study.study, experiments=tuple(self.tables_called("runs")))
 
-    def essential_figure(self) -> list[str]:
-        """Return the paths of the figure of all essential sparsities; none if there are none."""
-        formats = FIGURE_FORMATS if self.tables_called("essential") else ()
-        return [
-            paths.ESSENTIAL_FIGURE.format(study=self.study.study, format=format)
-            for format in formats
-        ]
+    def figures_of_kind(self, kind: FigureKind) -> list[str]:
+        """Return the names of the figures that are drawn as a kind."""
+        if kind.of_study:
+            return [kind.name] if self._tables_behind(kind) else []
+        return [experiment.name for experiment in self.experiments_of(kind)]
+
+    def figure_tables(self, name: str) -> list[str]:
+        """Return the tables from which a figure is drawn."""
+        if name in STUDY_KINDS:
+            return self._tables_behind(STUDY_KINDS[name])
+        return self.tables(self.experiment(name))
+
+    def _tables_behind(self, kind: FigureKind) -> list[str]:
+        """Return the tables from which a figure of the study as a whole is drawn."""
+        return [path for table in kind.tables for path in self.tables_called(table).values()]
 
     def _table(self, experiment: str, table: str) -> str:
         return paths.TABLE.format(study=self.study.study, experiment=experiment, table=table)
@@ -454,13 +465,14 @@ class Plan:
     @property
     def all_figures(self) -> list[str]:
         """The paths of all figures, that of the study as a whole last."""
-        figures = [path for e in self.study.experiments for path in self.figures(e)]
-        return [*figures, *self.essential_figure()]
+        of_study = [name for kind in STUDY_KINDS.values() for name in self.figures_of_kind(kind)]
+        names = [*(experiment.name for experiment in self.study.experiments), *of_study]
+        return [path for name in names for path in self.figures(name)]
 
-    def figures(self, experiment: Experiment) -> list[str]:
-        """Return the paths of an experiment's figure, as picture, as print, as data."""
+    def figures(self, name: str) -> list[str]:
+        """Return the paths of an experiment's or the study's figure: picture, print, data."""
         return [
-            paths.FIGURE.format(study=self.study.study, experiment=experiment.name, format=format)
+            paths.FIGURE.format(study=self.study.study, experiment=name, format=format)
             for format in FIGURE_FORMATS
         ]
 
@@ -659,8 +671,9 @@ class Plan:
         where = f"{self._where}: experiment '{experiment.name}'"
         return kind.spec.check(filled | experiment.options, where)
 
-    def figure_spec(self, experiment: Experiment | None = None) -> Spec:
+    def figure_spec(self, name: str) -> Spec:
         """Return the spec of an experiment's figure, or of the study's: the words on it."""
+        experiment = None if name in STUDY_KINDS else self.experiment(name)
         tasks = self._tasks if experiment is None else experiment.tasks
         return FigureSpec(
             # All of the study's, so that a model has one colour in all of its figures.
@@ -683,6 +696,7 @@ class Plan:
         return ClaimsSpec(
             claims=claims,
             experiments={name: [t for t in names if t in read] for name, names in tables.items()},
+            figures={n: k.tables for n, k in EXPERIMENT_KINDS.items() if read & set(k.tables)},
             models={n: ModelFacts(label=e.label, traits=e.traits) for n, e in entries.items()},
             tasks={name: entry.label for name, entry in self._tasks.items()},
             recipes={t: recipe_id(_PAPERS_RECIPE, r) for t, r in papers.items() if r is not None},
