@@ -9,7 +9,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from essential_sparsity import stages
-from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, FIGURE_KINDS, STUDY_KINDS
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.search.rounds import Round
 from essential_sparsity.stages.all import STAGES
@@ -88,7 +88,6 @@ if workflow.is_main_process:
 
 # Every stage's directives, with the study filled in.
 RULES = Rules(STUDY, GPU_SLOTS)
-CAPTIONS = ROOT / "workflow/report"
 # What trainings are told of the GPUs that they have.
 ON_GPUS = (
     "--gpus {resources.gpu} --gpu-share {resources.gpu_slots}/{resources.slots_per_gpu}"
@@ -121,4 +120,4 @@ wildcard_constraints:
     mask=r"[^/]+",
     seed=r"\d+",
     set=r"[0-9a-f]{8}",
-    experiment=one_of(STUDY.experiments),
+    experiment=one_of([*STUDY.experiments, *STUDY_KINDS]),

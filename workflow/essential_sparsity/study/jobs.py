@@ -10,12 +10,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from essential_sparsity.estimators.search import FIRST_SEEDS
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.search.rounds import Round, RoundSpec
-from essential_sparsity.search.spec import FIRST_SEEDS
+from essential_sparsity.similarity.spec import MaskSetSpec
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.spec import MaskSetSpec, WeightsSpec
 from essential_sparsity.study.document import Study
 from essential_sparsity.study.resolve import (
     Resolved,
@@ -27,6 +27,7 @@ from essential_sparsity.study.resolve import (
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.spec import Spec
 from essential_sparsity.support.yaml_files import read_yaml
+from essential_sparsity.weights.spec import WeightsSpec
 
 
 @dataclass(frozen=True)

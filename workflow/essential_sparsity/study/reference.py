@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from essential_sparsity.claims.entry import ClaimEntry
-from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 from essential_sparsity.study.catalog import ModelEntry, TaskEntry
 from essential_sparsity.study.document import Study
 from essential_sparsity.support.errors import run_stage
@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail on differences")
     check = parser.parse_args().check
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     stale = [path for path, text in generated().items() if not _is(root / path, text)]
     for path in stale:
         if not check:
@@ -73,7 +73,7 @@ def _options() -> str:
     """Return what each kind of figure takes under `options`."""
     text = "\n## Options of figures\n\n"
     text += "What an experiment may say under `options`, by its `figure`. Others have none.\n"
-    for kind in FIGURE_KINDS.values():
+    for kind in EXPERIMENT_KINDS.values():
         if kind.options.model_fields:
             text += f"\n### {kind.name}\n\n{kind.title}.\n"
             text += _rows(kind.options)
