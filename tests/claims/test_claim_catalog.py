@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity.claims.checks.unavailable import Unavailable
+from essential_sparsity.claims.check import Unavailable
 from essential_sparsity.study.catalog import Catalog
 from essential_sparsity.study.document import Study
 from essential_sparsity.study.plan import Plan

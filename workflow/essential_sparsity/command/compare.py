@@ -14,11 +14,12 @@ import numpy as np
 
 from essential_sparsity.command.arguments import add_json
 from essential_sparsity.command.description import count_cells, describe_mask, mask_file
-from essential_sparsity.command.output import format_table, report
+from essential_sparsity.command.output import report
 from essential_sparsity.command.passes import pass_bars
 from essential_sparsity.similarity import measures
 from essential_sparsity.similarity.counts import PairCounts, compare_masks
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.lines import format_table
 
 EXAMPLE = r"""essential-sparsity mask compare masks/magnitude-global-s0.30.safetensors \
     masks/magnitude-global-s0.50.safetensors"""

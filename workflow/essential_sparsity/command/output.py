@@ -5,7 +5,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,6 @@ def report(document: dict[str, Any], lines: Sequence[str], as_json: bool) -> Non
         print("\n".join(lines), file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(document, indent=1))
-
-
-def format_table(rows: Sequence[Sequence[str]], align: str = "<") -> list[str]:
-    """Return the rows as lines of aligned columns.
-
-    Args:
-        rows: of equal length.
-        align: `<` or `>` for each column from the left; columns beyond are flush right.
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    formats = [f"{sign}{width}" for sign, width in zip_longest(align, widths, fillvalue=">")]
-    return ["  ".join(map(format, row, formats)).rstrip() for row in rows]
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from textwrap import wrap
 
-from essential_sparsity.command.output import format_table
 from essential_sparsity.estimate.amount import Amount, total
 from essential_sparsity.estimate.cost import Machine
 from essential_sparsity.estimate.inventory import Inventory, Item, left
@@ -12,6 +11,7 @@ from essential_sparsity.estimate.runs import RunGroup, group_runs
 from essential_sparsity.estimate.searches import Searches
 from essential_sparsity.estimate.submissions import Submission, submission_rows
 from essential_sparsity.study.plan import Plan
+from essential_sparsity.support.lines import format_table
 
 WIDTH = 100
 

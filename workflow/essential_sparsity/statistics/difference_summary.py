@@ -4,7 +4,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.statistics.lines import WIDTH, align
+from essential_sparsity.support.lines import WIDTH, format_names
 from essential_sparsity.support.tables import read_table
 
 _DIFFERENCE = {
@@ -49,7 +49,7 @@ def summarize_differences(folder: Path) -> str:
             f"training of up to {failed} of the runs behind a difference diverged: they count as "
             "one answer to everything"
         )
-    return "\n".join([*_wrap(title), *align(lines), *notes, *_prices(rows, costs)])
+    return "\n".join([*_wrap(title), *format_names(lines), *notes, *_prices(rows, costs)])
 
 
 def _wrap(text: str) -> list[str]:

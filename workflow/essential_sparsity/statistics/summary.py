@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.claims.summary import summarize_claims
+from essential_sparsity.claims.evaluation import summarize_claims
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.statistics.censoring import certificate, in_percent
 from essential_sparsity.statistics.difference_summary import summarize_differences
 from essential_sparsity.statistics.learning import is_learnt
-from essential_sparsity.statistics.lines import WIDTH, align, cut
 from essential_sparsity.statistics.tolerance import in_points
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_text
+from essential_sparsity.support.lines import WIDTH, cut, format_names
 from essential_sparsity.support.tables import read_table
 
 _UNRESOLVED = "*"
@@ -84,7 +84,7 @@ def _section(experiment: str, curves: list[dict[str, Any]]) -> str:
     if len({row[2] for row in rows}) == 1:
         for row in (head, *rows):
             del row[2]
-    lines += align([head, *rows])
+    lines += format_names([head, *rows])
     lines += _certificate_notes(curves)
     if not all(METRICS[curve["metric"]].in_percent for curve in curves):
         lines.append("scores that are correlations are × 100, and their points hundredths")
@@ -115,7 +115,7 @@ def _certificate_notes(curves: list[dict[str, Any]]) -> list[str]:
             f"with {100 * level:g} % confidence"
         )
     reasons = dict.fromkeys(curve["uncertified_because"] for curve in curves)
-    return notes + [cut(f"{_UNCERTIFIED} {reason}", WIDTH) for reason in reasons if reason]
+    return notes + [cut(f"{_UNCERTIFIED} {reason}") for reason in reasons if reason]
 
 
 def _marks(curve: dict[str, Any]) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from essential_sparsity.checkpoints.spec import FolderSource
-from essential_sparsity.claims.spec import ClaimsSpec, ModelFacts, TrainedMask
+from essential_sparsity.claims.check import ModelFacts, TrainedMask
+from essential_sparsity.claims.claim import ClaimsSpec
 from essential_sparsity.figures.kinds import FIGURE_KINDS, FigureKind
 from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.masks.criterion import Ranking
