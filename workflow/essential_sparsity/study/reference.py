@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail on differences")
     check = parser.parse_args().check
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     stale = [path for path, text in generated().items() if not _is(root / path, text)]
     for path in stale:
         if not check:
