@@ -17,9 +17,13 @@ from pathlib import Path
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.command.arguments import add_checkpoint, add_json
 from essential_sparsity.command.criteria import add_criterion, find_inputs, read_masks
-from essential_sparsity.command.description import count_cells, describe_mask
-from essential_sparsity.command.output import report, writable_folder
-from essential_sparsity.command.passes import pass_bars
+from essential_sparsity.command.output import (
+    count_cells,
+    describe_mask,
+    pass_bars,
+    report,
+    writable_folder,
+)
 from essential_sparsity.command.source import open_checkpoint
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Criterion, Ranking
