@@ -16,7 +16,7 @@ from essential_sparsity.support.fingerprint import fingerprint
 from essential_sparsity.support.gpus import visible_gpus
 from essential_sparsity.study.plan import Plan
 from essential_sparsity.estimate.memory import Memory
-from essential_sparsity.support.sampling import sample_often
+from essential_sparsity.support.benchmark import sample_often
 from essential_sparsity.study.document import Study
 
 # Jobs run the interpreter that runs Snakemake (a conda environment's goes before it, if asked for)
@@ -72,11 +72,11 @@ except UserError as error:
 # decides.
 if workflow.is_main_process:
     try:
-        if holder := lock.hold(Path(".snakemake").resolve(), patience=60):
+        if holder := lock.take(Path(".snakemake").resolve(), patience=60):
             print(f"note: {holder.describe(RESULTS)}", file=sys.stderr)
-        elif settled := clocks.settle(Path.cwd()):
+        elif corrected := clocks.correct_times(Path.cwd()):
             print(
-                f"note: {RESULTS}: {settled} files were of the future, and are of now",
+                f"note: {RESULTS}: {corrected} files were of the future, and are of now",
                 file=sys.stderr,
             )
     except OSError as error:

@@ -64,7 +64,7 @@ def load(data: HubData, pins: Path | None = None) -> Source:
     served = {name: sha256_of(file) for name, file in fetched.items()}
     if lock:
         splits = {key: files[split] for split, key in keys.items()}
-        lock.hold("datasets", data.repository, data.revision, at.revision, served, splits)
+        lock.pin("datasets", data.repository, data.revision, at.revision, served, splits)
     tables = {
         split: pa.concat_tables(_read(fetched[name], name, where) for name in names)
         for split, names in files.items()
