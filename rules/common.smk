@@ -17,10 +17,10 @@ from essential_sparsity.stages.rule import Rules
 from essential_sparsity.study import jobs
 from essential_sparsity.study.document import Study
 from essential_sparsity.support import clocks, lock
+from essential_sparsity.support.benchmark import sample_often
 from essential_sparsity.support.errors import UserError, machine_failure, one_line
 from essential_sparsity.support.files import sha256_of
 from essential_sparsity.support.gpus import visible_gpus
-from essential_sparsity.support.sampling import sample_often
 
 # Jobs run the interpreter that runs Snakemake (a conda environment's goes before it, if asked for)
 # and find the package without it being installed.
@@ -76,11 +76,11 @@ except UserError as error:
 # decides.
 if workflow.is_main_process:
     try:
-        if holder := lock.hold(Path(".snakemake").resolve(), patience=60):
+        if holder := lock.take(Path(".snakemake").resolve(), patience=60):
             print(f"note: {holder.describe(RESULTS)}", file=sys.stderr)
-        elif settled := clocks.settle(Path.cwd()):
+        elif corrected := clocks.correct_times(Path.cwd()):
             print(
-                f"note: {RESULTS}: {settled} files were of the future, and are of now",
+                f"note: {RESULTS}: {corrected} files were of the future, and are of now",
                 file=sys.stderr,
             )
     except OSError as error:

@@ -6,9 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from essential_sparsity.claims.entry import ClaimEntry
+from essential_sparsity.claims.claim import ClaimEntry, ClaimsSpec
 from essential_sparsity.claims.evaluation import evaluate_claims
-from essential_sparsity.claims.spec import ClaimsSpec
 from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 
 Row = dict[str, Any]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity.claims.checks.unavailable import Unavailable
-from essential_sparsity.claims.spec import ClaimsSpec
+from essential_sparsity.claims.check import Unavailable
+from essential_sparsity.claims.claim import ClaimsSpec
 from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 from essential_sparsity.stages.study import claims_spec
 from essential_sparsity.study.catalog import Catalog

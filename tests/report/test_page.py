@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.report.failures import failures_table
 from essential_sparsity.report.figure import load_caption
 from essential_sparsity.report.planned import report_spec
+from essential_sparsity.report.results import failures_table
 from essential_sparsity.study.document import Study
 from essential_sparsity.study.jobs import resolve_study
 from essential_sparsity.support.files import write_json

@@ -140,10 +140,7 @@ def _extract(path: Path, scratch: Path) -> BundleManifest:
                     raise UserError(f"{path}: {member.name!r}: not in {MANIFEST}, or there twice")
                 file = _open(archive, member, path)
                 # An announced size costs a bundle's maker nothing, and us the disk.
-                try:
-                    check_space(scratch, member.size)
-                except UserError as error:
-                    raise UserError(f"{path}: {member.name!r}: {error}") from None
+                check_space(scratch / expected, member.size, f"{path}: {member.name!r}")
                 _copy(file, scratch / expected, expected, path, member.name)
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError) as error:
         raise UserError(f"{path}: no bundle, or damaged: {error}") from None

@@ -1,4 +1,4 @@
-"""What a test finds, and the rule that decides on claims about every model and task."""
+"""What a check finds, and the rule that decides on claims about every model and task."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Finding:
-    """A verdict with its reason in one line, the measured value, and that one's unit."""
+    """A verdict, its reason in one line, and the measured value with its unit."""
 
     verdict: Verdict
     reason: str

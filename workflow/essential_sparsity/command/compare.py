@@ -13,15 +13,26 @@ from typing import Any
 import numpy as np
 
 from essential_sparsity.command.arguments import add_json
-from essential_sparsity.command.description import count_cells, describe_mask, mask_file
-from essential_sparsity.command.output import format_table, report
-from essential_sparsity.command.passes import pass_bars
+from essential_sparsity.command.output import (
+    count_cells,
+    describe_mask,
+    mask_file,
+    pass_bars,
+    report,
+)
 from essential_sparsity.similarity import measures
 from essential_sparsity.similarity.counts import PairCounts, compare_masks
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.lines import format_table
 
 EXAMPLE = r"""essential-sparsity mask compare masks/magnitude-global-s0.30.safetensors \
     masks/magnitude-global-s0.50.safetensors"""
+
+# Measure -> its column's heading.
+_SHARES = {
+    "cosine": "cosine", "chance": "chance", "kappa": "kappa", "kappa_by_layer": "by layer",
+    "overlap": "overlap", "jaccard": "jaccard",
+}  # fmt: skip
 
 _EXPLANATION = """\
 cosine    of the keep masks; chance: of random masks as sparse as these
@@ -95,24 +106,11 @@ def _draw(described: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> list[
         [str(place), mask["name"], *count_cells(mask), mask["path"]]
         for place, mask in enumerate(described, 1)
     ]
-    head = [
-        "pair",
-        "cosine",
-        "chance",
-        "kappa",
-        "by layer",
-        "overlap",
-        "jaccard",
-        "hamming",
-        "unnested",
-    ]
+    head = ["pair", *_SHARES.values(), "hamming", "unnested"]
     rows = [
         [
             f"{pair['a'] + 1}, {pair['b'] + 1}",
-            *(
-                _number(pair[name])
-                for name in ("cosine", "chance", "kappa", "kappa_by_layer", "overlap", "jaccard")
-            ),
+            *(_number(pair[name]) for name in _SHARES),
             f"{pair['hamming']:,}",
             f"{pair['unnested']:,}",
         ]

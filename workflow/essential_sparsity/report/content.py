@@ -6,10 +6,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from essential_sparsity.claims.evaluation import SCHEMA as CLAIMS
 from essential_sparsity.figures.kinds import FIGURE_KINDS, STUDY_KINDS
-from essential_sparsity.report import claims, differences, essential, facts, failures
+from essential_sparsity.report import essential, facts, results
+from essential_sparsity.report.claims import claims_table
 from essential_sparsity.report.figure import Figure, Link, load_figure
-from essential_sparsity.report.searches import search_table
 from essential_sparsity.report.spec import ExperimentRow, ReportSpec
 from essential_sparsity.report.table import Table
 from essential_sparsity.support.files import read_json
@@ -76,7 +77,7 @@ def load_content(
         figures=_study_figures(folder, spec),
         tolerances=essential.tolerance_table(curves, spec),
         claims=(
-            claims.claims_table(read_table(claims_file, claims.COLUMNS).to_pylist())
+            claims_table(read_table(claims_file, set(CLAIMS.names)).to_pylist())
             if claims_file
             else None
         ),
@@ -99,20 +100,20 @@ def _run_tables(folder: Path, spec: ReportSpec, known: Mapping[str, Any]) -> lis
     tables = [facts.experiments_table(spec), facts.models_table(spec, known.get("models") or {})]
     if spec.tasks:
         tables += [facts.tasks_table(spec, known.get("tasks") or {}), facts.recipes_table(spec)]
-    runs = chain.from_iterable(_read_all(folder, spec, "runs", failures.COLUMNS).values())
-    failed = failures.failures_table(runs, spec)
+    runs = chain.from_iterable(_read_all(folder, spec, "runs", results.FAILURE_COLUMNS).values())
+    failed = results.failures_table(runs, spec)
     return [failed, *tables] if failed else tables
 
 
 def _section(folder: Path, experiment: ExperimentRow, spec: ReportSpec) -> Section:
     own = folder / experiment.name
-    searched = search_table(own, spec)
+    searched = results.search_table(own, spec)
     tables = [searched] if searched else []
     details = []
-    if rows := _read(own / "difference.parquet", differences.DIFFERENCE_COLUMNS):
-        tables.append(differences.difference_table(rows, spec))
-    if rows := _read(own / "cost.parquet", differences.COST_COLUMNS):
-        details.append(differences.cost_table(rows, spec))
+    if rows := _read(own / "difference.parquet", results.DIFFERENCE_COLUMNS):
+        tables.append(results.difference_table(rows, spec))
+    if rows := _read(own / "cost.parquet", results.COST_COLUMNS):
+        details.append(results.cost_table(rows, spec))
     kind = FIGURE_KINDS[experiment.figure]
     files = [f"{experiment.name}/{table}.parquet" for table in kind.tables]
     figure = load_figure(folder, experiment.name, kind, files)

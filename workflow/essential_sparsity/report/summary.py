@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.claims.evaluation import SCHEMA, measured_of, tolerance_of
+from essential_sparsity.claims.evaluation import summarize_claims
 from essential_sparsity.estimators.certification import is_learnt
 from essential_sparsity.estimators.words import (
     UNCERTIFIED,
@@ -17,10 +17,8 @@ from essential_sparsity.estimators.words import (
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_text
+from essential_sparsity.support.lines import WIDTH, cut, format_names
 from essential_sparsity.support.tables import read_table
-
-WIDTH = 100
-_LEAST = 6  # of a name: below, names of one study look alike, and a longer line is the lesser evil
 
 _UNRESOLVED = "*"
 _UNLEARNT = "†"
@@ -97,7 +95,7 @@ def _section(experiment: str, curves: list[Row]) -> str:
     if len({row[2] for row in rows}) == 1:
         for row in (head, *rows):
             del row[2]
-    lines += align([head, *rows])
+    lines += format_names([head, *rows])
     lines += _certificate_notes(curves)
     if not all(METRICS[curve["metric"]].in_percent for curve in curves):
         lines.append("scores that are correlations are × 100, and their points hundredths")
@@ -174,7 +172,7 @@ def summarize_differences(folder: Path) -> str:
             f"training of up to {failed} of the runs behind a difference diverged: they count as "
             "one answer to everything"
         )
-    return "\n".join([*_wrap(title), *align(lines), *notes, *_prices(rows, costs)])
+    return "\n".join([*_wrap(title), *format_names(lines), *notes, *_prices(rows, costs)])
 
 
 def _wrap(text: str) -> list[str]:
@@ -221,67 +219,6 @@ def _format_time(seconds: float) -> str:
 
 def _format_ratio(ratio: float) -> str:
     return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
-
-
-def summarize_claims(path: Path) -> str:
-    """Return the section, lines of at most `WIDTH` characters; empty if there is no verdict.
-
-    Raises:
-        UserError: the table is missing or damaged.
-    """
-    rows = read_table(path, set(SCHEMA.names)).to_pylist()
-    rows = [row for row in rows if row["verdict"] != "not run"]
-    titles = {
-        False: "Claims of the paper",
-        True: "Claims of the paper, asked of this study's own models: no verdicts on the paper",
-    }
-    sections = [
-        [title, *_verdict_lines([row for row in rows if row["own"] == own])]
-        for own, title in titles.items()
-        if any(row["own"] == own for row in rows)
-    ]
-    return "\n\n".join("\n".join(lines) for lines in sections)
-
-
-def _verdict_lines(rows: list[Row]) -> list[str]:
-    cells = [[row["claim"], row["verdict"], _measured_words(row)] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    starts = [
-        "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        for line in cells
-    ]
-    return [
-        f"{start}   {cut(row['statement'], WIDTH - len(start) - 3)}".rstrip()
-        for start, row in zip(starts, rows, strict=True)
-    ]
-
-
-def _measured_words(row: Row) -> str:
-    interval = measured_of(row)
-    if interval is None:
-        return ""
-    return ", ".join(filter(None, (interval.say(row["unit"]), tolerance_of(row))))
-
-
-def align(rows: list[list[str]]) -> list[str]:
-    """Return the rows with columns of equal width; names are cut where the lines grow too long.
-
-    Names are the first two columns.
-    """
-    gaps = 3 * (len(rows[0]) - 1)
-    fixed = sum(max(map(len, column)) for column in list(zip(*rows, strict=True))[2:])
-    room = max((WIDTH - gaps - fixed) // 2, _LEAST)
-    rows = [[*(cut(cell, room) for cell in row[:2]), *row[2:]] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
-def cut(text: str, width: int) -> str:
-    """Return the text, shortened to `width` with an ellipsis where it is longer."""
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The stages of a study as a whole: verdicts, tidy tables, summary, provenance, report."""
 
-from essential_sparsity.claims.spec import ClaimsSpec, ModelFacts, TrainedMask
+from essential_sparsity.claims.check import ModelFacts, TrainedMask
+from essential_sparsity.claims.claim import ClaimsSpec
 from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, STUDY_KINDS
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.report.planned import provenance_spec, report_spec

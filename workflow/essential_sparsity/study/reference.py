@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from essential_sparsity.claims.entry import ClaimEntry
+from essential_sparsity.claims.claim import ClaimEntry
 from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 from essential_sparsity.study.catalog import ModelEntry, TaskEntry
 from essential_sparsity.study.document import Study

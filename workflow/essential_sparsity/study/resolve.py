@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from essential_sparsity.claims.entry import ClaimEntry
+from essential_sparsity.claims.claim import ClaimEntry
 from essential_sparsity.figures.kind import FigureKind
 from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 from essential_sparsity.masks.grid import Grid

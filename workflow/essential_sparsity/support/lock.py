@@ -43,7 +43,7 @@ class Holder:
         )
 
 
-def hold(folder: Path, patience: float = 0.0, clear: bool = True) -> Holder | None:
+def take(folder: Path, patience: float = 0.0, clear: bool = True) -> Holder | None:
     """Lock `folder` for this process's lifetime.
 
     Args:

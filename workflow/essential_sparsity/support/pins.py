@@ -55,7 +55,7 @@ class Pins:
         found: dict[str, Pin] = getattr(self._read(), kind)
         return found.get(_key(repository, revision))
 
-    def hold(
+    def pin(
         self,
         kind: Kind,
         repository: str,

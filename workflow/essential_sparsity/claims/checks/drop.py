@@ -1,20 +1,19 @@
-"""A test of drops at one sparsity."""
+"""A check of drops at one sparsity."""
 
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from essential_sparsity.claims.check import CURVE, Evidence, MaskCheck, Row, grouped, percent
 from essential_sparsity.claims.checks.essential import NOT_LEARNT
-from essential_sparsity.claims.claim_test import MaskTest
-from essential_sparsity.claims.evidence import Evidence, Row, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
 from essential_sparsity.estimators.certification import ONE_SEED, is_learnt
 from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.support.spec import Sparsity, equal_sparsities
 
 
-class DropWithin(MaskTest):
+class DropWithin(MaskCheck):
     """At a sparsity no task has lost more than ε.
 
     Where no mask has that very sparsity, the nearest ones bracket it, for masks of one ranking are
@@ -23,13 +22,11 @@ class DropWithin(MaskTest):
     """
 
     table: ClassVar[str] = "drop"
-    columns: ClassVar[frozenset[str]] = frozenset(
-        [
-            *("model", "task", "recipe", "family", "mask", "criterion", "scope", "seeds"),
-            *("sparsity", "drop", "drop_low", "drop_high", "score_low", "constant"),
-        ]
+    key: ClassVar[tuple[str, ...]] = (*CURVE, "mask")
+    columns: ClassVar[tuple[str, ...]] = (
+        *("criterion", "scope", "seeds", "sparsity", "score_low", "constant"),
+        *("drop", "drop_low", "drop_high"),
     )
-    key: ClassVar[tuple[str, ...]] = ("model", "task", "recipe", "family", "mask")
 
     kind: Literal["drop-within"]
     sparsity: Sparsity = Field(gt=0)
@@ -43,16 +40,13 @@ class DropWithin(MaskTest):
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide whether every curve's drop at the sparsity is at most ε."""
-        curves: dict[tuple[str, ...], list[Row]] = {}
-        for row in evidence.rows:
-            curve = row["model"], row["task"], row["recipe"], row["family"]
-            curves.setdefault(curve, []).append(row)
-        found = (self._case(rows, evidence) for rows in curves.values())
+        curves = grouped(evidence.rows, CURVE).values()
+        found = (self._case(rows, evidence) for rows in curves)
         cases = [case for case in found if case is not None]
         if not cases:
             return None
-        allowed = self.tolerance(evidence.epsilon)
-        finding = Range(None, allowed, "points", evidence.confidence).decide(cases)
+        allowed = self.tolerance(evidence.study.epsilon)
+        finding = Range(None, allowed, "points", evidence.study.confidence).decide(cases)
         exact = any(equal_sparsities(row["sparsity"], self.sparsity) for row in evidence.rows)
         bracket = "" if exact else f"bracketed by the masks on either side of {self._at}"
         return finding.with_reason(bracket)

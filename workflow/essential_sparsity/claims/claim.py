@@ -1,13 +1,10 @@
 """A claim as data: what is said, where the paper says it, of which models, and how it is tested."""
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
-from essential_sparsity.claims.registry import AnyTest
+from essential_sparsity.claims.check import StudyFacts, Trait
+from essential_sparsity.claims.checks import AnyCheck
 from essential_sparsity.support.spec import Name, Spec
-
-Trait = Literal["language", "vision", "encoder", "decoder", "supervised", "self-supervised"]
 
 
 class PaperSays(Spec):
@@ -42,7 +39,7 @@ class ClaimEntry(Spec):
     )
     paper: PaperSays
     roles: dict[Name, Role] = Field(default={}, description="who is spoken of, by the test's roles")
-    test: AnyTest
+    test: AnyCheck
 
     @model_validator(mode="after")
     def _roles_fit(self) -> "ClaimEntry":
@@ -59,3 +56,9 @@ class ClaimEntry(Spec):
                     "both or none"
                 )
         return self
+
+
+class ClaimsSpec(StudyFacts):
+    """What a study's verdicts depend on: the claims that it may speak to, and facts of it."""
+
+    claims: dict[Name, ClaimEntry]
