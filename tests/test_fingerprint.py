@@ -109,7 +109,8 @@ def test_nothing_is_imported_by_a_name_that_the_syntax_hides() -> None:
     """A closure read from the syntax tree is only right if nobody imports by computed names.
 
     But for the registries of criteria, data sources and kinds of examples, since the workflow adds
-    the fingerprint of the one that is meant, and for what is for people, the command and public names, which is no stage.
+    the fingerprint of the one that is meant, and for what is no stage but for people: the command
+    and the public names.
     """
     assert not any("essential_sparsity.command" in closure(stage) for stage in STAGES)
     allowed = {
