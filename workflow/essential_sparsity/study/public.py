@@ -66,7 +66,7 @@ def _signature(function: object) -> str:
         if name not in ("self", "cls")
     ]
     shown = signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)
-    return f"{function.__name__}{shown}"
+    return f"{function.__name__}{shown}".replace("'", '"')  # as ruff has it
 
 
 def _markdown(value: object) -> str:
