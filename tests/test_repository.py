@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import yaml
+from packaging.requirements import Requirement
 
 from essential_sparsity.study.reference import generated
 
@@ -37,9 +38,13 @@ def test_the_lock_file_pins_everything_that_the_package_needs() -> None:
     locked = pins((ROOT / "requirements.lock").read_text().splitlines())
     assert locked["torch"] == "2.13.0"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for requirement in project["dependencies"]:
-        name = re.split(r"[=<>]", requirement)[0].lower().replace("_", "-")
-        assert name in locked, name
+    extras = project["optional-dependencies"]
+    (everything,) = map(Requirement, extras["all"])
+    assert {*extras} == {*everything.extras, "all", "cluster"}
+    for needed in (project["dependencies"], *map(extras.get, everything.extras)):
+        for requirement in map(Requirement, needed):
+            name = requirement.name.lower().replace("_", "-")
+            assert locked[name] in requirement.specifier, name
 
 
 def test_the_snakefile_is_a_contents_page_and_rule_files_are_short() -> None:
