@@ -154,7 +154,9 @@ def test_a_new_criterion_is_run(project: Project) -> None:
     assert mask.header.removed == round(0.25 * mask.header.total)
 
 
-@pytest.mark.parametrize("module", ["masks/computation.py", "runs/fine_tuning.py", "support/files.py"])
+@pytest.mark.parametrize(
+    "module", ["masks/computation.py", "runs/fine_tuning.py", "support/files.py"]
+)
 def test_a_comment_or_docstring_runs_nothing(project: Project, module: str) -> None:
     file = project.folder / "workflow/essential_sparsity" / module
     text = file.read_text()
