@@ -47,4 +47,3 @@ for kind, stage in stages.figures.FIGURES.items():
         shell:
             "python -m essential_sparsity.figures.drawing_stage {params.kind}"
             " --spec {params.spec:q} --tables {params.tables:q} --output {params.stem:q} 2>&1 | tee {log:q}"
-
