@@ -34,7 +34,7 @@ from essential_sparsity.support.spec import Spec
 from essential_sparsity.support.validation import unknown
 from essential_sparsity.support.yaml_files import read_yaml
 from essential_sparsity.tasks import kinds as task_kinds
-from essential_sparsity.tasks.sources import SOURCES
+from essential_sparsity.tasks.source import SOURCES
 from essential_sparsity.tasks.spec import LocalFiles
 from essential_sparsity.tickets.spec import TrainingSpec
 from essential_sparsity.tidy.spec import TidySpec
