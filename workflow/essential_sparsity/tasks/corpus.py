@@ -42,7 +42,7 @@ class Passage:
 
     @property
     def held_out(self) -> bool:
-        """Whether the document is kept for evaluation."""
+        """True if the document is kept for evaluation."""
         return self.document in HELD_OUT
 
 
