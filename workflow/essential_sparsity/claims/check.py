@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.labels import recipe_name
 from essential_sparsity.support.spec import Name, Spec
 from essential_sparsity.support.tables import read_table
@@ -43,6 +42,9 @@ class StudyFacts(Spec):
     """Facts about a study that its tables do not hold."""
 
     experiments: dict[Name, tuple[str, ...]] = Field(description="experiment → its tables")
+    figures: dict[Name, tuple[str, ...]] = Field(
+        default={}, description="kind of figure → the tables that an experiment of it has"
+    )
     models: dict[Name, ModelFacts] = Field(
         description="the pre-trained ones: random starts are out"
     )
@@ -53,6 +55,10 @@ class StudyFacts(Spec):
     trained: dict[str, TrainedMask] = Field(default={}, description="mask → its training")
     epsilon: float = Field(default=1.0, gt=0, description="drop that counts as none, in points")
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
+
+    def figures_with(self, tables: tuple[str, ...]) -> list[str]:
+        """Return the kinds of figure whose experiments have these tables."""
+        return [name for name, known in self.figures.items() if set(tables) <= set(known)]
 
 
 @dataclass(frozen=True)
@@ -200,10 +206,6 @@ class Check(Spec):
     def tables(self) -> tuple[str, ...]:
         """The tables that an experiment must have to speak to it."""
         return (self.table, *self.beside)
-
-    def figures(self) -> list[str]:
-        """Return the kinds of figure whose experiments have these tables."""
-        return [k.name for k in FIGURE_KINDS.values() if set(self.tables) <= set(k.tables)]
 
     def is_papers(self, row: Row, study: StudyFacts) -> bool:
         """Tell whether a row of the paper's models was made as the paper made it."""

@@ -14,8 +14,8 @@ import pyarrow as pa
 from essential_sparsity.claims.check import Check, Evidence, Row
 from essential_sparsity.claims.claim import ClaimEntry, ClaimsSpec, Role
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.claims.intervals import Interval
-from essential_sparsity.statistics.tolerance import in_points
+from essential_sparsity.estimators.intervals import Interval
+from essential_sparsity.estimators.words import in_points
 from essential_sparsity.support.lines import cut, format_table
 from essential_sparsity.support.tables import read_table
 
@@ -92,7 +92,7 @@ def _verdicts(claim: ClaimEntry, folder: Path, spec: ClaimsSpec) -> Iterator[Row
     elif claim.own is not None:
         own = evidence(is_like)
         if (finding := claim.test.evaluate(own)) is not None:
-            absent = Finding("not run", _needed(claim, missing))
+            absent = Finding("not run", _needed(claim, missing, spec))
             yield _columns(claim.statement, absent, Evidence({}, spec), claim.test, own=False)
             statement = f"{claim.own} (own models: {_place(own)})"
             yield _columns(statement, finding, own, claim.test, own=True)
@@ -145,9 +145,9 @@ def _with_gaps(claim: ClaimEntry, finding: Finding, missing: list[str]) -> Findi
     return finding.with_reason(gap)
 
 
-def _needed(claim: ClaimEntry, missing: list[str]) -> str:
+def _needed(claim: ClaimEntry, missing: list[str], spec: ClaimsSpec) -> str:
     """Return what would have to be run, and which study runs it."""
-    figures = " or ".join(f"'{figure}'" for figure in claim.test.figures())
+    figures = " or ".join(f"'{figure}'" for figure in spec.figures_with(claim.test.tables))
     by_recipe = " by recipe 'paper'" if any(role.tasks for role in claim.roles.values()) else ""
     return (
         f"needs an experiment of figure {figures} with {_listed(missing)}{by_recipe}, as in "

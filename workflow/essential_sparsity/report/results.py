@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
+from essential_sparsity.estimators.words import in_percent
 from essential_sparsity.report.spec import ReportSpec
 from essential_sparsity.report.table import (
     NONE,
@@ -18,7 +19,6 @@ from essential_sparsity.report.table import (
 from essential_sparsity.runs.divergence import REMEDY
 from essential_sparsity.search.rounds import Located, Seeds, load_last
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.censoring import in_percent
 
 DIFFERENCE_COLUMNS = {
     *("model", "task", "label", "baseline_label", "sparsity", "seeds", "score", "baseline_score"),

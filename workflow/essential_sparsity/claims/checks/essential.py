@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from essential_sparsity.claims.check import CURVE, Evidence, MaskCheck, Row, StudyFacts, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
-from essential_sparsity.claims.intervals import Interval
-from essential_sparsity.statistics.learning import is_learnt
+from essential_sparsity.estimators.certification import is_learnt
+from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.support.spec import Sparsity
 
 UNIT = "%"

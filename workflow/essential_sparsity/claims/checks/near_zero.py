@@ -7,7 +7,7 @@ import numpy as np
 
 from essential_sparsity.claims.check import Check, Evidence, Row, StudyFacts
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.claims.intervals import Interval
+from essential_sparsity.estimators.intervals import Interval
 
 
 class ZeroShare(Check):

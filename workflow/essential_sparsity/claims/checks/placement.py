@@ -8,8 +8,8 @@ from pydantic import Field
 
 from essential_sparsity.claims.check import Evidence, MaskCheck, Row, grouped, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
-from essential_sparsity.claims.intervals import Interval
-from essential_sparsity.statistics.bootstrap import named_generator, percentile_interval
+from essential_sparsity.estimators.bootstrap import named_generator, percentile_interval
+from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.support.spec import Sparsity
 
 _RESAMPLES = 2000

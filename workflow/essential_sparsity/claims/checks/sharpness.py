@@ -10,7 +10,7 @@ import numpy as np
 
 from essential_sparsity.claims.check import CURVE, Evidence, MaskCheck, Row, StudyFacts, by_recipe
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.claims.intervals import Interval, normal_quantile
+from essential_sparsity.estimators.intervals import Interval, normal_quantile
 from essential_sparsity.support.tables import read_table
 
 _UNIT = "% of the slope"
