@@ -81,7 +81,7 @@ if workflow.is_main_process:
             print(f"note: {holder.describe(RESULTS)}", file=sys.stderr)
         elif corrected := clocks.correct_times(Path.cwd()):
             print(
-                f"note: {RESULTS}: {corrected} files were of the future, and are of now",
+                f"note: {RESULTS}: {corrected} files had times in the future, which are set to now",
                 file=sys.stderr,
             )
     except OSError as error:

@@ -64,7 +64,7 @@ def write_bundle(path: Path, study: str, study_file: str, files: Mapping[str, Pa
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
-    # No owner and no time: they are a machine's matter.
+    # No owner and no time: they belong to a machine, not to the results.
     member = tarfile.TarInfo(name)
     member.size = size
     member.mode = 0o644

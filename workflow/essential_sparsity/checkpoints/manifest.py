@@ -19,7 +19,7 @@ FORMAT_VERSION = 1
 
 
 class _Record(BaseModel):
-    # What is unknown is provenance for people: it may be there and is not read.
+    # Unknown keys are provenance for people: they are allowed, and not read.
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
 
 
@@ -55,7 +55,7 @@ class Prunable(_Record):
 
 
 class Parameters(_Record):
-    """How many parameters the whole checkpoint has; tied tensors count once."""
+    """The number of parameters of the whole checkpoint; tied tensors count once."""
 
     count: int = Field(gt=0)
 
@@ -90,7 +90,7 @@ class Manifest(_Record):
 
     @property
     def prunes_pooler(self) -> bool:
-        """Whether the pooler is among the prunable matrices."""
+        """True if the pooler is among the prunable matrices."""
         return self.matrices[-1].part == "pooler"
 
     @property

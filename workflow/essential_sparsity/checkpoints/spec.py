@@ -1,4 +1,4 @@
-"""Where a checkpoint comes from, and the bytes that it must have."""
+"""Specs of checkpoints: their sources, and the digests that their files must have."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self

@@ -82,7 +82,7 @@ def _fetch(
                 raise UserError(f"there is no '{next(iter(pinned))}', whose sha256 is pinned")
             document = _document(folder, spec, source.model_dump(mode="json") | learned, base)
         except UserError as error:
-            # The folder is a temporary one: its name would tell nobody anything.
+            # The folder is temporary: its name means nothing to the user.
             raise UserError(str(error).replace(f"{folder}/", "")) from None
         write_json(folder / MANIFEST, document)
     return Manifest.model_validate(document)

@@ -96,7 +96,7 @@ class StoredTensor:
 
 
 class Stored(Protocol):
-    """What it takes to find a tensor in a checkpoint's folder (`manifest.Matrix` has it)."""
+    """The place of a tensor in a checkpoint's folder (`manifest.Matrix` is one)."""
 
     @property
     def name(self) -> str: ...  # noqa: D102

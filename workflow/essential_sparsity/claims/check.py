@@ -1,4 +1,4 @@
-"""What every check of a claim has in common: the rows that it reads, and how it is asked."""
+"""The base of all checks of claims, and the evidence that they read: rows of tables by role."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ class ModelFacts(Spec):
 
 
 class TrainedMask(Spec):
-    """What training found a mask: on which task, by which recipe (its identity), which seed."""
+    """The training that found a mask: its task, its recipe (by identity) and its seed."""
 
     task: Name
     recipe: str
@@ -39,7 +39,7 @@ class TrainedMask(Spec):
 
 
 class StudyFacts(Spec):
-    """What a study's tables do not say of themselves."""
+    """Facts about a study that its tables do not hold."""
 
     experiments: dict[Name, tuple[str, ...]] = Field(description="experiment → its tables")
     figures: dict[Name, tuple[str, ...]] = Field(
@@ -52,7 +52,7 @@ class StudyFacts(Spec):
     recipes: dict[Name, str] = Field(
         default={}, description="task → identity of the recipe that is the paper's"
     )
-    trained: dict[str, TrainedMask] = Field(default={}, description="mask → what it was found by")
+    trained: dict[str, TrainedMask] = Field(default={}, description="mask → its training")
     epsilon: float = Field(default=1.0, gt=0, description="drop that counts as none, in points")
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
 
@@ -100,7 +100,7 @@ class Evidence:
 
     @cached_property
     def _found_on(self) -> dict[str | None, tuple[set[str], set[str]]]:
-        """Task → the recipes and the families of masks that there are rows of."""
+        """Task → the recipes and the families of masks in its rows."""
         found: dict[str | None, tuple[set[str], set[str]]] = {}
         for row in self.rows:
             of_task = found.setdefault(row.get("task"), (set(), set()))
@@ -208,7 +208,7 @@ class Check(Spec):
         return (self.table, *self.beside)
 
     def is_papers(self, row: Row, study: StudyFacts) -> bool:
-        """Tell whether a row of the paper's models is of the paper's setting as well."""
+        """Tell whether a row of the paper's models was made as the paper made it."""
         return "task" not in row or row["recipe"] == study.recipes.get(row["task"])
 
     @abstractmethod

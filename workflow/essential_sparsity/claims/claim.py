@@ -1,4 +1,4 @@
-"""A claim as data: what is said, where the paper says it, of which models, and how it is tested."""
+"""A claim as data: its statement, its place in the paper, its models, and its test."""
 
 from pydantic import Field, model_validator
 
@@ -8,14 +8,14 @@ from essential_sparsity.support.spec import Name, Spec
 
 
 class PaperSays(Spec):
-    """Where the paper makes the claim, and the value that it gives."""
+    """The place in the paper where the claim is made, and the value given there."""
 
     place: str = Field(description="section or figure")
     value: str = Field(description="as a reader would say it, with its unit")
 
 
 class Role(Spec):
-    """Who is spoken of: the paper's models and tasks, and which others the claim extends to."""
+    """The paper's models and tasks that a claim is about, and others to which it extends."""
 
     models: tuple[Name, ...] = Field(default=(), description="the paper's, by their catalog names")
     tasks: tuple[Name, ...] = Field(
@@ -59,6 +59,6 @@ class ClaimEntry(Spec):
 
 
 class ClaimsSpec(StudyFacts):
-    """What a study's verdicts depend on: the claims that it may speak to, and facts of it."""
+    """Everything that a study's verdicts depend on: the claims, and facts about the study."""
 
     claims: dict[Name, ClaimEntry]

@@ -1,8 +1,8 @@
-"""What CHECKPOINT on a command line names: a folder, or a repository of the hub, kept in a cache.
+"""CHECKPOINT on a command line: a folder, or a repository of the hub, kept in a cache.
 
 A revision of a repository is fetched once into `essential-sparsity/` of the hub client's cache for
 libraries (`HF_ASSETS_CACHE`, by default `HF_HOME/assets`). From then on it is read from there, and
-no hub is asked. What commit a branch or tag was is kept as well.
+no hub is asked. The commit of a branch or tag is kept as well.
 """
 
 import re
@@ -139,7 +139,7 @@ def _fetch(repository: str, commit: str, target: Path) -> None:
         except ImportError as error:
             raise UserError(f"its weights are pickled; reading them needs {error.name}") from None
         except UserError as error:
-            # The folder is a temporary one: its name would tell nobody anything.
+            # The folder is temporary: its name means nothing to the user.
             raise UserError(str(error).replace(f"{folder}/", "")) from None
 
 

@@ -38,7 +38,7 @@ class Interval:
 
     @property
     def is_exact(self) -> bool:
-        """Whether it has no width: its value was counted."""
+        """True if the interval has no width, as its value was counted."""
         return self.low == self.high
 
     def widened(self, factor: float) -> "Interval":

@@ -1,7 +1,7 @@
-"""The decision of a search: from what is known of a curve to the runs that tell most about it.
+"""The decision of a search: from the known points of a curve to the runs that tell most about it.
 
-It is noise that decides how, so nothing is decided by a single point: the crossing of ε is that of
-the isotonic fit of all points, and its interval that of all resamples.
+Single points are noisy, so none decides alone: the crossing of ε is that of the isotonic fit of all
+points, and its interval that of all resamples.
 
 1. *Bracket.* Between the last point within ε and the first beyond it, two more points, at thirds,
    until they are neighbours on the lattice.
@@ -39,7 +39,7 @@ _SLACK = 0.2
 
 @dataclass(frozen=True)
 class Curve:
-    """What is known of a curve: drops in points at places of the lattice, 1 the lowest sparsity.
+    """The known points of a curve: drops at places of the lattice, 1 being the lowest sparsity.
 
     Attributes:
         places: (points,), ascending.
@@ -69,7 +69,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where a curve crosses ε, in steps of the lattice, ∞ where it lies above the last point."""
+    """The crossing of ε, in steps of the lattice; ∞ if it lies above the last point."""
 
     estimate: float
     low: float
@@ -78,12 +78,12 @@ class Crossing:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to run of a curve.
+    """The runs of a curve that come next.
 
     Attributes:
         seeds: place → how many of the search's seeds, those that are there included.
         certification: the places to certify; empty unless settled.
-        settled: whether these are all runs of the curve.
+        settled: true if these are all runs of the curve.
         reason: why, in a few words.
         crossing: what it is based on.
     """
@@ -197,7 +197,7 @@ def reserve(certify: int) -> int:
 
 
 def _told(there: dict[int, int], wanted: dict[int, int], lattice: Sequence[float]) -> str:
-    """Return in words what is run next."""
+    """Return in words which runs are next."""
 
     def percents(places: list[int]) -> str:
         return ", ".join(f"{100 * lattice[place - 1]:g}" for place in places) + " %"

@@ -32,7 +32,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Content:
-    """What the page shows."""
+    """The content of the page."""
 
     spec: ReportSpec
     essential: Table | None
@@ -56,7 +56,7 @@ def load_content(
     provenance: Path | None,
     claims_file: Path | None,
 ) -> Content:
-    """Read what there is of a study.
+    """Read all that exists of a study.
 
     Args:
         folder: of the study; an experiment's tables are in a folder of its name.

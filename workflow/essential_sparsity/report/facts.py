@@ -1,4 +1,4 @@
-"""What was run, as tables: experiments, models, tasks, recipes, versions, and the time it took."""
+"""Tables of what was run: experiments, models, tasks, recipes, versions and times."""
 
 from collections.abc import Callable
 from typing import Any

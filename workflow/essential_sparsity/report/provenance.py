@@ -1,7 +1,7 @@
 """Collects what a study was made from, on what, with what versions, and how long it took.
 
-It looks at what artifacts say of themselves. What is not there, or does not say, is null: the
-report then says that it is unknown.
+It reads what artifacts record about themselves. Whatever is missing or not recorded is null, and
+the report says that it is unknown.
 """
 
 import argparse

@@ -119,14 +119,18 @@ def failures_table(runs: Iterable[Row], spec: ReportSpec) -> Table | None:
         Column("Why", lambda row: row["failure"], "prose"),
     )
     note = (
-        "They count as what they are worth, one answer to everything, and none is left out. They "
+        "Each counts as a constant answer, which is what it is worth, and none is left out. They "
         f"are not tried again; {REMEDY}."
     )
     return Table.of("Runs whose training diverged", columns, failed.values(), [note])
 
 
 def search_table(experiment: Path, spec: ReportSpec) -> Table | None:
-    """Return a row a curve of the search whose rounds lie in an experiment's folder; None of none.
+    """Return a row for each curve of an experiment's search; None if it has none.
+
+    Args:
+        experiment: its folder, in which the rounds lie.
+        spec: labels and words.
 
     Raises:
         UserError: a round is missing or damaged.
@@ -161,8 +165,8 @@ def search_table(experiment: Path, spec: ReportSpec) -> Table | None:
     )
     rounds = "1 round" if found.number == 1 else f"{found.number} rounds"
     note = (
-        "Crossing: as the search saw it when it ended. The essential sparsity above is of all "
-        "runs, those that certify included."
+        "Crossing: as the search located it. The essential sparsity above uses all runs, those "
+        "that certify included."
     )
     caption = f"Adaptive search, {rounds}: sparse runs by curve"
     return Table.of(caption, columns, found.curves, [note]).condensed("Masks")

@@ -1,4 +1,4 @@
-"""Decide what a search runs next: from the runs so far to a round, a small JSON file."""
+"""Decide which runs a search makes next: from the runs so far to a round, a small JSON file."""
 
 import argparse
 from pathlib import Path
@@ -38,7 +38,7 @@ def decide_round(root: Path, spec: RoundSpec, previous: Round | None) -> Round:
 
 
 def _next(wanted: Wanted, group: Group, scores: Scores, spec: RoundSpec) -> Wanted:
-    """Return what is to be run of a curve that is not settled."""
+    """Return the runs that a curve needs next, which is not settled."""
     lattice = [mask.name for mask in spec.lattice(wanted.family)]
     seeds = spec.seeds_on(wanted.task)
     decision = decide(
@@ -64,7 +64,7 @@ def _next(wanted: Wanted, group: Group, scores: Scores, spec: RoundSpec) -> Want
 
 
 def _curve(group: Group, scores: Scores, wanted: Wanted, lattice: list[str]) -> Curve:
-    """Return what is known of a curve, its masks by their places on the lattice."""
+    """Return the known points of a curve, its masks by their places on the lattice."""
     names = [mask.name if model == group.model else "" for model, mask in group.entries]
     places = [place for place, name in enumerate(lattice, start=1) if name in wanted.points]
     return Curve.of(scores.curve(places, [names.index(lattice[p - 1]) for p in places]))

@@ -1,4 +1,4 @@
-"""What a study says of a search, and the sparsities among which it looks."""
+"""The settings of a search, and the sparsities that it may try."""
 
 from decimal import Decimal
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What a job took: the benchmark that Snakemake keeps of its last execution."""
+"""The time and memory of jobs, as Snakemake benchmarks their last execution."""
 
 import csv
 from dataclasses import dataclass

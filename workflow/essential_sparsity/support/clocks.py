@@ -1,4 +1,4 @@
-"""Times that cannot be: files that say that they were written later than now."""
+"""Files whose times lie in the future, after a clock was wrong."""
 
 import contextlib
 import os

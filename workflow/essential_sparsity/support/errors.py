@@ -1,4 +1,4 @@
-"""The one way in which a user's mistake reaches the user: a single clear line, no traceback."""
+"""Errors for users: a mistake is told in a single clear line, without a traceback."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Lines of plain text for people: tables, and texts cut to what there is room for."""
+"""Lines of plain text for people: aligned tables, and texts cut to a width."""
 
 from collections.abc import Sequence
 from itertools import zip_longest

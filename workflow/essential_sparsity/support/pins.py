@@ -1,4 +1,4 @@
-"""The lock file `models.lock`: what hubs served first, so that they must serve it for ever after.
+"""The lock file `models.lock`: the files that hubs served first, and must serve ever after.
 
 A catalog entry says which repository, and at which revision. Where it cannot say which bytes, the
 first download writes down the commit and the SHA-256 of every file; later ones, on any machine,
@@ -24,7 +24,7 @@ Kind = Literal["models", "datasets"]
 
 
 class Pin(Spec):
-    """What a hub served for one repository and revision."""
+    """The files that a hub served for one repository and revision."""
 
     revision: Commit = Field(description="the commit that the hub resolved it to")
     files: dict[str, Sha256] = Field(description="SHA-256 by name inside the repository")

@@ -1,4 +1,4 @@
-"""What a job depends on, as typed, immutable data with one canonical text.
+"""Specs: everything that a job depends on, as typed, immutable data with one canonical text.
 
 A spec leaves out every field that is at its default, so that a new field with a default changes no
 text and keeps every artifact made before it valid. Names and hashes derive from that text alone.
