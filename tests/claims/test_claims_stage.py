@@ -9,8 +9,7 @@ import pytest
 from claims_tables import Tables, claim, curve
 from essential_sparsity.claims import __main__ as stage
 from essential_sparsity.claims.evaluation import SCHEMA, tolerance_of
-from essential_sparsity.claims.summary import summarize_claims
-from essential_sparsity.statistics.lines import WIDTH
+from essential_sparsity.report.summary import WIDTH, summarize_claims
 from essential_sparsity.support import tables as table_files
 from essential_sparsity.support.errors import UserError
 

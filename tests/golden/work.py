@@ -19,15 +19,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
+from essential_sparsity.estimators.bootstrap import percentile_interval, resample
+from essential_sparsity.estimators.search import Curve as Known
+from essential_sparsity.estimators.search import decide
+from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Inputs
 from essential_sparsity.masks.registry import check_mask
-from essential_sparsity.search.decision import Curve as Known
-from essential_sparsity.search.decision import decide
-from essential_sparsity.search.spec import SearchSpec
-from essential_sparsity.statistics.bootstrap import percentile_interval, resample
-from essential_sparsity.statistics.predictions import curve_of
-from essential_sparsity.statistics.spec import StatisticsSpec
+from essential_sparsity.tidy.curve import curve_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from miniature_checkpoints import to_bits, write_tensors
@@ -178,7 +177,7 @@ def predictions(seeds: int, examples: int, sparsities: list[float], seed: int) -
 def estimates() -> Json:
     """Return what the estimators say of fixed predictions."""
     grid = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
-    settings = StatisticsSpec(resamples=400)
+    settings = Settings(resamples=400)
     four = predictions(4, 600, grid, 7)
     uneven = four[(four["sparsity"] < 0.55) | (four["seed"] < 3)]
     found: Json = {
@@ -193,7 +192,7 @@ def estimates() -> Json:
     numbers = four.assign(prediction=four["number"])
     for metric in ("pearson", "spearman"):
         found[metric] = _curve(numbers, metric, settings)
-    strict = StatisticsSpec(
+    strict = Settings(
         epsilon=2, epsilons=(0.25,), relative_epsilons=(), confidence=0.9, resamples=300
     )
     found["other settings"] = _curve(four, "accuracy", strict)
@@ -202,7 +201,7 @@ def estimates() -> Json:
     return found
 
 
-def _curve(table: pd.DataFrame, metric: str | None, settings: StatisticsSpec) -> Json:
+def _curve(table: pd.DataFrame, metric: str | None, settings: Settings) -> Json:
     curve = curve_of(table, metric, settings)
     scores = curve.scores
     return {
@@ -232,9 +231,9 @@ def _differences(table: pd.DataFrame) -> Json:
     return {"mean": samples.mean(axis=1).tolist(), "low": low.tolist(), "high": high.tolist()}
 
 
-def _search(table: pd.DataFrame, settings: StatisticsSpec) -> list[Json]:
+def _search(table: pd.DataFrame, settings: Settings) -> list[Json]:
     """Return the decisions of a search that knows these places, with so many seeds at each."""
-    spec = SearchSpec(resolution=0.1, highest=0.9, budget=60)
+    asked = {"budget": 60, "certify": 4, "epsilon": 1.0, "confidence": 0.95, "seeds": 4}
     found = []
     for known in ({2: 2, 4: 2, 9: 2}, {4: 2, 5: 2, 6: 2, 7: 2}, {4: 4, 5: 4, 6: 4, 7: 4}, {1: 2}):
         chosen = [
@@ -250,7 +249,7 @@ def _search(table: pd.DataFrame, settings: StatisticsSpec) -> list[Json]:
             samples=curve.samples,
             weights=curve.weights,
         )
-        decision = asdict(decide(places, spec, epsilon=1.0, confidence=0.95, seeds=4))
+        decision = asdict(decide(places, [k / 10 for k in range(1, 10)], **asked))
         found.append({**decision, "seeds": sorted(decision["seeds"].items())})
     return found
 

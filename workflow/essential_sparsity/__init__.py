@@ -11,15 +11,17 @@ __version__ = "0.1.0"
 # Public name → the module below this package that defines it. `__init__.pyi` says their types.
 _MODULES = {
     "Checkpoint": "checkpoints.checkpoint",
-    "Curve": "statistics.curve",
+    "Curve": "estimators.curve",
     "Mask": "masks.mask",
-    "Scores": "statistics.curve",
-    "StatisticsSpec": "statistics.spec",
+    "Scores": "estimators.curve",
+    "Settings": "estimators.settings",
     "UserError": "support.errors",
     "apply_mask": "api",
     "compare_masks": "api",
     "compute_masks": "api",
-    "curve_of": "statistics.predictions",
+    "curve_of": "tidy.curve",
+    "format_certified": "estimators.words",
+    "format_essential": "estimators.words",
     "open_checkpoint": "command.source",
 }
 

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from essential_sparsity.claims.evidence import Evidence, Row
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.support.spec import Spec
 from essential_sparsity.support.tables import read_table
 
@@ -67,10 +66,6 @@ class ClaimTest(Spec):
     def tables(self) -> tuple[str, ...]:
         """The tables that an experiment must have to speak to it."""
         return (self.table, *self.beside)
-
-    def figures(self) -> list[str]:
-        """Return the kinds of figure whose experiments have these tables."""
-        return [k.name for k in FIGURE_KINDS.values() if set(self.tables) <= set(k.tables)]
 
     def is_papers(self, row: Row, spec: "ClaimsSpec") -> bool:
         """Tell whether a row of the paper's models is of the paper's setting as well."""

@@ -15,9 +15,9 @@ from essential_sparsity.claims.claim_test import ClaimTest
 from essential_sparsity.claims.entry import ClaimEntry, Role
 from essential_sparsity.claims.evidence import Evidence, Row
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.claims.intervals import Interval
 from essential_sparsity.claims.spec import ClaimsSpec
-from essential_sparsity.statistics.tolerance import in_points
+from essential_sparsity.estimators.intervals import Interval
+from essential_sparsity.estimators.words import in_points
 
 SCHEMA = pa.schema(
     [
@@ -113,7 +113,7 @@ def _verdicts(name: str, claim: ClaimEntry, rows: list[Row], spec: ClaimsSpec) -
         )
         if (finding := claim.test.evaluate(about_own)) is None:
             return
-        absent = Finding("not run", _needed(claim, _missing(claim, about_paper)))
+        absent = Finding("not run", _needed(claim, _missing(claim, about_paper), spec))
         nothing = replace(about_paper, roles={})
         yield {
             **words,
@@ -175,9 +175,10 @@ def _with_gaps(claim: ClaimEntry, finding: Finding, missing: list[str]) -> Findi
     return finding.with_reason(gap)
 
 
-def _needed(claim: ClaimEntry, missing: list[str]) -> str:
+def _needed(claim: ClaimEntry, missing: list[str], spec: ClaimsSpec) -> str:
     """Return what would have to be run, and which study runs it."""
-    figures = " or ".join(f"'{figure}'" for figure in claim.test.figures())
+    kinds = spec.figures_with(claim.test.tables)
+    figures = " or ".join(f"'{kind}'" for kind in kinds)
     by_recipe = " by recipe 'paper'" if any(role.tasks for role in claim.roles.values()) else ""
     return (
         f"needs an experiment of figure {figures} with {_listed(missing)}{by_recipe}, as in "

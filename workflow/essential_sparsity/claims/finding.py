@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-from essential_sparsity.claims.intervals import Interval, widening
+from essential_sparsity.estimators.intervals import Interval, widening
 
 Verdict = Literal["holds", "does not", "not resolved", "not run"]
 

@@ -27,6 +27,9 @@ class ClaimsSpec(Spec):
 
     claims: dict[Name, ClaimEntry]
     experiments: dict[Name, tuple[str, ...]] = Field(description="experiment → its tables")
+    figures: dict[Name, tuple[str, ...]] = Field(
+        default={}, description="kind of figure → the tables that an experiment of it has"
+    )
     models: dict[Name, ModelFacts] = Field(
         description="the pre-trained ones: random starts are out"
     )
@@ -37,3 +40,7 @@ class ClaimsSpec(Spec):
     trained: dict[str, TrainedMask] = Field(default={}, description="mask → what it was found by")
     epsilon: float = Field(default=1.0, gt=0, description="drop that counts as none, in points")
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
+
+    def figures_with(self, tables: tuple[str, ...]) -> list[str]:
+        """Return the kinds of figure whose experiments have these tables."""
+        return [name for name, known in self.figures.items() if set(tables) <= set(known)]

@@ -1,12 +1,12 @@
 """Everything that the page shows of a study, read from its folder."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.figures.kinds import FIGURE_KINDS, STUDY_KINDS
 from essential_sparsity.report import claims, differences, essential, facts, failures
 from essential_sparsity.report.figure import Figure, Link, load_figure
 from essential_sparsity.report.searches import search_table
@@ -35,7 +35,7 @@ class Content:
 
     spec: ReportSpec
     essential: Table | None
-    essential_figure: Figure | None
+    figures: Sequence[Figure]
     tolerances: Table | None
     claims: Table | None
     sections: Sequence[Section]
@@ -50,7 +50,6 @@ class Content:
 
 def load_content(
     folder: Path,
-    captions: Path,
     spec: ReportSpec,
     *,
     provenance: Path | None,
@@ -60,7 +59,6 @@ def load_content(
 
     Args:
         folder: of the study; an experiment's tables are in a folder of its name.
-        captions: the folder of captions.
         spec: labels and words.
         provenance: what was run, or None where that is not known.
         claims_file: the table of claims, if there is one.
@@ -75,14 +73,14 @@ def load_content(
     return Content(
         spec=spec,
         essential=essential.essential_table(curves, sharpness, spec) if curves else None,
-        essential_figure=_essential_figure(folder, captions, curves),
+        figures=_study_figures(folder, spec),
         tolerances=essential.tolerance_table(curves, spec),
         claims=(
             claims.claims_table(read_table(claims_file, claims.COLUMNS).to_pylist())
             if claims_file
             else None
         ),
-        sections=[_section(folder, captions, e, spec) for e in spec.experiments],
+        sections=[_section(folder, e, spec) for e in spec.experiments],
         run=_run_tables(folder, spec, known),
         stages=facts.stages_table(known.get("stages") or []),
         facts=facts.list_facts(known),
@@ -106,7 +104,7 @@ def _run_tables(folder: Path, spec: ReportSpec, known: Mapping[str, Any]) -> lis
     return [failed, *tables] if failed else tables
 
 
-def _section(folder: Path, captions: Path, experiment: ExperimentRow, spec: ReportSpec) -> Section:
+def _section(folder: Path, experiment: ExperimentRow, spec: ReportSpec) -> Section:
     own = folder / experiment.name
     searched = search_table(own, spec)
     tables = [searched] if searched else []
@@ -116,20 +114,19 @@ def _section(folder: Path, captions: Path, experiment: ExperimentRow, spec: Repo
     if rows := _read(own / "cost.parquet", differences.COST_COLUMNS):
         details.append(differences.cost_table(rows, spec))
     kind = FIGURE_KINDS[experiment.figure]
-    figure = load_figure(
-        folder,
-        experiment.name,
-        kind.title,
-        captions / f"{kind.name}.rst",
-        [f"{experiment.name}/{table}.parquet" for table in kind.tables],
-    )
+    files = [f"{experiment.name}/{table}.parquet" for table in kind.tables]
+    figure = load_figure(folder, experiment.name, kind, files)
     return Section(experiment, _summary(experiment, spec), figure, tables, details)
 
 
-def _essential_figure(folder: Path, captions: Path, experiments: Iterable[str]) -> Figure | None:
-    tables = [f"{experiment}/essential.parquet" for experiment in experiments]
-    title = "Essential sparsities, by task and model"
-    return load_figure(folder, "essential", title, captions / "essential.rst", tables)
+def _study_figures(folder: Path, spec: ReportSpec) -> list[Figure]:
+    """Return the figures of the study as a whole that are there."""
+    found = []
+    for name, kind in STUDY_KINDS.items():
+        files = [f"{e.name}/{table}.parquet" for table in kind.tables for e in spec.experiments]
+        if figure := load_figure(folder, name, kind, files):
+            found.append(figure)
+    return found
 
 
 def _summary(experiment: ExperimentRow, spec: ReportSpec) -> str:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from essential_sparsity.estimators.certification import is_learnt
+from essential_sparsity.estimators.words import certificate, in_percent, in_points
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.report.spec import ReportSpec
 from essential_sparsity.report.table import NONE, Cell, Column, Table, condensed, number
-from essential_sparsity.statistics.censoring import certificate, in_percent
-from essential_sparsity.statistics.learning import is_learnt
-from essential_sparsity.statistics.tolerance import in_points
 
 COLUMNS = {
     *("model", "task", "recipe", "family", "label", "metric", "epsilon", "confidence", "seeds"),

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
+from essential_sparsity.estimators.words import in_percent
 from essential_sparsity.report.spec import ReportSpec
 from essential_sparsity.report.table import NONE, Cell, Column, Table, condensed, count
 from essential_sparsity.search.rounds import Located, Round, Seeds, Wanted, load_last
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.censoring import in_percent
 
 _NOTE = (
     "Crossing: as the search saw it when it ended. The essential sparsity above is of all runs, "

@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from essential_sparsity.search.decision import Crossing, Curve, decide
+from essential_sparsity.estimators.curve import Scores
+from essential_sparsity.estimators.search import Crossing, Curve, decide
+from essential_sparsity.estimators.words import Censoring
+from essential_sparsity.results.groups import Group, load_groups_of
 from essential_sparsity.search.rounds import Located, Round, RoundSpec, Wanted
-from essential_sparsity.statistics.censoring import Censoring
-from essential_sparsity.statistics.curve import Scores
-from essential_sparsity.statistics.groups import Group, load_groups_of
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_json
 from essential_sparsity.support.tables import provenance
@@ -29,7 +29,7 @@ def decide_round(root: Path, spec: RoundSpec, previous: Round | None) -> Round:
         of_group = [c for c in before.curves if (c.model, c.task) == (group.model, group.task)]
         if all(curve.settled for curve in of_group):
             continue
-        scores = group.scores(spec.statistics)
+        scores = group.scores(spec.statistics.settings())
         for curve in of_group:
             if not curve.settled:
                 found = _next(curve, group, scores, spec)
@@ -43,7 +43,9 @@ def _next(wanted: Wanted, group: Group, scores: Scores, spec: RoundSpec) -> Want
     seeds = spec.seeds_on(wanted.task)
     decision = decide(
         _curve(group, scores, wanted, lattice),
-        spec.settings,
+        spec.settings.lattice(),
+        budget=spec.settings.budget,
+        certify=spec.settings.certify,
         epsilon=spec.statistics.epsilon,
         confidence=spec.statistics.confidence,
         seeds=len(seeds),

@@ -10,10 +10,11 @@ from typing import Self
 
 from pydantic import Field
 
+from essential_sparsity.estimators.search import FIRST_SEEDS
+from essential_sparsity.estimators.words import Censoring
 from essential_sparsity.masks.spec import DENSE, MaskLabel
-from essential_sparsity.search.spec import FIRST_SEEDS, SearchSpec
-from essential_sparsity.statistics.censoring import Censoring
-from essential_sparsity.statistics.spec import DropSpec
+from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.search.spec import SearchSpec
 from essential_sparsity.support.files import read_json
 from essential_sparsity.support.spec import Spec
 
@@ -107,7 +108,7 @@ def load_last(root: Path, folder: str) -> Round:
     return next(one for one in found if one.is_last)
 
 
-class RoundSpec(DropSpec):
+class RoundSpec(RunsSpec):
     """What a search's round depends on besides runs: `masks` are all that may be tried."""
 
     settings: SearchSpec

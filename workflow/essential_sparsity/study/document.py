@@ -1,24 +1,25 @@
 """The study file: experiments as data. This typed model is the one source of defaults and docs."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, STUDY_KINDS
 from essential_sparsity.masks.grid import AnyGrid, Grid, RankedGrid, Seed
 from essential_sparsity.masks.registry import known_criteria
 from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.masks.trained import Trained
+from essential_sparsity.results.spec import StatisticsSpec
 from essential_sparsity.runs.spec import RecipeSpec
 from essential_sparsity.search.spec import SearchSpec
-from essential_sparsity.statistics.spec import StatisticsSpec
 from essential_sparsity.support.spec import Name, Spec
 from essential_sparsity.support.validation import explain
 
 if TYPE_CHECKING:
     FigureName = str
 else:
-    FigureName = Literal[tuple(FIGURE_KINDS)]
+    FigureName = Literal[tuple(EXPERIMENT_KINDS)]
 
 
 _REQUIRED = {name: 1 for name, field in RecipeSpec.model_fields.items() if field.is_required()}
@@ -30,10 +31,6 @@ def _check_overrides(value: dict[str, object]) -> dict[str, object]:
     except ValidationError as error:
         raise ValueError(explain(error, RecipeSpec, "of the recipe")) from None
     return value
-
-
-# Figures of a study beside those of its experiments.
-RESERVED = ("essential",)
 
 
 class Experiment(Spec):
@@ -72,7 +69,7 @@ class Experiment(Spec):
         """Return a task's recipe as this experiment changes it."""
         return RecipeSpec.model_validate({**recipe.document(), **self.overrides})
 
-    @property
+    @cached_property
     def grids(self) -> tuple[Grid, ...]:
         """The grids of masks: where there is a search, all that it may try."""
         if self.search is None:
@@ -80,7 +77,7 @@ class Experiment(Spec):
         lattice = self.search.lattice()
         return tuple(g.over(lattice) for g in self.masks if isinstance(g, RankedGrid))
 
-    @property
+    @cached_property
     def beginnings(self) -> tuple[Grid, ...]:
         """The grids of masks with which a search begins."""
         if self.search is None:
@@ -110,7 +107,7 @@ class Experiment(Spec):
             if len(set(values)) < len(values):
                 raise ValueError(f"{key}: a value occurs twice in {list(values)}")
         self._check_amounts()
-        kind = FIGURE_KINDS[self.figure]
+        kind = EXPERIMENT_KINDS[self.figure]
         if (kind.reads == "weights") == bool(self.masks):
             raise ValueError(
                 f"figure '{self.figure}' "
@@ -122,7 +119,7 @@ class Experiment(Spec):
             if self.recipe is None:
                 raise ValueError(f"figure '{self.figure}' needs a recipe of its tasks")
             if self.search is None and all(
-                mask == DENSE for grid in self.masks for mask in grid.masks()
+                mask == DENSE for grid in self.masks for mask in grid.expanded
             ):
                 raise ValueError(f"figure '{self.figure}' needs a sparsity above 0: at least one")
         elif self.tasks or self.controls:
@@ -150,8 +147,8 @@ class Experiment(Spec):
                         "or let a search find it"
                     )
             return
-        if not FIGURE_KINDS[self.figure].searchable:
-            known = ", ".join(name for name, kind in FIGURE_KINDS.items() if kind.searchable)
+        if not EXPERIMENT_KINDS[self.figure].searchable:
+            known = ", ".join(name for name, kind in EXPERIMENT_KINDS.items() if kind.searchable)
             raise ValueError(f"search: not for figure '{self.figure}', only for {known}")
         try:
             self.search.check_lattice()
@@ -199,7 +196,7 @@ class Study(Spec):
         names = [experiment.name for experiment in self.experiments]
         if len(set(names)) < len(names):
             raise ValueError(f"experiments: a name occurs twice in {names}")
-        for name in RESERVED:
+        for name in STUDY_KINDS:
             if name in names:
                 raise ValueError(f"experiments: '{name}' names the figure of the whole study")
         return self

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from essential_sparsity.claims.entry import ClaimEntry
-from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 from essential_sparsity.study.catalog import ModelEntry, TaskEntry
 from essential_sparsity.study.document import Study
 from essential_sparsity.study.public import public_page
@@ -74,7 +74,7 @@ def _options() -> str:
     """Return what each kind of figure takes under `options`."""
     text = "\n## Options of figures\n\n"
     text += "What an experiment may say under `options`, by its `figure`. Others have none.\n"
-    for kind in FIGURE_KINDS.values():
+    for kind in EXPERIMENT_KINDS.values():
         if kind.options.model_fields:
             text += f"\n### {kind.name}\n\n{kind.title}.\n"
             text += _rows(kind.options)

@@ -53,6 +53,15 @@ def format_sparsity(value: float) -> str:
     return short if float(short) == value else f"{value:.6f}".rstrip("0")
 
 
+# Sparsities are equal below this: a third may be given as 0.3333.
+_TOLERANCE = 5e-4
+
+
+def equal_sparsities(one: float | None, other: float | None) -> bool:
+    """Tell whether two sparsities are the same one, to the accuracy that people write them with."""
+    return one is not None and other is not None and abs(one - other) < _TOLERANCE
+
+
 class Spec(BaseModel):
     """Base of every spec: frozen, no unknown keys."""
 

@@ -9,11 +9,9 @@ from essential_sparsity.claims.checks.essential import NOT_LEARNT
 from essential_sparsity.claims.claim_test import MaskTest
 from essential_sparsity.claims.evidence import Evidence, Row, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
-from essential_sparsity.claims.intervals import Interval
-from essential_sparsity.statistics.certification import ONE_SEED
-from essential_sparsity.statistics.learning import is_learnt
-from essential_sparsity.statistics.spec import are_equal
-from essential_sparsity.support.spec import Sparsity
+from essential_sparsity.estimators.certification import ONE_SEED, is_learnt
+from essential_sparsity.estimators.intervals import Interval
+from essential_sparsity.support.spec import Sparsity, equal_sparsities
 
 
 class DropWithin(MaskTest):
@@ -55,7 +53,7 @@ class DropWithin(MaskTest):
             return None
         allowed = self.tolerance(evidence.epsilon)
         finding = Range(None, allowed, "points", evidence.confidence).decide(cases)
-        exact = any(are_equal(row["sparsity"], self.sparsity) for row in evidence.rows)
+        exact = any(equal_sparsities(row["sparsity"], self.sparsity) for row in evidence.rows)
         bracket = "" if exact else f"bracketed by the masks on either side of {self._at}"
         return finding.with_reason(bracket)
 
@@ -66,7 +64,7 @@ class DropWithin(MaskTest):
     def _case(self, rows: list[Row], evidence: Evidence) -> Case | None:
         """Return a curve's drop at the sparsity; None where no mask is as sparse."""
         rows = sorted(rows, key=lambda row: row["sparsity"])
-        there = [row for row in rows if are_equal(row["sparsity"], self.sparsity)]
+        there = [row for row in rows if equal_sparsities(row["sparsity"], self.sparsity)]
         denser = there or [row for row in rows if row["sparsity"] < self.sparsity]
         sparser = there or [row for row in rows if row["sparsity"] > self.sparsity]
         if not denser or not sparser:

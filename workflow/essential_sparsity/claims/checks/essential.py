@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 from essential_sparsity.claims.claim_test import MaskTest
 from essential_sparsity.claims.evidence import Evidence, Row, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
-from essential_sparsity.claims.intervals import Interval
-from essential_sparsity.statistics.learning import is_learnt
+from essential_sparsity.estimators.certification import is_learnt
+from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.support.spec import Sparsity
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 from essential_sparsity.claims.claim_test import ClaimTest
 from essential_sparsity.claims.evidence import Evidence, Row
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.claims.intervals import Interval
+from essential_sparsity.estimators.intervals import Interval
 
 if TYPE_CHECKING:
     from essential_sparsity.claims.spec import ClaimsSpec

@@ -9,8 +9,8 @@ from pydantic import Field
 from essential_sparsity.claims.claim_test import MaskTest
 from essential_sparsity.claims.evidence import Evidence, Row, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
-from essential_sparsity.claims.intervals import Interval
-from essential_sparsity.statistics.bootstrap import named_generator, percentile_interval
+from essential_sparsity.estimators.bootstrap import named_generator, percentile_interval
+from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.support.spec import Sparsity
 
 _RESAMPLES = 2000

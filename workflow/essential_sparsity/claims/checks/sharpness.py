@@ -11,7 +11,7 @@ import numpy as np
 from essential_sparsity.claims.claim_test import MaskTest
 from essential_sparsity.claims.evidence import Evidence, Row, by_recipe
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.claims.intervals import Interval, normal_quantile
+from essential_sparsity.estimators.intervals import Interval, normal_quantile
 from essential_sparsity.support.tables import read_table
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from pydantic import Field
 from essential_sparsity.claims.claim_test import ClaimTest
 from essential_sparsity.claims.evidence import Evidence, Row, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
-from essential_sparsity.claims.intervals import Interval
+from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.labels import recipe_name
 from essential_sparsity.support.tables import read_table
 

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from essential_sparsity.claims.checks.essential import EssentialTest, has_learnt, turning_point
 from essential_sparsity.claims.evidence import Evidence, Row, by_recipe
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.claims.intervals import Interval, normal_quantile
-from essential_sparsity.statistics.bootstrap import named_generator
+from essential_sparsity.estimators.bootstrap import named_generator
+from essential_sparsity.estimators.intervals import Interval, normal_quantile
 
 _DRAWS = 4000
 
