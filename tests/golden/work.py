@@ -26,7 +26,6 @@ from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Inputs
 from essential_sparsity.masks.registry import check_mask
-from essential_sparsity.search.spec import SearchSpec
 from essential_sparsity.tidy.curve import curve_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -234,7 +233,7 @@ def _differences(table: pd.DataFrame) -> Json:
 
 def _search(table: pd.DataFrame, settings: Settings) -> list[Json]:
     """Return the decisions of a search that knows these places, with so many seeds at each."""
-    spec = SearchSpec(resolution=0.1, highest=0.9, budget=60)
+    asked = {"budget": 60, "certify": 4, "epsilon": 1.0, "confidence": 0.95, "seeds": 4}
     found = []
     for known in ({2: 2, 4: 2, 9: 2}, {4: 2, 5: 2, 6: 2, 7: 2}, {4: 4, 5: 4, 6: 4, 7: 4}, {1: 2}):
         chosen = [
@@ -250,9 +249,7 @@ def _search(table: pd.DataFrame, settings: Settings) -> list[Json]:
             samples=curve.samples,
             weights=curve.weights,
         )
-        limits = {"budget": spec.budget, "certify": spec.certify, "seeds": 4}
-        decided = decide(places, spec.lattice(), epsilon=1.0, confidence=0.95, **limits)
-        decision = asdict(decided)
+        decision = asdict(decide(places, [k / 10 for k in range(1, 10)], **asked))
         found.append({**decision, "seeds": sorted(decision["seeds"].items())})
     return found
 

@@ -20,6 +20,8 @@ _MODULES = {
     "compare_masks": "api",
     "compute_masks": "api",
     "curve_of": "tidy.curve",
+    "format_certified": "estimators.words",
+    "format_essential": "estimators.words",
     "open_checkpoint": "command.source",
 }
 

@@ -4,8 +4,6 @@ import inspect
 import re
 from collections.abc import Iterator
 
-from pydantic import BaseModel
-
 import essential_sparsity
 
 _INTRODUCTION = """\
@@ -39,11 +37,6 @@ def _parts(value: type | object) -> Iterator[str]:
         yield f"\n```python\n{_signature(value)}\n```\n"
     yield _markdown(value)
     if not inspect.isclass(value):
-        return
-    if issubclass(value, BaseModel):
-        for name, field in value.model_fields.items():
-            yield f"\n- `{name}` (default {field.default}): {field.description}"
-        yield "\n"
         return
     for name, member in vars(value).items():
         if isinstance(member, classmethod | staticmethod):
