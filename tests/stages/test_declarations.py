@@ -1,4 +1,4 @@
-"""Stages and rules say the same: a rule's keys are its stage's, and nothing is declared for nobody."""
+"""Stages and rules say the same: a rule's keys are those that its stage declares."""
 
 import re
 from pathlib import Path
