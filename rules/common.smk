@@ -9,28 +9,12 @@ from pathlib import Path
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from essential_sparsity import stages
-from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, FIGURE_KINDS, STUDY_KINDS
-from essential_sparsity.masks.trained import Trained
-from essential_sparsity.search.rounds import Round
-from essential_sparsity.stages.all import STAGES
-from essential_sparsity.stages.rule import Rules
-from essential_sparsity.study import jobs
-from essential_sparsity.study.document import Study
-from essential_sparsity.support import clocks, lock
-from essential_sparsity.support.benchmark import sample_often
-from essential_sparsity.support.errors import UserError, machine_failure, one_line
-from essential_sparsity.support.files import sha256_of
-from essential_sparsity.support.gpus import visible_gpus
-
 # Jobs run the interpreter that runs Snakemake (a conda environment's goes before it, if asked for)
 # and find the package without it being installed.
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
     PYTHONPATH=str(ROOT / "workflow"),
 )
-
-sample_often()
 
 # Redraw figures from tables that are there; no rule that could compute or fetch is even known.
 FIGURES_ONLY = config.get("figures_only", False)
@@ -58,19 +42,38 @@ for setting in SETTINGS:
 workdir: RESULTS
 
 
-# What hubs served first, a file beside the study, as jobs in the results folder see it: from where
-# that folder really is, if it is a link.
+FILES = tuple(os.path.relpath(file, ROOT) for file in workflow.configfiles)
+WHERE = " + ".join(FILES) or "--config"
+# The folder of the study's file, from where that really is, if it is a link.
 BESIDE = Path(next(iter(workflow.configfiles), ROOT / "config.yaml")).resolve().parent
+# What hubs served first, a file beside the study, as jobs in the results folder see it.
 PINS = os.path.relpath(BESIDE / "models.lock")
 
-FILES = tuple(os.path.relpath(file, ROOT) for file in workflow.configfiles)
+from essential_sparsity.support import extensions
+from essential_sparsity.support.errors import UserError, machine_failure, one_line
 
 try:
-    where = " + ".join(FILES) or "--config"
-    STUDY = jobs.resolve_study(Study.check(config, where), ROOT, FILES, Path())
+    # Registries are filled when they are imported, which is why the rest of the package comes after.
+    extensions.use(config, BESIDE, WHERE)
+    from essential_sparsity import stages
+    from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, FIGURE_KINDS, STUDY_KINDS
+    from essential_sparsity.masks.trained import Trained
+    from essential_sparsity.search.rounds import Round
+    from essential_sparsity.stages.all import STAGES
+    from essential_sparsity.stages.rule import Rules
+    from essential_sparsity.study import jobs
+    from essential_sparsity.study.document import Study
+    from essential_sparsity.support import clocks, lock
+    from essential_sparsity.support.benchmark import sample_often
+    from essential_sparsity.support.files import sha256_of
+    from essential_sparsity.support.gpus import visible_gpus
+
+    STUDY = jobs.resolve_study(Study.check(config, WHERE), ROOT, FILES, Path())
 except UserError as error:
     # One line, where Snakemake's own way of ending would frame it in file names of this workflow.
     sys.exit(f"error: {one_line(error)}")
+
+sample_often()
 
 # A crash leaves Snakemake's own lock behind: it is cleared here, unless its owner is or may be alive.
 # Whether this is a dry run, which may look at a folder in use, is not known yet: Snakemake's lock

@@ -186,6 +186,11 @@ class Study(Spec):
     catalogs: tuple[str, ...] = Field(
         default=(), description="further catalog folders, relative to the repository's root"
     )
+    extensions: tuple[str, ...] = Field(
+        default=(),
+        description="folders of your own, relative to the study's file, with "
+        "[criteria, figures and more](extending.md) that join those of the project",
+    )
     experiments: tuple[Experiment, ...] = Field(min_length=1)
     statistics: StatisticsSpec = Field(
         default=StatisticsSpec(), description="intervals and the essential sparsity"

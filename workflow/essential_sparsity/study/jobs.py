@@ -24,6 +24,7 @@ from essential_sparsity.study.resolve import (
     resolve,
     unique,
 )
+from essential_sparsity.support import extensions
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.spec import Spec
 from essential_sparsity.support.yaml_files import read_yaml
@@ -70,7 +71,9 @@ def load_study(file: Path, root: Path, results: Path) -> Resolved:
     Raises:
         UserError: the file is no valid study, or see `resolve_study`.
     """
-    study = Study.check(read_yaml(file), str(file))
+    document = read_yaml(file)
+    extensions.use(document, file.parent, str(file))
+    study = Study.check(document, str(file))
     return resolve_study(study, root, (str(file),), results)
 
 
