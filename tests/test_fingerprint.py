@@ -148,7 +148,7 @@ def test_nothing_is_imported_by_a_name_that_the_syntax_hides() -> None:
         PACKAGE / "figures" / "tables_stage.py",
         PACKAGE / "figures" / "drawing_stage.py",
         PACKAGE / "masks" / "registry.py",
-        PACKAGE / "tasks" / "sources.py",
+        PACKAGE / "tasks" / "source.py",
         PACKAGE / "tasks" / "kinds" / "__init__.py",
         PACKAGE / "runs" / "kind.py",
         PACKAGE / "command" / "__main__.py",

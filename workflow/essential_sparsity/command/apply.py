@@ -15,8 +15,14 @@ from safetensors import safe_open
 from essential_sparsity.architectures.architecture import find_scope
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.command.arguments import add_checkpoint, add_json
-from essential_sparsity.command.output import describe_count, mask_file, report, writable_folder
+from essential_sparsity.command.output import (
+    add_checkpoint,
+    add_json,
+    describe_count,
+    mask_file,
+    report,
+    writable_folder,
+)
 from essential_sparsity.command.source import open_checkpoint
 from essential_sparsity.masks.header import Header
 from essential_sparsity.masks.mask import check_bits, check_removed, load_header

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from essential_sparsity.command.arguments import add_json
 from essential_sparsity.command.output import (
+    add_json,
     count_cells,
     describe_mask,
     mask_file,
