@@ -5,7 +5,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(workflow.basedir)
+# Not `workflow.basedir`, which is another one where this workflow is a module of somebody else's.
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from essential_sparsity import stages
@@ -104,9 +105,10 @@ def runs_ahead():
     """Return job's number → (model, task, recipe) of the fine-tunings that are not done."""
     ahead = {}
     for job in workflow.dag.needrun_jobs():
-        if job.rule.name == "run":
+        # By the message, as names may have a prefix.
+        if job.rule.message == RUN.message:
             ahead[job.jobid] = job.wildcards.model, job.wildcards.task, job.wildcards.recipe
-        elif job.rule.name == "ticket":
+        elif job.rule.message == TICKET.message:
             mask = stages.masks.training(STUDY, job.wildcards.mask)
             ahead[job.jobid] = job.wildcards.model, mask.task, mask.recipe
     return ahead

@@ -96,7 +96,7 @@ def test_long_matrices_are_written_in_pieces(
 ) -> None:
     run("compute", models / "bert", "--output", tmp_path, "--sparsity", 0.5)
     run("apply", tmp_path / MASK, models / "bert", "--output", tmp_path / "whole")
-    monkeypatch.setattr("essential_sparsity.command.apply._CHUNK", 1)
+    monkeypatch.setattr("essential_sparsity.masks.pruned._CHUNK", 1)
     run("apply", tmp_path / MASK, models / "bert", "--output", tmp_path / "pieces")
     for path in (tmp_path / "whole").iterdir():
         assert path.read_bytes() == (tmp_path / "pieces" / path.name).read_bytes()

@@ -94,7 +94,7 @@ def test_a_label_redraws_and_runs_nothing(project: Project) -> None:
 
 
 def test_plotting_code_redraws_its_figure_only(project: Project) -> None:
-    project.edit_code("figures/drop.py")
+    project.edit_code("figures/drop/draw.py")
     assert project.planned() == {"drop_figure": 1, **PAGE}
 
 
@@ -154,7 +154,9 @@ def test_a_new_criterion_is_run(project: Project) -> None:
     assert mask.header.removed == round(0.25 * mask.header.total)
 
 
-@pytest.mark.parametrize("module", ["masks/computation.py", "runs/fine_tuning.py", "files.py"])
+@pytest.mark.parametrize(
+    "module", ["masks/computation.py", "runs/fine_tuning.py", "support/files.py"]
+)
 def test_a_comment_or_docstring_runs_nothing(project: Project, module: str) -> None:
     file = project.folder / "workflow/essential_sparsity" / module
     text = file.read_text()

@@ -19,11 +19,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from essential_sparsity.checkpoints.spec import Sha256
 from essential_sparsity.study.document import Study
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import atomic_path, check_space, sha256_of
-from essential_sparsity.support.spec import Name, Spec, is_name
+from essential_sparsity.support.spec import Name, Sha256, Spec, is_name
 from essential_sparsity.support.yaml_files import read_yaml
 
 # Below these a bundle keeps what lies in the results folder, and what lies in the project.

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from essential_sparsity.checkpoints.spec import Part, Sha256
+from essential_sparsity.checkpoints.spec import Part
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import REMEDY, read_json, sha256_of_all
-from essential_sparsity.support.spec import canonical_json
+from essential_sparsity.support.spec import Sha256, canonical_json
 from essential_sparsity.support.validation import explain
 
 MANIFEST = "checkpoint.json"

@@ -53,9 +53,22 @@ class Block:
 class Scores:
     """The resampled scores of one model's masks on one task, the dense one first.
 
+    `of` makes them of arrays; `es.curve_of` does, of a table of predictions.
+
     Masks may differ in their seeds: then there are several blocks, whose examples are resampled
     alike. `constant` is the score of the best answer that is the same for every example, if there
     is one; `bounds` are the least and the greatest score that there can be.
+
+    >>> import essential_sparsity as es
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> lost = np.array([0, 0, 0.1])[:, None, None]  # by the dense model, at 40 %, at 80 %
+    >>> points = 100.0 * (rng.random((3, 2, 500)) < 0.8 - lost)  # masks, seeds, examples
+    >>> settings = es.Settings(resamples=200)
+    >>> scores = es.Scores.of(points[..., None], lambda means: means[..., 0], settings, rng)
+    >>> curve = scores.curve([0.4, 0.8], indices=[1, 2])
+    >>> curve.drops.shape, curve.samples.shape
+    ((2,), (2, 200))
     """
 
     blocks: tuple[Block, ...]
@@ -73,10 +86,19 @@ class Scores:
         constant: float | None = None,
         bounds: tuple[float, float] = (-np.inf, np.inf),
     ) -> "Scores":
-        """Resample runs of equal seeds; see `resample` for the arguments.
+        """Resample runs of equal seeds.
+
+        Args:
+            parts: (masks, seeds, examples, parts), each example's parts of the metric; of a mean
+                its score, in points. The dense model comes first.
+            combine: means of parts (…, parts) → scores (…) in points.
+            settings: how many resamples, level of confidence, tolerances.
+            generator: numpy's; it decides the resamples.
+            constant, bounds: see the class.
 
         Raises:
-            ValueError: see `of_uneven`.
+            ValueError: `parts` has another number of axes, an empty one, or a score that is not a
+                finite number.
         """
         _check_parts(parts)
         drawn = resample(parts, combine, settings.resamples, generator)
@@ -97,8 +119,7 @@ class Scores:
 
         Args:
             runs: seed → (examples, parts) of every mask; the dense one, first, has all seeds.
-            combine: see `resample`.
-            settings: see `resample`.
+            combine, settings: as of `of`.
             generator: returns a fresh generator, always the same.
             constant, bounds: see the class.
 
@@ -233,8 +254,22 @@ class Scores:
 class Curve:
     """A model's sparse masks of one family on one task, by increasing sparsity.
 
+    Drops are in points, the dense score less a mask's; `samples` are those of the bootstrap over
+    seeds and examples at once.
+
     `certifying` holds the runs that are tested, where those that located the essential sparsity
     have chosen at which sparsities: fresh ones, perhaps none.
+
+    >>> import essential_sparsity as es, pandas
+    >>> curve = es.curve_of(pandas.read_parquet("predictions.parquet"))
+    >>> for row in curve.essential_rows():
+    ...     print(row["tolerance"], round(row["estimate"], 3), row["resolved"], row["certified"])
+    1 point 0.417 False 0.0
+    0.5 points 0.409 False None
+    2 points 0.435 False 0.4
+    1 % of dense 0.414 False 0.0
+    >>> curve.sharpness_row()["shape"], [round(p, 2) for p in curve.p_values(epsilon=1)]
+    ('not resolved', [0.08, 1.0])
     """
 
     scores: Scores
@@ -285,7 +320,12 @@ class Curve:
         ]
 
     def essential_rows(self) -> Iterator[Row]:
-        """Yield the columns of `essential` from `tolerance` on, a row a tolerance.
+        """Yield the columns of the table `essential` from `tolerance` on, a row a tolerance.
+
+        Among them are `epsilon` in points, `estimate`, `low` and `high`, sparsities in [0, 1], of
+        which `…_censored` is "above" or "below" where the true one lies beyond that end of the
+        sparsities, `resolved`, false where the noise hides a drop of ε, and `certified`, None where
+        nothing can be certified, for the reason in `uncertified_because`.
 
         Raises:
             ValueError: the curve has no points.
@@ -335,7 +375,11 @@ class Curve:
         }
 
     def sharpness_row(self) -> Row:
-        """Return the columns of `sharpness` from `breakpoint` on."""
+        """Return the columns of the table `sharpness` from `shape` on.
+
+        Among them are `shape`, "sharp", "smooth" or "not resolved", `breakpoint` with its interval,
+        a sparsity, and slopes in points per 10 % of sparsity.
+        """
         constant, settings = self.scores.constant, self.scores.settings
         found = measure_sharpness(
             self.sparsities,

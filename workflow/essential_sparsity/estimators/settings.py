@@ -16,6 +16,11 @@ class Settings:
         relative_epsilons: further ones, in percent of the dense score.
         confidence: level of every interval.
         resamples: of the bootstrap.
+
+    >>> import essential_sparsity as es
+    >>> settings = es.Settings(epsilon=2, epsilons=(1,))
+    >>> [(tolerance.text, tolerance.epsilon) for tolerance in settings.tolerances(dense_score=80)]
+    [('2 points', 2), ('1 point', 1), ('1 % of dense', 0.8)]
     """
 
     epsilon: float = 1.0

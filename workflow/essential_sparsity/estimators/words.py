@@ -52,6 +52,14 @@ def format_essential(row: Mapping[str, Any]) -> str:
     """Return a row of `essential` as `52 % [44, 61]`, and without a number if it is not resolved.
 
     Off the grid's ends it is `> 90 % [85, > 90]`.
+
+    Args:
+        row: of `Curve.essential_rows`, or of the table `essential`.
+
+    >>> import essential_sparsity as es, pandas
+    >>> curve = es.curve_of(pandas.read_parquet("predictions.parquet"))
+    >>> [es.format_essential(row) for row in curve.essential_rows()][:2]
+    ['[< 40, 50.3] %', '[< 40, 49.6] %']
     """
     estimate, low, high = (
         in_percent(row[name], row[f"{name}_censored"]) for name in ("estimate", "low", "high")
@@ -60,7 +68,16 @@ def format_essential(row: Mapping[str, Any]) -> str:
 
 
 def format_certified(row: Mapping[str, Any]) -> str:
-    """Return a row's certificate as `40 %`, `≥ 90 %`, `none` or, where none can be had, a dash."""
+    """Return a row's certificate as `40 %`, `≥ 90 %`, `none` or, where none can be had, a dash.
+
+    Args:
+        row: of `Curve.essential_rows`, or of the table `essential`.
+
+    >>> import essential_sparsity as es, pandas
+    >>> curve = es.curve_of(pandas.read_parquet("predictions.parquet"))
+    >>> [es.format_certified(row) for row in curve.essential_rows()]
+    ['none', '–', '40 %', 'none']
+    """
     if row["certified"] is None:
         return UNCERTIFIED
     return certificate(row["certified"], row["certified_censored"], " %")

@@ -1,4 +1,4 @@
-"""Writes what follows from the typed configuration: its reference page and its JSON schemas.
+"""Writes what follows from the code: the reference of the configuration, its JSON schemas, the API.
 
 `python -m essential_sparsity.study.reference` writes them, `--check` fails when they have drifted.
 """
@@ -19,6 +19,7 @@ from essential_sparsity.claims.claim import ClaimEntry
 from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 from essential_sparsity.study.catalog import ModelEntry, TaskEntry
 from essential_sparsity.study.document import Study
+from essential_sparsity.study.public import public_page
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_text
 
@@ -49,7 +50,7 @@ def main() -> None:
     for path in stale:
         if not check:
             write_text(root / path, generated()[path])
-        print(f"{path}: {'differs from the typed models' if check else 'written'}", file=sys.stderr)
+        print(f"{path}: {'differs from the code' if check else 'written'}", file=sys.stderr)
     if check and stale:
         sys.exit("error: run `make docs` and commit what it writes")
 
@@ -66,7 +67,7 @@ def generated() -> dict[str, str]:
         page += f"\n## {title}\n"
         for part in _reachable(model):
             page += _table(part, heading=part is not model)
-    return {"docs/configuration.md": page + _options(), **schemas}
+    return {"docs/configuration.md": page + _options(), "docs/api.md": public_page(), **schemas}
 
 
 def _options() -> str:

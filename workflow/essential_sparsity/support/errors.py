@@ -23,7 +23,15 @@ _MACHINE_ERRORS = {
 
 
 class UserError(Exception):
-    """A mistake that the user can mend: names file, key or path, value, and what is allowed."""
+    """A mistake that the user can mend: names file, key or path, value, and what is allowed.
+
+    >>> import essential_sparsity as es
+    >>> try:
+    ...     es.open_checkpoint("/data/no-such-model")
+    ... except es.UserError as error:
+    ...     print(str(error).partition(";")[0])
+    /data/no-such-model: no such folder
+    """
 
 
 def one_line(text: object) -> str:

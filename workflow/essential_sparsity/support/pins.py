@@ -13,10 +13,9 @@ from typing import Literal
 from filelock import FileLock
 from pydantic import Field
 
-from essential_sparsity.checkpoints.spec import Commit, Sha256
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import read_json, write_text
-from essential_sparsity.support.spec import Spec
+from essential_sparsity.support.spec import Commit, Sha256, Spec
 
 FORMAT_VERSION = 1
 

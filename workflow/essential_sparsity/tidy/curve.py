@@ -53,6 +53,14 @@ def curve_of(
     Raises:
         ValueError: a column is missing, a value no number, a run incomplete or there twice, or
             the rows are of several curves.
+
+    >>> import essential_sparsity as es, pandas
+    >>> curve = es.curve_of(pandas.read_parquet("predictions.parquet"), metric="accuracy")
+    >>> curve.sparsities.tolist(), curve.drops.tolist()
+    ([0.4, 0.8], [-0.625, 23.0])
+    >>> row = next(curve.essential_rows())
+    >>> row["tolerance"], row["estimate_censored"], round(row["estimate"], 2)
+    ('1 point', '', 0.42)
     """
     scored = _metric(metric)
     table = _checked(predictions, scored.columns)
