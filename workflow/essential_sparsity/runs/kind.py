@@ -17,7 +17,7 @@ from essential_sparsity.runs.kinds import module_of
 from essential_sparsity.runs.spec import RecipeSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.manifest import TaskData
-from essential_sparsity.tasks.sampling import lowest_hashes
+from essential_sparsity.tasks.source import lowest_hashes
 
 
 class Kind(ABC):

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from essential_sparsity.runs.companion import Companion
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.seal import REMEDY, check_seal
+from essential_sparsity.support.files import REMEDY, check_seal
 
 
 class Rewound(Companion):
