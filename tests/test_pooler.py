@@ -191,8 +191,8 @@ def test_a_tickets_rounds_are_exact_and_rewind_the_pooler(
     data: TaskData = request.getfixturevalue(task)
     starts: list[np.ndarray[Any, Any]] = []
 
-    def look(self: Rewound, held: Any, parameters: Any, resumed: Any) -> list[Any]:
-        starts.append(dict((m.name, p.detach().numpy().copy()) for m, p in parameters)[POOLER])
+    def look(self: Rewound, held: Any, weights: Any, resumed: Any) -> list[Any]:
+        starts.append({w.matrix.name: w.values.numpy().copy() for w in weights}[POOLER])
         return []
 
     monkeypatch.setattr(Rewound, "callbacks", look)

@@ -88,14 +88,14 @@ def _nothing() -> None:
 
 
 def _hold(model: Any, checkpoint: Path, mask: Path) -> Callable[[], None]:
-    parameters = match_parameters(model, load_manifest(checkpoint))
-    return HeldMask(Mask.load(mask), parameters).mask_gradients
+    weights = match_parameters(model, load_manifest(checkpoint))
+    return HeldMask(Mask.load(mask), weights).mask_gradients
 
 
 def _prune(model: Any, checkpoint: Path, mask: Path) -> Callable[[], None]:
     loaded = Mask.load(mask)
-    pairs = match_parameters(model, load_manifest(checkpoint))
-    names = {id(parameter): matrix.name for matrix, parameter in pairs}
+    weights = match_parameters(model, load_manifest(checkpoint))
+    names = {id(weight.parameter): weight.matrix.name for weight in weights}
     for module in list(model.modules()):
         if isinstance(module, nn.Linear) and id(module.weight) in names:
             keep = torch.from_numpy(loaded.keep(names[id(module.weight)])).to(module.weight.device)

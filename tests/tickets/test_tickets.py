@@ -78,8 +78,8 @@ def test_each_round_begins_with_the_pre_trained_weights_that_are_left(
     starts: list[dict[str, np.ndarray[Any, Any]]] = []
     before = {path.name: sha256_of(path) for path in bench.checkpoint.iterdir()}
 
-    def look(self: Rewound, held: Any, parameters: Any, resumed: Any) -> list[Any]:
-        starts.append({matrix.name: p.detach().numpy().copy() for matrix, p in parameters})
+    def look(self: Rewound, held: Any, weights: Any, resumed: Any) -> list[Any]:
+        starts.append({w.matrix.name: w.values.numpy().copy() for w in weights})
         return []
 
     monkeypatch.setattr(Rewound, "callbacks", look)

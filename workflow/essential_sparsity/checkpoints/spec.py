@@ -11,7 +11,6 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 # A commit, or a branch or tag: nothing that could leave a folder.
 Revision = Annotated[str, StringConstraints(pattern=r"^\w[\w-]*([./][\w-]+)*$")]
-Part = Literal["attention", "feed_forward", "pooler"]
 Repository = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from essential_sparsity.architectures.architecture import find_scope
+from essential_sparsity.architectures import find_architecture
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.masks.header import Header
 from essential_sparsity.support.errors import UserError
@@ -33,9 +33,9 @@ def match_matrices(
             f"{path}: is a mask of a {header.architecture} model, {checkpoint.folder} is "
             f"{checkpoint.manifest.architecture}"
         )
-    scope = find_scope(header.architecture, str(path)).covering(header.shapes)
-    found = scope.find(header.shapes, str(path))
-    names = {(place.layer, place.module): name for name, place in found}
+    architecture = find_architecture(header.architecture, str(path))
+    found = architecture.find(header.shapes, str(path), pooler=None)
+    names = {(matrix.place.layer, matrix.place.module): matrix.name for matrix in found}
     pairs = {}
     for matrix in checkpoint.matrices:
         name = names.pop((matrix.layer, matrix.module), None)

@@ -4,29 +4,25 @@ Nothing else changes, not a byte: the same files, the same tensors in the same p
 memory in the model (a tied head) is stored as it was, so that it is tied again when it is loaded.
 """
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from safetensors import safe_open
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
+from essential_sparsity.checkpoints.tensors import find_entry, map_tensor
 from essential_sparsity.masks.header import Header
 from essential_sparsity.masks.mask import check_bits, check_removed
 from essential_sparsity.masks.streaming import Progress
-from essential_sparsity.masks.writer import Packed
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import atomic_folder, read_json, sha256_of, write_json
 
 RECORD = "pruned.json"
 FORMAT_VERSION = 1
-
-_CHUNK = 1 << 20  # weights
-_COPY = 1 << 20  # bytes
 
 
 def check_replaceable(output: Path, keep: list[Path], force: bool = False) -> None:
@@ -70,7 +66,7 @@ def write_pruned(
 ) -> dict[str, Any]:
     """Write `output`, whole or not at all; return the record that lies in it as `pruned.json`.
 
-    Memory is bounded by one matrix's bits and a stretch of its weights. A removed weight is +0.
+    Memory is bounded by one tensor. A removed weight is +0.
 
     Args:
         checkpoint: opened.
@@ -83,9 +79,9 @@ def write_pruned(
     Raises:
         UserError: mask or checkpoint turns out to be damaged.
     """
-    by_file: dict[str, list[Matrix]] = {}
+    by_tensor: dict[tuple[str, str], list[Matrix]] = {}
     for matrix in checkpoint.matrices:
-        by_file.setdefault(matrix.file, []).append(matrix)
+        by_tensor.setdefault((matrix.file, matrix.tensor), []).append(matrix)
     record = {
         "format_version": FORMAT_VERSION,
         "mask": header.name,
@@ -97,49 +93,26 @@ def write_pruned(
         "files": sorted(checkpoint.manifest.files),
     }
     with atomic_folder(output) as folder, safe_open(mask, framework="numpy") as bits:
-        removed = 0
         for name in checkpoint.manifest.files:
-            with (checkpoint.folder / name).open("rb") as source, (folder / name).open("wb") as new:
-                for matrix in sorted(
-                    by_file.get(name, ()), key=lambda m: checkpoint.rows(m).offset
-                ):
-                    packed = bits.get_tensor(names[matrix.name])
-                    check_bits(mask, header, names[matrix.name], packed)
-                    removed += matrix.size - int(np.bitwise_count(packed).sum(dtype=np.int64))
-                    _write_matrix(checkpoint, matrix, packed, source, new, progress)
-                shutil.copyfileobj(source, new, _COPY)
+            shutil.copyfile(checkpoint.folder / name, folder / name)
+        removed = 0
+        for tensor in by_tensor.values():
+            stored = checkpoint.folder / tensor[0].file
+            entry = find_entry(stored, tensor[0])
+            weights = np.array(map_tensor(stored, tensor[0].tensor, entry).bits)
+            for matrix in tensor:
+                packed = bits.get_tensor(names[matrix.name])
+                check_bits(mask, header, names[matrix.name], packed)
+                keep = np.unpackbits(packed, count=matrix.size, bitorder="little")
+                removed += matrix.size - int(np.count_nonzero(keep))
+                view = matrix.view(weights)
+                # As integers: a product of floats would leave −0 where a negative weight goes.
+                np.multiply(view, keep.reshape(view.shape), out=view)
+                if progress:
+                    progress(matrix.size)
+            with (folder / tensor[0].file).open("r+b") as new:
+                new.seek(entry.offset)
+                new.write(weights.data)
         check_removed(mask, header, removed)
         write_json(folder / RECORD, record)
     return record
-
-
-def _write_matrix(
-    checkpoint: Checkpoint,
-    matrix: Matrix,
-    packed: Packed,
-    source: BinaryIO,
-    new: BinaryIO,
-    progress: Progress | None,
-) -> None:
-    """Copy `source` up to the matrix, write the matrix pruned, and skip it in `source`."""
-    rows = checkpoint.rows(matrix)
-    _copy(source, new, rows.offset - source.tell())
-    height, width = matrix.shape
-    # A multiple of eight rows ends on a whole byte of bits.
-    step = max(8, _CHUNK // width // 8 * 8)
-    for start in range(0, height, step):
-        stop = min(start + step, height)
-        stored = rows.read(start, stop)
-        part = packed[start * width // 8 : (stop * width + 7) // 8]
-        keep = np.unpackbits(part, count=stored.size, bitorder="little").reshape(stored.shape)
-        # As integers: a product of floats would leave −0 where a negative weight goes.
-        new.write(np.multiply(stored, keep, out=stored).data)
-        source.seek(stored.nbytes, os.SEEK_CUR)
-        if progress:
-            progress(stored.size)
-
-
-def _copy(source: BinaryIO, new: BinaryIO, length: int) -> None:
-    while length > 0 and (piece := source.read(min(length, _COPY))):
-        new.write(piece)
-        length -= len(piece)

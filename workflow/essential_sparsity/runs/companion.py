@@ -3,13 +3,10 @@
 from pathlib import Path
 from typing import ClassVar
 
-import torch
 from transformers import PreTrainedModel, TrainerCallback
 
-from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.runs.held_mask import HeldMask
-
-Parameters = list[tuple[Matrix, torch.nn.Parameter]]
+from essential_sparsity.runs.model import Weight
 
 
 class Companion:
@@ -25,16 +22,16 @@ class Companion:
         """Change the weights to start from, before the mask is applied."""
 
     def callbacks(
-        self, held: HeldMask, parameters: Parameters, resumed: Path | None
+        self, held: HeldMask, weights: list[Weight], resumed: Path | None
     ) -> list[TrainerCallback]:
         """Return what is called on the way.
 
         Args:
             held: the mask that is held.
-            parameters: the prunable matrices.
+            weights: the prunable matrices.
             resumed: the epoch checkpoint that the training goes on from, if there is one.
         """
         return []
 
-    def end(self, model: PreTrainedModel, parameters: Parameters) -> None:
+    def end(self, model: PreTrainedModel, weights: list[Weight]) -> None:
         """Take from the trained model what is wanted of it."""

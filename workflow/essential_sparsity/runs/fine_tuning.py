@@ -14,7 +14,7 @@ import torch
 from transformers import EvalPrediction, PrinterCallback
 from transformers.utils import logging
 
-from essential_sparsity.checkpoints.manifest import Manifest, Matrix
+from essential_sparsity.checkpoints.manifest import Manifest
 from essential_sparsity.checkpoints.tensors import read_tensor
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.metrics import METRICS
@@ -25,7 +25,7 @@ from essential_sparsity.runs.divergence import Diverged
 from essential_sparsity.runs.held_mask import HeldMask
 from essential_sparsity.runs.kind import open_kind
 from essential_sparsity.runs.loss import MeanLoss
-from essential_sparsity.runs.model import load_model, match_parameters, with_unused
+from essential_sparsity.runs.model import Weight, load_model, match_parameters, with_unused
 from essential_sparsity.runs.processes import place
 from essential_sparsity.runs.resume import RestartPoint
 from essential_sparsity.runs.seeds import DROPOUT, stream_seed
@@ -97,8 +97,8 @@ def fine_tune(
     companion = companion or Companion()
     model = load_model(checkpoint, manifest, kind, spec.seed)
     companion.start(model)
-    parameters = with_unused(match_parameters(model, manifest), checkpoint, manifest)
-    held = HeldMask(mask, parameters)
+    weights = with_unused(match_parameters(model, manifest), checkpoint, manifest)
+    held = HeldMask(mask, weights)
     resumed = restart.latest()
     predictions: list[pa.Table] = []
     rank, devices = place()
@@ -130,7 +130,7 @@ def fine_tune(
         callbacks=[
             MaskCheck(held, steps),
             Progress(title),
-            *companion.callbacks(held, parameters, resumed),
+            *companion.callbacks(held, weights, resumed),
             MarkWhole(),
         ],
     )
@@ -149,8 +149,8 @@ def fine_tune(
     seconds = time.monotonic() - started
     if failure is None:
         held.check_weights()
-        companion.end(model, parameters)
-        moved = {matrix.name: _moved(checkpoint, matrix, p, mask) for matrix, p in parameters}
+        companion.end(model, weights)
+        moved = {weight.matrix.name: _moved(checkpoint, weight, mask) for weight in weights}
         history = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
         outcome = predictions[0]
     else:
@@ -181,10 +181,10 @@ def fine_tune(
     return Outcome(pa.table(rows), _with_shares(outcome, spec.metric), moved)
 
 
-def _moved(checkpoint: Path, matrix: Matrix, parameter: torch.nn.Parameter, mask: Mask) -> float:
-    before = torch.tensor(read_tensor(checkpoint, matrix).values())
-    kept = torch.from_numpy(mask.keep(matrix.name))
-    difference = (parameter.detach().float().cpu() - before)[kept]
+def _moved(checkpoint: Path, weight: Weight, mask: Mask) -> float:
+    before = torch.tensor(read_tensor(checkpoint, weight.matrix).values())
+    kept = torch.from_numpy(mask.keep(weight.matrix.name))
+    difference = (weight.values.float().cpu() - before)[kept]
     return float(torch.linalg.vector_norm(difference, dtype=torch.float64))
 
 

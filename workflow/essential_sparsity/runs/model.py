@@ -1,17 +1,41 @@
 """The model of a run: the checkpoint's weights, proven to be there, under a freshly drawn head."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel, set_seed
 
-from essential_sparsity.architectures.architecture import find_scope
+from essential_sparsity.architectures import find_architecture
+from essential_sparsity.architectures.architecture import Architecture, Layout
 from essential_sparsity.checkpoints.contents import CONFIG
 from essential_sparsity.checkpoints.manifest import Manifest, Matrix
 from essential_sparsity.checkpoints.tensors import read_tensor
 from essential_sparsity.runs.kind import Kind
 from essential_sparsity.support.errors import UserError
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A prunable matrix of a checkpoint, and the model's parameter that holds it.
+
+    `layout` is how it lies in the parameter, None where it is all of it.
+    """
+
+    matrix: Matrix
+    parameter: torch.nn.Parameter
+    layout: Layout | None = None
+
+    def view(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return the matrix's part of a tensor of the parameter's shape, see `Layout.view`."""
+        part: torch.Tensor = self.layout.view(tensor) if self.layout else tensor
+        return part
+
+    @property
+    def values(self) -> torch.Tensor:
+        """The matrix, (out, in), as it is now."""
+        return self.view(self.parameter.detach()).reshape(self.matrix.shape)
 
 
 def load_model(folder: Path, manifest: Manifest, kind: Kind, seed: int) -> PreTrainedModel:
@@ -35,22 +59,26 @@ def load_model(folder: Path, manifest: Manifest, kind: Kind, seed: int) -> PreTr
         ignore_mismatched_sizes=True,
         **kind.head(),
     )
-    drawn = _check_drawn(model, report, folder)
+    architecture = find_architecture(manifest.architecture, "the model")
+    drawn = _check_drawn(model, report, folder, architecture)
     head = [name for name in model.state_dict() if not is_pre_trained(model, name)]
     if not drawn.issuperset(head):
         _draw_head(model, head, kind, seed)
     kind.configure(model)
-    for matrix, parameter in match_parameters(model, manifest):
+    for weight in match_parameters(model, manifest):
+        matrix = weight.matrix
         stored = torch.tensor(read_tensor(folder, matrix).values())
-        if not torch.equal(stored, parameter.detach()):
+        if not torch.equal(stored, weight.values):
             raise UserError(
                 f"{folder}: {matrix.name}: the weights that transformers loaded are not those of "
-                f"{matrix.file}; the architecture's names in the scope registry need a look"
+                f"{matrix.file}; the architecture's names need a look"
             )
     return model
 
 
-def _check_drawn(model: PreTrainedModel, report: dict[str, Any], folder: Path) -> set[str]:
+def _check_drawn(
+    model: PreTrainedModel, report: dict[str, Any], folder: Path, architecture: Architecture
+) -> set[str]:
     """Return what was drawn at random: nothing but the head, and a pooler that feeds it.
 
     Raises:
@@ -58,7 +86,8 @@ def _check_drawn(model: PreTrainedModel, report: dict[str, Any], folder: Path) -
     """
     drawn = set(report["missing_keys"]) | {name for name, *_ in report["mismatched_keys"]}
     for name in sorted(drawn):
-        if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name:
+        pre_trained = name.startswith(f"{model.base_model_prefix}.")
+        if pre_trained and not architecture.is_pooler(name):
             raise UserError(
                 f"{folder}: {name}: missing from the weights, or of another shape than "
                 f"{CONFIG} says; it would start from random numbers"
@@ -79,9 +108,7 @@ def _draw_head(model: PreTrainedModel, names: list[str], kind: Kind, seed: int) 
     model.load_state_dict({name: fresh[name] for name in names}, strict=False)
 
 
-def match_parameters(
-    model: PreTrainedModel, manifest: Manifest
-) -> list[tuple[Matrix, torch.nn.Parameter]]:
+def match_parameters(model: PreTrainedModel, manifest: Manifest) -> list[Weight]:
     """Return the checkpoint's prunable matrices with the model's parameters that hold them.
 
     Names differ between a checkpoint and a model that wraps it (prefixes, renamed modules); layer
@@ -90,42 +117,43 @@ def match_parameters(
     Raises:
         UserError: a matrix has no parameter of its shape, or the model has others.
     """
+    where = type(model).__name__
     parameters = dict(model.named_parameters())
-    scope = find_scope(manifest.architecture, "the model")
-    matrices = manifest.matrices
-    if manifest.prunes_pooler:
-        scope = scope.covering(parameters)
-        matrices = matrices if scope.prunes_pooler else matrices[:-1]
+    shapes = {name: tuple(parameter.shape) for name, parameter in parameters.items()}
+    pooler = None if manifest.prunes_pooler else False
+    architecture = find_architecture(manifest.architecture, "the model")
     found = {
-        (place.layer, place.module): parameters[name]
-        for name, place in scope.find(parameters, f"{type(model).__name__}")
+        (matrix.place.layer, matrix.place.module): matrix
+        for matrix in architecture.find(shapes, where, model.config.to_dict(), pooler)
     }
-    wanted = {(matrix.layer, matrix.module): matrix for matrix in matrices}
-    if set(found) != set(wanted):
-        layer, module = sorted(set(found) ^ set(wanted))[0]
+    wanted = {(matrix.layer, matrix.module): matrix for matrix in manifest.matrices}
+    unused = {place for place, matrix in wanted.items() if matrix.part == "pooler"} - set(found)
+    if odd := sorted(set(found) ^ set(wanted) - unused):
         raise UserError(
-            f"{type(model).__name__}: layer {layer}, {module}: prunable in the checkpoint or in "
-            "the model, not in both"
+            f"{where}: layer {odd[0][0]}, {odd[0][1]}: prunable in the checkpoint or in the model, "
+            "not in both"
         )
+    weights = []
     for place, matrix in wanted.items():
-        if tuple(found[place].shape) != tuple(matrix.shape):
+        if place in unused:
+            continue
+        other = found[place]
+        shape = other.shape(shapes[other.tensor])
+        if shape != matrix.shape:
             raise UserError(
                 f"{matrix.name}: shape {list(matrix.shape)} in the checkpoint, "
-                f"{list(found[place].shape)} in the model"
+                f"{list(shape)} in the model"
             )
-    return [(matrix, found[place]) for place, matrix in wanted.items()]
+        weights.append(Weight(matrix, parameters[other.tensor], other.layout))
+    return weights
 
 
-def with_unused(
-    parameters: list[tuple[Matrix, torch.nn.Parameter]], folder: Path, manifest: Manifest
-) -> list[tuple[Matrix, torch.nn.Parameter]]:
-    """Return `parameters`, and as stored the matrices that the model does without.
+def with_unused(weights: list[Weight], folder: Path, manifest: Manifest) -> list[Weight]:
+    """Return `weights`, and as stored the matrices that the model does without.
 
     That is the pooler under a head for questions: a mask covers it, training leaves it as it is.
     """
-    used = {matrix.name for matrix, _ in parameters}
-    return parameters + [
-        (matrix, torch.nn.Parameter(torch.tensor(read_tensor(folder, matrix).values()).float()))
-        for matrix in manifest.matrices
-        if matrix.name not in used
-    ]
+    used = {weight.matrix.name for weight in weights}
+    unused = [matrix for matrix in manifest.matrices if matrix.name not in used]
+    stored = [torch.tensor(read_tensor(folder, matrix).values()).float() for matrix in unused]
+    return weights + list(map(Weight, unused, map(torch.nn.Parameter, stored)))

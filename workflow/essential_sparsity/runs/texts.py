@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from essential_sparsity.architectures import find_architecture
 from essential_sparsity.runs.kind import Kind
 from essential_sparsity.runs.spec import RecipeSpec
 from essential_sparsity.runs.tokens import Padding, TokenRows, sort_by_length
@@ -47,10 +48,12 @@ class Texts(Kind):
                 f"{self.checkpoint}: its tokenizer pads with token {self.pad_token_id}, its model "
                 f"knows {config.vocab_size} (0 to {config.vocab_size - 1})"
             )
-        if max_length > config.max_position_embeddings:
+        architecture = find_architecture(config.model_type, str(self.checkpoint))
+        positions = architecture.positions(config.to_dict())
+        if positions is not None and max_length > positions:
             raise UserError(
-                f"max_length: {max_length} is more than the {config.max_position_embeddings} "
-                f"positions of the model in {self.checkpoint}"
+                f"max_length: {max_length} is more than the {positions} positions of the model in "
+                f"{self.checkpoint}"
             )
         config.pad_token_id = self.pad_token_id
 

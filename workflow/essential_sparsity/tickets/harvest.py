@@ -3,20 +3,20 @@
 import torch
 from transformers import PreTrainedModel
 
-from essential_sparsity.runs.companion import Companion, Parameters
-from essential_sparsity.runs.model import is_pre_trained
+from essential_sparsity.runs.companion import Companion
+from essential_sparsity.runs.model import Weight, is_pre_trained
 
 
 class Harvest(Companion):
     """Holds on to the trained prunable matrices, and to the head."""
 
     wants_weights = True
-    parameters: Parameters
+    weights: list[Weight]
     head: dict[str, torch.Tensor]
 
-    def end(self, model: PreTrainedModel, parameters: Parameters) -> None:
+    def end(self, model: PreTrainedModel, weights: list[Weight]) -> None:
         """Take matrices and head."""
-        self.parameters = parameters
+        self.weights = weights
         self.head = {
             name: tensor.detach().cpu().contiguous()
             for name, tensor in model.state_dict().items()

@@ -17,10 +17,10 @@ from transformers import (
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.weights import write_weights
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.companion import Companion, Parameters
+from essential_sparsity.runs.companion import Companion
 from essential_sparsity.runs.fine_tuning import fine_tune
 from essential_sparsity.runs.held_mask import HeldMask
-from essential_sparsity.runs.model import is_pre_trained
+from essential_sparsity.runs.model import Weight, is_pre_trained
 from essential_sparsity.runs.resume import RestartPoint
 from essential_sparsity.runs.spec import RunSpec
 from essential_sparsity.support.errors import UserError, run_stage
@@ -38,7 +38,7 @@ class _StopAfter(Companion, TrainerCallback):
     def __init__(self, steps: int) -> None:
         self._steps = steps
 
-    def end(self, model: PreTrainedModel, parameters: Parameters) -> None:
+    def end(self, model: PreTrainedModel, weights: list[Weight]) -> None:
         self.state = {
             name: tensor.detach().cpu().clone().contiguous()
             for name, tensor in model.state_dict().items()
@@ -46,7 +46,7 @@ class _StopAfter(Companion, TrainerCallback):
         }
 
     def callbacks(
-        self, held: HeldMask, parameters: Parameters, resumed: Path | None
+        self, held: HeldMask, weights: list[Weight], resumed: Path | None
     ) -> list[TrainerCallback]:
         return [self]
 

@@ -90,5 +90,5 @@ def find_mask(
     outcome, training = fit_memory(train, batch, 1, per_device_batch, spec.name)
     # Gradual pruning has removed its last by now: the selection finds just these again.
     held = training.held if isinstance(training, GradualRemoval) else begun
-    select(checkpoint, training.parameters, held, spec, scratch, output, threads)
+    select(checkpoint, training.weights, held, spec, scratch, output, threads)
     return Found(outcome.metrics, training.head)

@@ -1,4 +1,4 @@
-"""The scope registry: the right matrices, under every spelling, and never another one."""
+"""The architectures: the right matrices, under every spelling, and never another one."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from essential_sparsity.architectures.architecture import SCOPES, Place, find_scope
+from checkpoints.conftest import tiny  # noqa: F401 - a fixture
+from essential_sparsity.architectures import (
+    check_pooler,
+    find_architecture,
+    known_architectures,
+)
+from essential_sparsity.architectures.architecture import Found, Place
 from essential_sparsity.checkpoints.tensors import read_header
 from essential_sparsity.support.errors import UserError
 from published import PUBLISHED
@@ -26,44 +32,59 @@ def bert_names(layers: int, prefix: str = "bert.") -> list[str]:
     ]
 
 
+def shapes_of(names: list[str]) -> dict[str, tuple[int, ...]]:
+    return dict.fromkeys(names, (4, 4))
+
+
+def find(architecture: str, names: list[str], **more: Any) -> list[Found]:
+    return known_architectures()[architecture].find(shapes_of(names), "f", **more)
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_models_have_their_published_counts(name: str) -> None:
     published = PUBLISHED[name]
     model = published.build()
     shapes = {key: tuple(tensor.shape) for key, tensor in model.named_parameters()}
-    scope = SCOPES[model.config.model_type]
-    found = (scope.with_pooler(name) if published.pooler else scope).find(shapes, name)
+    architecture = find_architecture(model.config.model_type, name)
+    found = architecture.find(shapes, name, model.config.to_dict(), published.pooler)
     assert len(found) == published.matrices
-    assert sum(math.prod(shapes[key]) for key, _ in found) == published.prunable
+    assert sum(math.prod(shapes[matrix.name]) for matrix in found) == published.prunable
     assert sum(map(math.prod, shapes.values())) == published.parameters
 
 
 @pytest.mark.parametrize("architecture", ["bert", "opt", "vit", "llama"])
 def test_file_and_loaded_model_are_joined_by_place(
-    architecture: str, tiny: Callable[[str], Path]
+    architecture: str,
+    tiny: Callable[[str], Path],  # noqa: F811
 ) -> None:
     import transformers
 
-    on_disk = read_header(tiny(architecture) / "model.safetensors")
+    header = read_header(tiny(architecture) / "model.safetensors")
+    on_disk = {name: entry.shape for name, entry in header.items()}
     loaded: Any = transformers.AutoModel.from_pretrained(tiny(architecture))
-    scope = SCOPES[architecture]
-    stored = scope.find(on_disk, "disk")
-    parameters = dict(loaded.named_parameters())
-    in_memory = scope.find(parameters, "memory")
-    assert [place for _, place in stored] == [place for _, place in in_memory]
-    for (one, _), (other, _) in zip(stored, in_memory, strict=True):
-        assert on_disk[one].shape == tuple(parameters[other].shape)
+    parameters = {name: tuple(value.shape) for name, value in loaded.named_parameters()}
+    family = known_architectures()[architecture]
+    stored = family.find(on_disk, "disk")
+    in_memory = family.find(parameters, "memory")
+    assert [matrix.place for matrix in stored] == [matrix.place for matrix in in_memory]
+    for one, other in zip(stored, in_memory, strict=True):
+        assert on_disk[one.name] == parameters[other.name]
 
 
 @pytest.mark.parametrize("architecture", ["bert", "opt", "vit", "llama"])
-def test_all_else_stays(architecture: str, tiny: Callable[[str], Path]) -> None:
+def test_all_else_stays(
+    architecture: str,
+    tiny: Callable[[str], Path],  # noqa: F811
+) -> None:
     header = read_header(tiny(architecture) / "model.safetensors")
-    pruned = {name for name, _ in SCOPES[architecture].find(header, "x")}
+    family = known_architectures()[architecture]
+    shapes = {name: entry.shape for name, entry in header.items()}
+    pruned = {matrix.name for matrix in family.find(shapes, "x")}
     for name, entry in header.items():
         in_layer = ".layer." in name or "layers." in name
         assert (name in pruned) == (in_layer and len(entry.shape) == 2), name
     assert "cls.predictions.transform.dense.weight" not in pruned
-    assert len(pruned) == 2 * len(SCOPES[architecture].modules)
+    assert len(pruned) == 2 * len(family.stacks[0].modules)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +101,7 @@ def test_all_else_stays(architecture: str, tiny: Callable[[str], Path]) -> None:
     ],
 )
 def test_names_that_are_never_pruned(architecture: str, name: str) -> None:
-    assert SCOPES[architecture].place(name) is None
+    assert list(known_architectures()[architecture].places(name)) == []
 
 
 @pytest.mark.parametrize(
@@ -93,52 +114,52 @@ def test_names_that_are_never_pruned(architecture: str, name: str) -> None:
     ],
 )
 def test_spellings_of_one_place(name: str) -> None:
-    assert SCOPES["vit"].place(name) == Place(11, "attention_output", "attention")
+    place = Place(11, "attention_output", "attention")
+    assert list(known_architectures()["vit"].places(name)) == [Found(name, place)]
 
 
 def test_order_is_by_layer_then_registry_whatever_the_file_says() -> None:
     names = bert_names(12)
-    assert [name for name, _ in SCOPES["bert"].find(sorted(names), "x")] == names
+    assert [matrix.name for matrix in find("bert", sorted(names))] == names
 
 
 def test_an_incomplete_layer_is_named() -> None:
     names = bert_names(3)
     names.remove("bert.encoder.layer.1.intermediate.dense.weight")
     with pytest.raises(UserError, match=r"f: incomplete: layer 1 of 3 lacks its feed_forward_in"):
-        SCOPES["bert"].find(names, "f")
+        find("bert", names)
 
 
 def test_a_missing_layer_is_named() -> None:
     names = [name for name in bert_names(3) if ".layer.1." not in name]
     with pytest.raises(UserError, match="layer 1 of 3 lacks its query"):
-        SCOPES["bert"].find(names, "f")
+        find("bert", names)
 
 
 def test_two_models_in_one_file_are_refused() -> None:
     names = bert_names(1) + bert_names(1, "discriminator.")
     with pytest.raises(UserError, match=r"'bert.encoder.*' and 'discriminator.encoder.*'"):
-        SCOPES["bert"].find(names, "f")
+        find("bert", names)
 
 
 def test_nothing_prunable_is_an_error() -> None:
     with pytest.raises(UserError, match="f: no prunable matrix of architecture 'opt'"):
-        SCOPES["opt"].find(bert_names(1), "f")
+        find("opt", bert_names(1))
 
 
 @pytest.mark.parametrize("pooler", ["pooler.dense.weight", "module.bert.pooler.dense.weight"])
 def test_a_pooler_that_is_pruned_comes_last(pooler: str) -> None:
     names = [pooler, *bert_names(3), "pooler.dense.bias", "bert.embeddings.LayerNorm.weight"]
-    found = SCOPES["bert"].with_pooler("config.json").find(names, "f")
-    assert [name for name, _ in found] == [*bert_names(3), pooler]
-    assert found[-1][1] == Place(3, "pooler", "pooler")
-    assert len(SCOPES["bert"].find(names, "f")) == 18
+    found = find("bert", names, pooler=True)
+    assert [matrix.name for matrix in found] == [*bert_names(3), pooler]
+    assert found[-1].place == Place(3, "pooler", "pooler")
+    assert len(find("bert", names)) == 18
 
 
 def test_names_of_prunable_matrices_say_whether_the_pooler_is_one() -> None:
-    scope = SCOPES["bert"]
-    assert scope.covering([*bert_names(1), "bert.pooler.dense.weight"]).prunes_pooler
-    assert not scope.with_pooler("f").covering(bert_names(1)).prunes_pooler
-    assert not SCOPES["vit"].covering(["vit.pooler.dense.weight"]).prunes_pooler
+    assert len(find("bert", [*bert_names(1), "bert.pooler.dense.weight"], pooler=None)) == 7
+    assert len(find("bert", bert_names(1), pooler=None)) == 6
+    assert known_architectures()["vit"].is_pooler("vit.pooler.dense.weight") is False
 
 
 @pytest.mark.parametrize(
@@ -150,13 +171,13 @@ def test_names_of_prunable_matrices_say_whether_the_pooler_is_one() -> None:
 )
 def test_not_one_pooler_is_an_error(poolers: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        SCOPES["bert"].with_pooler("config.json").find(bert_names(1) + poolers, "f")
+        find("bert", bert_names(1) + poolers, pooler=True)
 
 
 @pytest.mark.parametrize("architecture", ["opt", "vit", "llama"])
 def test_architectures_without_a_pooler_say_so(architecture: str) -> None:
     with pytest.raises(UserError) as caught:
-        SCOPES[architecture].with_pooler("config.json")
+        check_pooler(architecture, "config.json")
     assert str(caught.value) == (
         f"config.json: model_type: '{architecture}' has no pooler to prune, as "
         "'prune_pooler: true' in the model's catalog entry asks for (has one: bert)"
@@ -166,9 +187,9 @@ def test_architectures_without_a_pooler_say_so(architecture: str) -> None:
 @pytest.mark.parametrize("value", ["berd", None, 3, ["zzz"]])
 def test_an_unknown_architecture_says_what_is_known_and_how_to_add(value: object) -> None:
     with pytest.raises(UserError) as caught:
-        find_scope(value, "config.json")
+        find_architecture(value, "config.json")
     line = str(caught.value)
     assert f"config.json: model_type: unknown architecture {value!r}" in line
     assert "bert, llama, opt, vit" in line
-    assert "architecture.py" in line
+    assert "add a file to essential_sparsity/architectures" in line
     assert ("did you mean 'bert'" in line) == (value == "berd")
