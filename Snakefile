@@ -24,7 +24,7 @@ if not FIGURES_ONLY:
 include: "rules/figure.smk"
 include: "rules/claims.smk"
 include: "rules/study.smk"
-include: "rules/report.smk"
+include: "rules/targets.smk"
 
 
 rule study:
@@ -32,7 +32,7 @@ rule study:
     input:
         rules.figures.input,
         rules.summary.output,
-        PLAN.tidy_tables(),
+        stages.study.TIDY.targets(STUDY),
         rules.report.output,
     message:
         "The whole study"

@@ -1,32 +1,29 @@
 # A model, from the first of its sources that yields the pinned bytes.
-from essential_sparsity.checkpoints.contents import choose
+CHECKPOINT = RULES.of(stages.sources.CHECKPOINT)
 
 
 rule checkpoint:
     input:
-        lambda wildcards: PLAN.checkpoint_base(wildcards.model),
+        base=CHECKPOINT.inputs.base,
     output:
-        paths.CHECKPOINT_MANIFEST,
+        **CHECKPOINT.output,
     log:
-        "logs/checkpoints/{model}.log",
+        CHECKPOINT.log,
     benchmark:
-        "benchmarks/checkpoints/{model}.tsv"
+        CHECKPOINT.benchmark
     conda:
-        "../envs/torch.yaml"
+        CHECKPOINT.conda
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * MEMORY.reading(wildcards.model),
-        runtime=lambda wildcards, attempt: attempt * 120,
+        **CHECKPOINT.resources,
         # Where that file lies is a machine's matter: as a parameter it would run jobs again.
         pins=PINS,
     params:
-        spec=lambda wildcards: PLAN.checkpoint_spec(wildcards.model).canonical(),
-        code=fingerprint("essential_sparsity.checkpoints"),
-        folder=subpath(output[0], parent=True),
-        contents=lambda wildcards: DIGESTS.of(PLAN.checkpoint_folders(wildcards.model), choose),
-        base=lambda wildcards: PLAN.base_arguments(wildcards.model),
+        **CHECKPOINT.params,
+        folder=subpath(output.manifest, parent=True),
+        base=lambda wildcards, input: [f"--base={Path(file).parent}" for file in input.base],
     message:
-        "Checkpoint {wildcards.model}"
+        CHECKPOINT.message
     shell:
         "python -m essential_sparsity.checkpoints --spec {params.spec:q} {params.base:q}"
         " --pins {resources.pins:q} --output {params.folder:q} 2>&1 | tee {log:q}"

@@ -1,28 +1,26 @@
 # The verdicts on the paper's claims, from the tables of the study's experiments alone.
-CLAIMS = paths.CLAIMS.format(study=STUDY.study)
+CLAIMS = RULES.of(stages.study.CLAIMS)
 
 
 rule claims:
     input:
-        PLAN.claims_inputs(),
+        tables=CLAIMS.inputs.tables,
     output:
-        CLAIMS,
+        **CLAIMS.output,
     log:
-        f"logs/studies/{STUDY.study}/claims.log",
+        CLAIMS.log,
     benchmark:
-        f"benchmarks/studies/{STUDY.study}/claims.tsv"
+        CLAIMS.benchmark
     conda:
-        "../envs/numpy.yaml"
+        CLAIMS.conda
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **CLAIMS.resources,
     params:
-        spec=PLAN.claims.canonical(),
-        code=fingerprint("essential_sparsity.claims"),
-        study=subpath(output[0], parent=True),
+        **CLAIMS.params,
+        study=subpath(output.claims, parent=True),
     message:
-        "Claims of the paper, tested on the study's tables"
+        CLAIMS.message
     shell:
         "python -m essential_sparsity.claims --spec {params.spec:q} --study {params.study:q}"
         " --output {output:q} 2>&1 | tee {log:q}"

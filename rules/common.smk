@@ -1,5 +1,6 @@
 # What all rules share: the study, its plan, code fingerprints, and where jobs find the package.
 import os
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -7,17 +8,19 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from essential_sparsity.support import clocks, lock
-from essential_sparsity.stages import paths
-from essential_sparsity.support.digests import Digests
-from essential_sparsity.support.errors import UserError, machine_failure, one_line
+from essential_sparsity import stages
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.support.fingerprint import fingerprint
-from essential_sparsity.support.gpus import visible_gpus
-from essential_sparsity.study.plan import Plan
-from essential_sparsity.estimate.memory import Memory
-from essential_sparsity.support.sampling import sample_often
+from essential_sparsity.masks.trained import Trained
+from essential_sparsity.search.rounds import Round
+from essential_sparsity.stages.all import STAGES
+from essential_sparsity.stages.rule import Rules
+from essential_sparsity.study import jobs
 from essential_sparsity.study.document import Study
+from essential_sparsity.support import clocks, lock
+from essential_sparsity.support.errors import UserError, machine_failure, one_line
+from essential_sparsity.support.files import sha256_of
+from essential_sparsity.support.gpus import visible_gpus
+from essential_sparsity.support.sampling import sample_often
 
 # Jobs run the interpreter that runs Snakemake (a conda environment's goes before it, if asked for)
 # and find the package without it being installed.
@@ -59,10 +62,11 @@ workdir: RESULTS
 BESIDE = Path(next(iter(workflow.configfiles), ROOT / "config.yaml")).resolve().parent
 PINS = os.path.relpath(BESIDE / "models.lock")
 
-STUDY_FILE = " + ".join(os.path.relpath(f, ROOT) for f in workflow.configfiles) or "--config"
+FILES = tuple(os.path.relpath(file, ROOT) for file in workflow.configfiles)
 
 try:
-    PLAN = Plan(Study.check(config, STUDY_FILE), ROOT, STUDY_FILE, Path(os.path.relpath(ROOT)))
+    where = " + ".join(FILES) or "--config"
+    STUDY = jobs.resolve_study(Study.check(config, where), ROOT, FILES, Path())
 except UserError as error:
     # One line, where Snakemake's own way of ending would frame it in file names of this workflow.
     sys.exit(f"error: {one_line(error)}")
@@ -82,9 +86,19 @@ if workflow.is_main_process:
     except OSError as error:
         sys.exit(f"error: {machine_failure(error) or error}")
 
-STUDY = PLAN.study
-MEMORY = Memory(PLAN, Path())
-NAMES = "|".join(e.name for e in STUDY.experiments)
+# Every stage's directives, with the study filled in.
+RULES = Rules(STUDY, GPU_SLOTS)
+CAPTIONS = ROOT / "workflow/report"
+# What trainings are told of the GPUs that they have.
+ON_GPUS = (
+    "--gpus {resources.gpu} --gpu-share {resources.gpu_slots}/{resources.slots_per_gpu}"
+    " --per-device-batch {resources.per_device_batch}"
+)
+
+
+def one_of(names):
+    """Return a regular expression of names, one that fits nothing if there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def runs_ahead():
@@ -94,15 +108,9 @@ def runs_ahead():
         if job.rule.name == "run":
             ahead[job.jobid] = job.wildcards.model, job.wildcards.task, job.wildcards.recipe
         elif job.rule.name == "ticket":
-            mask = PLAN.training(job.wildcards.mask)
+            mask = stages.masks.training(STUDY, job.wildcards.mask)
             ahead[job.jobid] = job.wildcards.model, mask.task, mask.recipe
     return ahead
-
-
-# A job's spec is one parameter, its canonical text; the fingerprint of its code is another, and what
-# files from outside the results folder hold is a third. They say when a finished job has to run
-# again. The times of such files do not: they are inputs only as long as they are missed.
-DIGESTS = Digests(Path(".snakemake/digests.json"))
 
 
 wildcard_constraints:
@@ -113,5 +121,4 @@ wildcard_constraints:
     mask=r"[^/]+",
     seed=r"\d+",
     set=r"[0-9a-f]{8}",
-    study=STUDY.study,
-    experiment=NAMES,
+    experiment=one_of(STUDY.experiments),

@@ -1,25 +1,28 @@
 # Masks of a checkpoint. The manifest beside a mask holds its SHA-256: it, not the big file's time,
 # tells whether what is built on the mask is still valid.
+HISTOGRAM = RULES.of(stages.masks.HISTOGRAM)
+MASK = RULES.of(stages.masks.MASK)
+
+
 rule histogram:
     input:
-        paths.CHECKPOINT_MANIFEST,
+        checkpoint=HISTOGRAM.inputs.checkpoint,
     output:
-        paths.HISTOGRAM,
+        **HISTOGRAM.output,
     log:
-        "logs/histograms/{model}.log",
+        HISTOGRAM.log,
     benchmark:
-        "benchmarks/histograms/{model}.tsv"
+        HISTOGRAM.benchmark
     conda:
-        "../envs/numpy.yaml"
+        HISTOGRAM.conda
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 2000,
-        runtime=lambda wildcards, attempt: attempt * 30,
+        **HISTOGRAM.resources,
     params:
-        code=fingerprint("essential_sparsity.masks.histogram"),
-        checkpoint=subpath(input[0], parent=True),
+        **HISTOGRAM.params,
+        checkpoint=subpath(input.checkpoint, parent=True),
     message:
-        "Histogram of {wildcards.model}'s magnitudes"
+        HISTOGRAM.message
     shell:
         "python -m essential_sparsity.masks.histogram --checkpoint {params.checkpoint:q}"
         " --threads {threads} --output {output:q} 2>&1 | tee {log:q}"
@@ -27,48 +30,35 @@ rule histogram:
 
 rule mask:
     input:
-        checkpoint=paths.CHECKPOINT_MANIFEST,
-        others=lambda wildcards: PLAN.mask_inputs(wildcards.model, wildcards.mask),
-        missed=lambda wildcards: DIGESTS.never_seen(
-            PLAN.mask_files(wildcards.model, wildcards.mask)
-        ),
+        checkpoint=MASK.inputs.checkpoint,
+        histogram=MASK.inputs.histogram,
+        masks=MASK.inputs.masks,
+        made=MASK.inputs.made,
+        missed=MASK.inputs.missed,
     output:
-        mask=paths.MASK,
-        manifest=paths.MASK_MANIFEST,
+        **MASK.output,
     log:
-        "logs/masks/{model}/{mask}.log",
+        MASK.log,
     benchmark:
-        "benchmarks/masks/{model}/{mask}.tsv"
+        MASK.benchmark
     # On a cluster several are one submission. Not those that a run comes before: that run may need a
     # mask of the same submission.
     group:
-        lambda wildcards: "masks" if CLUSTER and PLAN.is_untrained(wildcards.mask) else None
+        lambda wildcards: (
+            "masks" if CLUSTER and stages.masks.is_untrained(STUDY, wildcards.mask) else None
+        )
     conda:
-        "../envs/numpy.yaml"
+        MASK.conda
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 2000,
-        runtime=lambda wildcards, attempt: attempt * 10,
+        **MASK.resources,
     params:
-        spec=lambda wildcards: PLAN.mask_spec(wildcards.mask).canonical(),
-        code=lambda wildcards: fingerprint(*PLAN.mask_modules(wildcards.mask)),
-        contents=lambda wildcards: DIGESTS.of(PLAN.mask_files(wildcards.model, wildcards.mask)),
+        **MASK.params,
         checkpoint=subpath(input.checkpoint, parent=True),
-        others=lambda wildcards: PLAN.mask_arguments(wildcards.model, wildcards.mask),
+        others=lambda wildcards: stages.masks.mask_arguments(STUDY, wildcards),
     message:
-        "Mask {wildcards.mask} of {wildcards.model}"
+        MASK.message
     shell:
         "python -m essential_sparsity.masks --spec {params.spec:q}"
         " --checkpoint {params.checkpoint:q} {params.others:q} --threads {threads}"
         " --output {output.mask:q} 2>&1 | tee {log:q}"
-
-
-localrules:
-    masks,
-
-
-rule masks:
-    input:
-        PLAN.mask_targets(),
-    message:
-        "All masks of the study"

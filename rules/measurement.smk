@@ -1,35 +1,29 @@
 # What figures need of one model as a whole, kept for all studies: one rule a kind that has such.
-for kind in FIGURE_KINDS.values():
-    if kind.measurement is None:
-        continue
+for kind, stage in stages.figures.MEASUREMENTS.items():
+    MEASUREMENT = RULES.of(stage)
 
     rule:
         name:
-            f"{kind.name}_measurement"
+            stage.name
         input:
-            lambda wildcards, kind=kind.name: PLAN.measurement_inputs(
-                kind, wildcards.model, wildcards.set
-            ),
+            checkpoint=MEASUREMENT.inputs.checkpoint,
+            masks=MEASUREMENT.inputs.masks,
         output:
-            paths.MEASUREMENT.format(measurement=kind.name, model="{model}", set="{set}"),
+            **MEASUREMENT.output,
         log:
-            f"logs/{kind.name}/{{model}}/{{set}}.log",
+            MEASUREMENT.log,
         benchmark:
-            f"benchmarks/{kind.name}/{{model}}/{{set}}.tsv"
+            MEASUREMENT.benchmark
         conda:
-            "../envs/numpy.yaml"
+            MEASUREMENT.conda
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: attempt * 2000,
-            runtime=lambda wildcards, attempt: attempt * 60,
+            **MEASUREMENT.resources,
         params:
-            spec=lambda wildcards, kind=kind.name: PLAN.measurement_spec(
-                kind, wildcards.set
-            ).canonical(),
-            code=fingerprint(kind.measurement),
-            module=kind.measurement,
+            **MEASUREMENT.params,
+            module=FIGURE_KINDS[kind].measurement,
         message:
-            f"Measurement for {kind.name} figures of {{wildcards.model}}"
+            MEASUREMENT.message
         shell:
             "python -m {params.module} --spec {params.spec:q} --model {wildcards.model:q}"
             " --threads {threads} --output {output:q} 2>&1 | tee {log:q}"

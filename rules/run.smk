@@ -6,61 +6,37 @@ if workflow.is_main_process and not CLUSTER:
     if visible_gpus() and counted not in workflow.global_resources:
         workflow.register_resource(counted, len(visible_gpus()) * GPU_SLOTS)
 
+RUN = RULES.of(stages.runs.RUN)
+
 
 rule run:
     input:
-        checkpoint=paths.CHECKPOINT_MANIFEST,
-        task=lambda wildcards: PLAN.task_data(wildcards.model, wildcards.task, wildcards.recipe),
-        mask=ancient(paths.MASK),
-        mask_manifest=paths.MASK_MANIFEST,
-        start=lambda wildcards: PLAN.run_start(wildcards.model, wildcards.mask),
+        checkpoint=RUN.inputs.checkpoint,
+        task=RUN.inputs.task,
+        mask=ancient(RUN.inputs.mask),
+        manifest=RUN.inputs.manifest,
+        start=RUN.inputs.start,
     output:
-        metrics=paths.METRICS,
-        predictions=paths.PREDICTIONS,
-        movement=paths.MOVEMENT,
+        **RUN.output,
     log:
-        f"logs/{paths.RUN}.log",
+        RUN.log,
     benchmark:
-        f"benchmarks/{paths.RUN}.tsv"
+        RUN.benchmark
     conda:
-        "../envs/torch.yaml"
+        RUN.conda
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * MEMORY.training(wildcards.model),
-        runtime=lambda wildcards, attempt: attempt * 240,
-        # A profile may ask for more, which then share a run's batches (set-resources: run:gpu=2).
-        gpu=lambda wildcards: min(1, len(visible_gpus())),
-        # How many of its GPU's slots it takes (--config gpu_slots=N): a large model may need more.
-        gpu_slots=1,
-        slots_per_gpu=GPU_SLOTS,
-        # Examples that a device takes at once: a matter of its memory, not of science. 0: the
-        # recipe's batch.
-        per_device_batch=0,
+        **RUN.resources,
     params:
-        spec=lambda wildcards: PLAN.run_spec(
-            wildcards.task, wildcards.recipe, int(wildcards.seed)
-        ).canonical(),
-        code=lambda wildcards: fingerprint(*PLAN.run_modules(wildcards.task)),
+        **RUN.params,
         checkpoint=subpath(input.checkpoint, parent=True),
         task=subpath(input.task, parent=True),
         folder=subpath(output.metrics, parent=True),
         start=lambda wildcards, input: [f"--start={file}" for file in input.start],
     message:
-        "Run {wildcards.model} on {wildcards.task}, {wildcards.mask}, seed {wildcards.seed}"
+        RUN.message
     shell:
         "python -m essential_sparsity.runs --spec {params.spec:q}"
         " --checkpoint {params.checkpoint:q} --task {params.task:q} --mask {input.mask:q}"
-        " {params.start:q} --output {params.folder:q} --gpus {resources.gpu}"
-        " --gpu-share {resources.gpu_slots}/{resources.slots_per_gpu}"
-        " --per-device-batch {resources.per_device_batch} 2>&1 | tee {log:q}"
-
-
-localrules:
-    runs,
-
-
-rule runs:
-    input:
-        lambda _: [t for e in STUDY.experiments if PLAN.runs(e) for t in table_inputs(e)],
-    message:
-        "All runs of the study"
+        " {params.start:q} --output {params.folder:q}"
+        f" {ON_GPUS} 2>&1 | tee {{log:q}}"

@@ -1,69 +1,63 @@
 # Sparsities and seeds that results decide: each round of a search reads the runs of the round before
 # it and says which are next, so that the jobs are known a round at a time.
-from essential_sparsity.search.rounds import Round
+from itertools import count
+
+SEARCH = RULES.of(stages.figures.SEARCH)
 
 
-def read_round(experiment, number):
-    """Return a round of an experiment's search, None if it is not there; stop until it is valid.
+def round_ahead(experiment, last=None):
+    """Return the first round of a search that is not there, if it is `last` or before it.
 
     Snakemake does not look at the parameters of what waits for a checkpoint. So what waits for a
     round that is not there depends on its file alone, and is seen again when the round is done.
     """
-    path = Path(PLAN.round_path(experiment, number))
-    if not path.exists():
-        return None
-    checkpoints.search.get(study=STUDY.study, experiment=experiment.name, round=str(number))
-    return Round.load(path)
+    for number in count(1):
+        if last is not None and number > last:
+            return []
+        path = Path(jobs.round_path(STUDY, experiment, number))
+        if not path.exists():
+            return [str(path)]
+        checkpoints.search.get(experiment=experiment.name, round=str(number))
+        if Round.load(path).is_last:
+            return []
 
 
-def round_inputs(wildcards):
-    """Return what a round is decided from: the runs that the one before it wants, and itself."""
-    experiment, before = PLAN.experiment(wildcards.experiment), int(wildcards.round) - 1
-    if not before:
-        return {"runs": PLAN.round_inputs(experiment, None)}
-    previous = [PLAN.round_path(experiment, before)]
-    found = read_round(experiment, before)
-    runs = PLAN.round_inputs(experiment, found) if found else []
-    return {"runs": runs, "previous": previous}
+def round_runs(wildcards):
+    """Return the runs that a round is decided from, once the round before it is there."""
+    before = int(wildcards.round) - 1
+    ahead = round_ahead(STUDY.experiments[wildcards.experiment], before)
+    return [] if ahead else SEARCH.inputs.runs(wildcards)
 
 
 def table_inputs(experiment):
     """Return what an experiment's tables are made from; of a search, all rounds and their runs."""
-    if experiment.search is None:
-        return PLAN.table_inputs(experiment)
-    rounds, found = [], None
-    while found is None or not found.is_last:
-        rounds.append(PLAN.round_path(experiment, len(rounds) + 1))
-        found = read_round(experiment, len(rounds))
-        if found is None:
-            return rounds
-    return [*rounds, *PLAN.round_inputs(experiment, found)]
+    ahead = round_ahead(experiment) if experiment.settings.search else []
+    return ahead or stages.figures.table_inputs(STUDY, {"experiment": experiment.name})
 
 
 checkpoint search:
     input:
-        unpack(round_inputs),
+        runs=round_runs,
+        previous=SEARCH.inputs.previous,
     output:
-        paths.SEARCH_ROUND,
+        **SEARCH.output,
     log:
-        f"logs/{paths.SEARCH_ROUND}.log",
+        SEARCH.log,
     benchmark:
-        f"benchmarks/{paths.SEARCH_ROUND}.tsv"
+        SEARCH.benchmark
     wildcard_constraints:
-        experiment="|".join(e.name for e in PLAN.searches()) or "(?!)",
+        experiment=one_of(e.name for e in jobs.searches(STUDY)),
         round=r"[1-9]\d*",
     conda:
-        "../envs/numpy.yaml"
+        SEARCH.conda
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **SEARCH.resources,
     params:
-        spec=lambda wildcards: PLAN.round_spec(PLAN.experiment(wildcards.experiment)).canonical(),
-        code=fingerprint("essential_sparsity.search"),
-        previous=lambda wildcards, input: [f"--previous={f}" for f in input.get("previous", [])],
+        **SEARCH.params,
+        previous=lambda wildcards, input: [f"--previous={file}" for file in input.previous],
     message:
-        "Search of experiment {wildcards.experiment}, round {wildcards.round}"
+        SEARCH.message
     shell:
         "python -m essential_sparsity.search --spec {params.spec:q} {params.previous:q}"
         " --output {output:q} 2>&1 | tee {log:q}"

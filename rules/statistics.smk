@@ -1,37 +1,31 @@
-# The tidy tables behind each figure: one rule a kind of figure, as the registry lists them.
-for kind in FIGURE_KINDS.values():
+# The tidy tables behind each figure: one rule a kind of figure, as they are found.
+for kind, stage in stages.figures.TABLES.items():
+    TABLES = RULES.of(stage)
 
     rule:
         name:
-            f"{kind.name}_statistics"
+            stage.name
         input:
-            lambda wildcards: table_inputs(PLAN.experiment(wildcards.experiment)),
+            artifacts=lambda wildcards: table_inputs(STUDY.experiments[wildcards.experiment]),
         output:
-            [
-                paths.TABLE.format(study="{study}", experiment="{experiment}", table=table)
-                for table in kind.tables
-            ],
+            **TABLES.output,
         log:
-            f"logs/studies/{{study}}/{{experiment}}/{kind.name}.log",
+            TABLES.log,
         benchmark:
-            f"benchmarks/studies/{{study}}/{{experiment}}/{kind.name}.tsv"
+            TABLES.benchmark
         wildcard_constraints:
-            experiment="|".join(e.name for e in PLAN.experiments_of(kind)) or "(?!)",
+            experiment=one_of(e.name for e in stages.figures.drawn_as(STUDY, FIGURE_KINDS[kind])),
         conda:
-            "../envs/numpy.yaml"
+            TABLES.conda
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime=30,
+            **TABLES.resources,
         params:
-            spec=lambda wildcards: PLAN.table_spec(
-                PLAN.experiment(wildcards.experiment)
-            ).canonical(),
-            code=fingerprint(kind.statistics),
-            module=kind.statistics,
+            **TABLES.params,
+            module=FIGURE_KINDS[kind].statistics,
             folder=subpath(output[0], parent=True),
         message:
-            "Statistics of experiment {wildcards.experiment}"
+            TABLES.message
         shell:
             "python -m {params.module} --spec {params.spec:q} --output {params.folder:q}"
             " 2>&1 | tee {log:q}"

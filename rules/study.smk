@@ -1,56 +1,103 @@
-# The study's summary, and how it is told when the study ends.
-SUMMARY = paths.SUMMARY.format(study=STUDY.study)
+# What the study comes to: its summary, what it was made from and what it took, and its report.
+SUMMARY = RULES.of(stages.study.SUMMARY)
+PROVENANCE = RULES.of(stages.study.PROVENANCE)
+REPORT = RULES.of(stages.study.REPORT)
+PAGE = ROOT / "workflow/essential_sparsity/report/page"
 
 
 rule summary:
     input:
-        tables=PLAN.all_tables,
-        claims=CLAIMS,
+        tables=SUMMARY.inputs.tables,
+        claims=SUMMARY.inputs.claims,
     output:
-        SUMMARY,
+        **SUMMARY.output,
     log:
-        f"logs/studies/{STUDY.study}/summary.log",
+        SUMMARY.log,
     benchmark:
-        f"benchmarks/studies/{STUDY.study}/summary.tsv"
+        SUMMARY.benchmark
     conda:
-        "../envs/numpy.yaml"
+        SUMMARY.conda
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SUMMARY.resources,
     params:
-        code=fingerprint("essential_sparsity.statistics.summary"),
-        tables=sorted({os.path.dirname(PLAN.tables(e)[0]) for e in STUDY.experiments}),
-        figures=[PLAN.figures(e)[0] for e in STUDY.experiments] + PLAN.essential_figure()[:1],
+        **SUMMARY.params,
+        tables=lambda wildcards, input: sorted({os.path.dirname(table) for table in input.tables}),
+        figures=[path for path in stages.study.all_figures(STUDY) if path.endswith(".png")],
         root=f"{os.path.relpath(os.getcwd(), ROOT)}/",
     message:
-        "Summary of the study"
+        SUMMARY.message
     shell:
         "python -m essential_sparsity.statistics.summary --tables {params.tables:q}"
         " --claims {input.claims:q}"
         " --figures {params.figures:q} --root {params.root:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
-onstart:
-    # By now the folder is Snakemake's: a dry run that was looking at it is soon gone.
-    lock.hold(Path(".snakemake"), patience=10, clear=False)
-    if ahead := Counter(runs_ahead().values()):
-        # Not imported where it is not needed, as it takes a while.
-        from snakemake.logging import logger
-        from essential_sparsity.estimate.forecast import expected_seconds, forecast
-        from essential_sparsity.estimate.pace import Pace
-        from essential_sparsity.estimate.watch import Watch
+if not FIGURES_ONLY:
 
-        device = "gpu" if CLUSTER or visible_gpus() else "cpu"
-        expected = expected_seconds(PLAN, Path(), device, ahead)
-        if device == "cpu":
-            print(forecast(expected, ahead, workflow.cores), file=sys.stderr, flush=True)
-        known = {place: time.value for place, time in expected.items() if not time.unknown}
-        logger.addHandler(Watch(Pace(known, queued=CLUSTER), runs_ahead))
+    rule provenance:
+        input:
+            figures=PROVENANCE.inputs.figures,
+            summary=PROVENANCE.inputs.summary,
+            tidy=PROVENANCE.inputs.tidy,
+        output:
+            **PROVENANCE.output,
+        log:
+            PROVENANCE.log,
+        benchmark:
+            PROVENANCE.benchmark
+        conda:
+            PROVENANCE.conda
+        threads: 1
+        resources:
+            **PROVENANCE.resources,
+        params:
+            **PROVENANCE.params,
+        message:
+            PROVENANCE.message
+        shell:
+            "python -m essential_sparsity.report.provenance --spec {params.spec:q}"
+            " --output {output:q} 2>&1 | tee {log:q}"
 
 
-onsuccess:
-    if os.path.exists(SUMMARY) and not workflow.dryrun:
-        print(f"\n{Path(SUMMARY).read_text()}", flush=True)
-        if os.path.exists(REPORT):
-            print(f"Report\n{os.path.relpath(REPORT, ROOT)}\n", flush=True)
+def told_provenance(wildcards):
+    """Return the study's provenance; figures alone, it is taken if it is there."""
+    found = REPORT.inputs.provenance(wildcards)
+    return [file for file in found if not FIGURES_ONLY or os.path.exists(file)]
+
+
+rule report:
+    input:
+        figures=REPORT.inputs.figures,
+        tables=REPORT.inputs.tables,
+        claims=REPORT.inputs.claims,
+        provenance=told_provenance,
+    output:
+        report(
+            REPORT.output["report"],
+            caption=CAPTIONS / "report.rst",
+            category="Report",
+            labels={"experiment": "all", "kind": "report"},
+        ),
+    log:
+        REPORT.log,
+    benchmark:
+        REPORT.benchmark
+    conda:
+        REPORT.conda
+    threads: 1
+    resources:
+        **REPORT.resources,
+    params:
+        **REPORT.params,
+        # What is not code: the page's layout, and the captions.
+        page=[sha256_of(f) for folder in (PAGE, CAPTIONS) for f in sorted(folder.glob("*.*"))],
+        folder=subpath(output[0], parent=True),
+        captions=os.path.relpath(CAPTIONS),
+        provenance=lambda wildcards, input: [f"--provenance={f}" for f in input.provenance],
+    message:
+        REPORT.message
+    shell:
+        "python -m essential_sparsity.report --spec {params.spec:q} --study {params.folder:q}"
+        " --captions {params.captions:q} --claims {input.claims:q} {params.provenance:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"

@@ -1,27 +1,26 @@
 # All runs of the study and all of their predictions, as two tables for everybody's own analysis.
-if PLAN.tidy_tables():
+if stages.study.TIDY.targets(STUDY):
+    TIDY = RULES.of(stages.study.TIDY)
 
     rule tidy:
         input:
-            list(PLAN.tables_called("runs").values()),
+            runs=TIDY.inputs.runs,
         output:
-            PLAN.tidy_tables(),
+            **TIDY.output,
         log:
-            f"logs/studies/{STUDY.study}/tidy.log",
+            TIDY.log,
         benchmark:
-            f"benchmarks/studies/{STUDY.study}/tidy.tsv"
+            TIDY.benchmark
         conda:
-            "../envs/numpy.yaml"
+            TIDY.conda
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=60,
+            **TIDY.resources,
         params:
-            spec=PLAN.tidy_spec().canonical(),
-            code=fingerprint("essential_sparsity.tidy"),
-            folder=subpath(output[0], parent=True),
+            **TIDY.params,
+            folder=subpath(output.runs, parent=True),
         message:
-            "All runs of the study, and their predictions"
+            TIDY.message
         shell:
             "python -m essential_sparsity.tidy --spec {params.spec:q} --output {params.folder:q}"
             " 2>&1 | tee {log:q}"

@@ -7,17 +7,20 @@ from pathlib import Path
 import pytest
 
 from essential_sparsity.claims.checks.unavailable import Unavailable
+from essential_sparsity.claims.spec import ClaimsSpec
+from essential_sparsity.stages.study import claims_spec
 from essential_sparsity.study.catalog import Catalog
 from essential_sparsity.study.document import Study
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study.jobs import resolve_study
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 
 
-def plan(file: str) -> Plan:
-    return Plan(Study.check(read_yaml(ROOT / file), file), ROOT, file, ROOT)
+def claims_of(file: str) -> ClaimsSpec:
+    study = Study.check(read_yaml(ROOT / file), file)
+    return claims_spec(resolve_study(study, ROOT, (file,), ROOT / "results"))
 
 
 def test_all_sixteen_claims_of_the_paper_are_there() -> None:
@@ -33,7 +36,7 @@ def test_what_cannot_be_run_says_why() -> None:
 
 
 def test_the_papers_study_can_speak_to_every_other_claim() -> None:
-    spec = plan("studies/paper.yaml").claims
+    spec = claims_of("studies/paper.yaml")
     assert set(Catalog(ROOT / "catalog").claims()) - set(spec.claims) == {"c12", "c13", "c16"}
     for name, claim in spec.claims.items():
         for role in claim.roles.values():
@@ -61,7 +64,7 @@ def test_the_documentation_says_which_figure_each_claim_needs() -> None:
 
 
 def test_pre_trained_models_have_traits_and_random_starts_are_left_out() -> None:
-    spec = plan("studies/gallery.yaml").claims
+    spec = claims_of("studies/gallery.yaml")
     assert spec.models["minilm-l6"].traits
     assert "minilm-l6-random" not in spec.models
     assert spec.trained["ticket-global-topic-" + _recipe(spec.trained) + "-seed1-step0.30-s0.30"]

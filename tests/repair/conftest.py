@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from essential_sparsity.checkpoints.weights import write_weights
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study.jobs import load_study
+from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.files import write_json
 from essential_sparsity.support.tables import write_table
 from project import Project
@@ -38,8 +39,8 @@ def whole(finished_project: Project, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def plan(whole: Project) -> Plan:
-    return Plan.load(whole.folder / "study.yaml", whole.folder, whole.results)
+def study(whole: Project) -> Resolved:
+    return load_study(whole.folder / "study.yaml", whole.folder, whole.results)
 
 
 def only(results: Path, pattern: str) -> Path:

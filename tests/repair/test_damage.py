@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,7 +14,7 @@ from essential_sparsity.masks.histogram import Histogram
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.repair.__main__ import find, remove
 from essential_sparsity.repair.artifacts import artifacts
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import read_json
 from essential_sparsity.support.tables import read_table
@@ -97,18 +98,18 @@ def damages(content: bytes, seed: int) -> Iterator[tuple[str, bytes]]:
 
 
 @KINDS
-def test_damage_is_found_and_named(whole: Project, plan: Plan, pattern: str) -> None:
+def test_damage_is_found_and_named(whole: Project, study: Resolved, pattern: str) -> None:
     path = only(whole.results, pattern)
     content = path.read_bytes()
     try:
         for damage, changed in damages(content, seed=len(pattern)):
             path.write_bytes(changed)
-            found = find(whole.results, plan)
+            found = find(study)
             named = [finding.path.as_posix() for _, finding in found]
             assert named == [path.relative_to(whole.results).as_posix()], (damage, found)
     finally:
         path.write_bytes(content)
-    assert find(whole.results, plan) == []
+    assert find(study) == []
 
 
 @pytest.mark.parametrize("pattern", [p for p, read in READERS.items() if read])
@@ -129,7 +130,7 @@ def test_damage_stops_whoever_reads(whole: Project, pattern: str) -> None:
 
 @KINDS
 def test_what_is_removed_is_the_artifact_alone(
-    whole: Project, plan: Plan, pattern: str, tmp_path: Path
+    whole: Project, study: Resolved, pattern: str, tmp_path: Path
 ) -> None:
     project = whole.copy(tmp_path / "clone")
     path = only(project.results, pattern)
@@ -137,17 +138,18 @@ def test_what_is_removed_is_the_artifact_alone(
     content[len(content) // 3] ^= 0x10
     path.write_bytes(content)
     before = {p for p in project.results.rglob("*") if p.is_file()}
-    for artifact, _ in find(project.results, plan):
-        remove(project.results, artifact)
+    copied = replace(study, results=project.results)
+    (artifact,) = {artifact for artifact, _ in find(copied)}
+    remove(project.results, artifact)
     gone = before - {p for p in project.results.rglob("*") if p.is_file()}
     assert path in gone
     together = {"checkpoints", "tasks"} & set(path.relative_to(project.results).parts)
-    stems = {(p.parent, p.stem) for p in gone}
     if together or pattern.startswith(("runs", "trainings")):
         assert {p.parent for p in gone} == {path.parent}
     else:
-        assert stems == {(path.parent, path.stem)}
-    assert find(project.results, plan) == []
+        # What one job writes is of use together only.
+        assert gone == {project.results / file for file in artifact.files}
+    assert find(copied) == []
 
 
 def test_every_file_of_a_study_is_checked(whole: Project) -> None:
@@ -166,11 +168,11 @@ def test_every_file_of_a_study_is_checked(whole: Project) -> None:
     assert {path.name for path in left} == {"summary.txt", "report.html"}
 
 
-def test_a_missing_part_of_a_folder_is_named(whole: Project, plan: Plan) -> None:
+def test_a_missing_part_of_a_folder_is_named(whole: Project, study: Resolved) -> None:
     path = whole.results / "checkpoints/tiny-bert/model.safetensors"
     kept = path.rename(path.with_name("elsewhere"))
     try:
-        (found,) = find(whole.results, plan)
+        (found,) = find(study)
     finally:
         kept.rename(path)
     assert found[1].path.name == "model.safetensors"
@@ -178,7 +180,7 @@ def test_a_missing_part_of_a_folder_is_named(whole: Project, plan: Plan) -> None
 
 
 def test_tables_from_before_there_were_seals_pass_if_they_can_be_read(
-    whole: Project, plan: Plan
+    whole: Project, study: Resolved
 ) -> None:
     path = only(whole.results, f"{RUN}/metrics.parquet")
     content = path.read_bytes()
@@ -186,10 +188,8 @@ def test_tables_from_before_there_were_seals_pass_if_they_can_be_read(
     metadata = {k: v for k, v in table.schema.metadata.items() if k != b"sealed"}
     try:
         pq.write_table(table.replace_schema_metadata(metadata), path, compression="zstd")
-        assert find(whole.results, plan) == []
+        assert find(study) == []
         path.write_bytes(path.read_bytes()[:-7])
-        assert [finding.path.name for _, finding in find(whole.results, plan)] == [
-            "metrics.parquet"
-        ]
+        assert [finding.path.name for _, finding in find(study)] == ["metrics.parquet"]
     finally:
         path.write_bytes(content)

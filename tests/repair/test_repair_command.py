@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from essential_sparsity.repair.__main__ import find
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study.jobs import load_study
 from essential_sparsity.support.files import read_json, sha256_of
 from essential_sparsity.support.tables import origin_of, write_table
 from project import Project, environment, scores
@@ -164,8 +164,8 @@ def test_what_a_damaged_mask_led_to_is_made_again(project: Project) -> None:
 )
 def test_a_run_of_other_inputs_is_named(project: Project, name: str, said: str) -> None:
     made_from(only(project.results, f"{RUN.format(mask=MASK)}/metrics.parquet"), **{name: "0" * 64})
-    plan = Plan.load(project.folder / "study.yaml", project.folder, project.results)
-    found = [finding.what for _, finding in find(project.results, plan)]
+    study = load_study(project.folder / "study.yaml", project.folder, project.results)
+    found = [finding.what for _, finding in find(study)]
     assert found[0] == said and all(what.startswith("computed from") for what in found[1:])
 
 
@@ -177,8 +177,8 @@ def test_masks_of_another_checkpoint_are_named_with_their_runs(project: Project)
     (path.parent / "config.json").write_text("{}")
     document["files"]["config.json"] = sha256_of(path.parent / "config.json")
     write_json(path, document)
-    plan = Plan.load(project.folder / "study.yaml", project.folder, project.results)
-    found = {f.path.as_posix(): f.what for _, f in find(project.results, plan)}
+    study = load_study(project.folder / "study.yaml", project.folder, project.results)
+    found = {f.path.as_posix(): f.what for _, f in find(study)}
     for mask in ("dense", MASK):
         said = "made from another checkpoint than the one in checkpoints/tiny-bert"
         assert found[f"masks/tiny-bert/{mask}.safetensors"] == said

@@ -1,6 +1,7 @@
 """What the page says, as its reader finds it in the file."""
 
 import json
+import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ from essential_sparsity.report.failures import failures_table
 from essential_sparsity.report.figure import load_caption
 from essential_sparsity.report.planned import report_spec
 from essential_sparsity.study.document import Study
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study.jobs import resolve_study
 from essential_sparsity.support.files import write_json
 from essential_sparsity.support.yaml_files import read_yaml
 
@@ -209,9 +210,8 @@ def test_a_commit_that_lacks_changes_of_code_is_named_with_them(tmp_path: Path) 
 
 def test_a_study_outside_of_the_clone_is_named_without_its_folder(tmp_path: Path) -> None:
     study = Study.check(read_yaml(ROOT / "config.yaml"), "config.yaml")
-    plan = Plan(study, ROOT, "config.yaml", ROOT)
-    files = [ROOT / "studies" / "base.yaml", tmp_path / "mine.yaml"]
-    made = report_spec(plan, files, ROOT)
+    files = ("studies/base.yaml", os.path.relpath(tmp_path / "mine.yaml", ROOT))
+    made = report_spec(resolve_study(study, ROOT, files, ROOT / "results"))
     assert made.files == ("studies/base.yaml", "mine.yaml")
     assert made.outside == ("mine.yaml",)
 

@@ -188,7 +188,8 @@ def test_the_command_that_is_proposed_is_quoted(tmp_path: Path) -> None:
 def test_a_catalog_cannot_smuggle_a_file_into_a_bundle(tmp_path: Path) -> None:
     """Somebody's catalog may hold links to the packer's own files."""
     from essential_sparsity.bundle.contents import Contents
-    from essential_sparsity.study.plan import Plan
+    from essential_sparsity.stages.study import all_tables
+    from essential_sparsity.study.jobs import load_study
 
     root = tmp_path / "clone"
     project = Project(root)
@@ -197,14 +198,14 @@ def test_a_catalog_cannot_smuggle_a_file_into_a_bundle(tmp_path: Path) -> None:
     project.write_task("mood", {"epochs": 1, "batch_size": 8, "learning_rate": 1e-3})
     study = {**tiny_study(), "experiments": tiny_study()["experiments"][1:]}
     (root / "study.yaml").write_text(yaml.safe_dump(study))
-    plan = Plan.load(root / "study.yaml", root, root / "results")
-    for table in [*plan.all_tables, "studies/tiny/claims.parquet"]:
+    resolved = load_study(root / "study.yaml", root, root / "results")
+    for table in [*all_tables(resolved), "studies/tiny/claims.parquet"]:
         (root / "results" / table).parent.mkdir(parents=True, exist_ok=True)
         (root / "results" / table).touch()
-    packed = Contents.of(plan, root / "study.yaml", root, root / "results", False)
+    packed = Contents.of(resolved, root / "study.yaml", root, False)
     assert "project/tiny/models/tiny-bert.yaml" in packed.files
     secret = tmp_path / "secret"
     secret.write_text("password")
     (root / "tiny/tasks/stolen.yaml").symlink_to(secret)
     with pytest.raises(UserError, match="secret: outside"):
-        Contents.of(plan, root / "study.yaml", root, root / "results", False)
+        Contents.of(resolved, root / "study.yaml", root, False)

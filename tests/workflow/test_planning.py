@@ -16,8 +16,10 @@ from essential_sparsity.estimate.forecast import expected_seconds, forecast
 from essential_sparsity.estimate.memory import Memory
 from essential_sparsity.estimate.report import describe_plan
 from essential_sparsity.stages import paths
+from essential_sparsity.stages.masks import MASK
+from essential_sparsity.study import jobs
 from essential_sparsity.study.document import Study
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import write_json
 from essential_sparsity.support.tables import write_table
@@ -72,20 +74,21 @@ class Desk:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(yaml.safe_dump({"version": 1, **entry}))
 
-    def plan(self, *experiments: dict[str, Any]) -> Plan:
+    def plan(self, *experiments: dict[str, Any]) -> Resolved:
         study = {"study": "small", "experiments": list(experiments)}
-        return Plan(Study.check(study, "small.yaml"), self.folder, "small.yaml", Path(".."))
+        checked = Study.check(study, "small.yaml")
+        return jobs.resolve_study(checked, self.folder, ("small.yaml",), self.results)
 
     def describe(self, *experiments: dict[str, Any], machine: Machine = MACHINE) -> str:
-        return describe_plan(self.plan(*experiments), "small.yaml", self.results, machine)
+        return describe_plan(self.plan(*experiments), machine)
 
     def make(self, path: str) -> None:
         file = self.results / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("there")
 
-    def make_run(self, plan: Plan, index: int, seconds: float, device: str) -> None:
-        run = plan.all_runs[index]
+    def make_run(self, plan: Resolved, index: int, seconds: float, device: str) -> None:
+        run = jobs.all_runs(plan)[index]
         self.make(run.path(paths.PREDICTIONS))
         table = pa.table({"seconds": [seconds, seconds], "device": [device, device]})
         write_table(self.results / run.path(paths.METRICS), table, {})
@@ -177,7 +180,7 @@ def test_large_artifacts(desk: Desk) -> None:
     report = desk.describe(experiment(tasks=["shapes"]))
     assert row(report, "masks") == ["3", "3.00", "3.00"]  # a bit a weight
     assert row(report, "task data") == ["1", "3.00", "3.00"]  # 3 bytes a pixel
-    assert row(report, "predictions") == ["6", "0.24", "0.24"]  # 4 bytes a logit, and a bit more
+    assert row(report, "runs") == ["6", "0.24", "0.24"]  # 4 bytes a logit, and a bit more
     assert row(report, "restart points of runs at work") == ["2", "0.00"]  # a single epoch
 
 
@@ -185,9 +188,9 @@ def test_runs_that_are_there_are_counted_and_tell_what_the_others_take(desk: Des
     plan = desk.plan(experiment())
     for index, seconds in enumerate((552.0, 9552.0, 312.0)):
         desk.make_run(plan, index, seconds, "cpu")
-    desk.make(plan.mask_targets()[0])
+    desk.make(MASK.targets(plan)[0])
     desk.make(paths.CHECKPOINT_MANIFEST.format(model="first"))
-    desk.make(plan.task_data("first", "mood", plan.all_runs[0].recipe))
+    desk.make(jobs.task_data(plan, "first", "mood", jobs.all_runs(plan)[0].recipe))
     report = desk.describe(experiment())
     # The median of the three, and 48 s to start: 10 minutes.
     assert row(report, "first", "mood")[1:] == ["6", "3", "10.0", "measured", "on", "3", "0.5"]
@@ -212,7 +215,7 @@ def test_a_run_of_another_study_tells_as_much(desk: Desk) -> None:
 
 def test_half_a_run_is_none(desk: Desk) -> None:
     plan = desk.plan(experiment())
-    desk.make(plan.all_runs[0].path(paths.PREDICTIONS))
+    desk.make(jobs.all_runs(plan)[0].path(paths.PREDICTIONS))
     assert row(desk.describe(experiment()), "first", "mood")[1:3] == ["6", "0"]
 
 
@@ -233,10 +236,10 @@ def test_a_search_is_planned_by_its_budget(desk: Desk) -> None:
     assert row(report, "first", "mood")[1:4] == ["≤", "40", "0"]
     assert "Left: at most 40 runs" in report
     plan = desk.plan(searched)
-    found = plan.round_spec(plan.study.experiments[0]).first()
+    found = jobs.round_spec(plan, plan.experiments["drop"]).first()
     curve = found.curves[0].model_copy(update={"settled": True})
     last = found.model_copy(update={"number": 1, "curves": (curve,)})
-    path = desk.results / plan.round_path(plan.study.experiments[0], 1)
+    path = desk.results / jobs.round_path(plan, plan.experiments["drop"], 1)
     path.parent.mkdir(parents=True)
     path.write_text(last.model_dump_json())
     assert row(desk.describe(searched), "drop")[2:4] == ["12", "0"]
@@ -298,8 +301,8 @@ def prepare(desk: Desk, manifest: str, mean: float | None = None, **more: Any) -
 def test_what_is_fetched_needs_no_size_in_the_catalog(desk: Desk) -> None:
     """Sizes as in the catalog's entries, but for the download, which is there."""
     asked = experiment(models=["second"], tasks=["unsized"])
-    (run, *_) = desk.plan(asked).all_runs
-    data = desk.plan(asked).task_data("second", "unsized", run.recipe)
+    (run, *_) = jobs.all_runs(desk.plan(asked))
+    data = jobs.task_data(desk.plan(asked), "second", "unsized", run.recipe)
     elsewhere = {"preprocessing": {"max_length": 16}}
     prepare(desk, paths.TASK_MANIFEST.format(task="unsized", preprocessor="a-16"), 9, **elsewhere)
     prepare(desk, data, 20, preprocessing={"max_length": 64})
@@ -320,8 +323,8 @@ def test_what_is_fetched_of_images_needs_no_size_either(desk: Desk) -> None:
     named = {"label": "pictures", "data": hub("org/data"), "examples": IMAGE}
     desk._write("tasks/pictures", **named, recipes=recipes)
     asked = experiment(models=["second"], tasks=["pictures"])
-    (run, *_) = desk.plan(asked).all_runs
-    prepare(desk, desk.plan(asked).task_data("second", "pictures", run.recipe))
+    (run, *_) = jobs.all_runs(desk.plan(asked))
+    prepare(desk, jobs.task_data(desk.plan(asked), "second", "pictures", run.recipe))
     fetch(desk, "second")
     report = desk.describe(asked)
     # (6 · 1000 + 2 · 100) · 65 tokens · 9 M = 3.627e12: 3,627 s, and 48 s to start.
@@ -353,11 +356,11 @@ def test_a_study_of_masks_has_no_runs(desk: Desk) -> None:
 def test_jobs_ask_for_the_memory_of_their_model(desk: Desk) -> None:
     """As a scheduler is told, 16 bytes a parameter to train: OPT-1.3B's takes 21 GB and more."""
     asked = experiment(models=["first", "second"], controls=["first-random"])
-    memory = Memory(desk.plan(asked), desk.results)
+    memory = Memory(desk.plan(asked))
     assert memory.training("second") == memory.training("first") == 4000
     file = desk.folder / "catalog" / "models" / "first.yaml"
     file.write_text(file.read_text().replace("10000000.0", "1316000000.0"))
-    memory = Memory(desk.plan(asked), desk.results)
+    memory = Memory(desk.plan(asked))
     assert memory.training("first") == memory.training("first-random") == 2000 + 21056
     assert memory.reading("first") == 2000 + 10528
     # One that was not there when it was first asked for.
@@ -365,10 +368,10 @@ def test_jobs_ask_for_the_memory_of_their_model(desk: Desk) -> None:
     assert memory.training("second") == 2000 + 21056
 
 
-def forecast_of(desk: Desk, plan: Plan, cores: int, number: int = 6) -> str:
-    run = plan.all_runs[0]
+def forecast_of(desk: Desk, plan: Resolved, cores: int, number: int = 6) -> str:
+    run = jobs.all_runs(plan)[0]
     place = run.model, run.task, run.recipe
-    expected = expected_seconds(plan, desk.results, "cpu", [place])
+    expected = expected_seconds(plan, "cpu", [place])
     return forecast(expected, Counter({place: number}), cores)
 
 
@@ -383,7 +386,7 @@ def test_a_line_says_how_long_runs_take_without_a_gpu(desk: Desk) -> None:
     assert "on 2 core(s) take about 1,149 days" in forecast_of(desk, plan, 2, number=2_400_000)
     desk.make_run(plan, 0, 580.0, "cpu")
     assert "on 2 core(s) take about 30 min" in forecast_of(desk, plan, cores=2)
-    desk.make(plan.all_runs[1].path(paths.METRICS))
+    desk.make(jobs.all_runs(plan)[1].path(paths.METRICS))
     assert "take a time that is not known" in forecast_of(desk, plan, cores=2)
     plan = desk.plan(experiment(models=["second"]))
     assert "take a time that is not known" in forecast_of(desk, plan, cores=2)
@@ -391,7 +394,7 @@ def test_a_line_says_how_long_runs_take_without_a_gpu(desk: Desk) -> None:
 
 def test_damaged_metrics_are_named(desk: Desk) -> None:
     plan = desk.plan(experiment())
-    desk.make(plan.all_runs[0].path(paths.METRICS))
+    desk.make(jobs.all_runs(plan)[0].path(paths.METRICS))
     with pytest.raises(UserError, match=r"metrics\.parquet: not a readable Parquet file"):
         desk.describe(experiment())
 

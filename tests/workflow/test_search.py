@@ -10,7 +10,7 @@ import pytest
 from essential_sparsity.bundle.contents import Contents
 from essential_sparsity.search.rounds import Round, load_last
 from essential_sparsity.study.document import Study
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study.jobs import load_study
 from essential_sparsity.support.errors import UserError
 from project import Project, kill_group, tiny_study
 
@@ -83,8 +83,8 @@ def test_a_bundle_brings_the_rounds_that_the_report_tells_of(
     project = searched[0].copy(tmp_path / "clone")
     project.run("study")
     study = project.folder / "study.yaml"
-    plan = Plan.load(study, project.folder, project.results)
-    packed = Contents.of(plan, study, project.folder, project.results, masks=False).files
+    resolved = load_study(study, project.folder, project.results)
+    packed = Contents.of(resolved, study, project.folder, masks=False).files
     last = load_last(project.results, FOLDER).number
     rounds = {f"results/{FOLDER}/round{number}.json" for number in range(1, last + 1)}
     assert rounds <= packed.keys()

@@ -1,12 +1,12 @@
 """The studies that come with the project: sound, and with the jobs that they are meant to have."""
 
-from pathlib import Path
-
 import pytest
 
-from essential_sparsity.estimate.inventory import Inventory
+from essential_sparsity.stages.masks import MASK, TICKET
+from essential_sparsity.stages.runs import RUN
+from essential_sparsity.stages.sources import CHECKPOINT, TASK
 from essential_sparsity.study.document import Study
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study.jobs import resolve_study
 from essential_sparsity.support.yaml_files import read_yaml
 from project import ROOT, Project
 
@@ -69,15 +69,12 @@ def test_make_plan_counts_as_snakemake_does(
 ) -> None:
     for file in STUDIES:
         study = Study.check(read_yaml(ROOT / file), file)
-        plan = Plan(study, ROOT, file, Path(".."))
-        inventory = Inventory(plan, clone.results)
+        resolved = resolve_study(study, ROOT, (file,), clone.results)
         counts = {
-            "run": len(plan.all_runs),
-            "mask": len(inventory.masks()),
-            "task": len(inventory.task_data()),
+            stage.name: len(list(stage.places(resolved)))
+            for stage in (CHECKPOINT, TASK, MASK, RUN, TICKET)
         }
-        listed = {rule: jobs[file].get(rule, 0) for rule in (*counts, "ticket")}
-        assert len(plan.all_trainings) == listed["ticket"], file
+        listed = {rule: jobs[file].get(rule, 0) for rule in counts}
         # A ticket is a mask.
-        listed["mask"] += listed.pop("ticket")
+        listed["mask"] += listed["ticket"]
         assert counts == listed, file

@@ -1,6 +1,5 @@
 """Lottery tickets in a study: a chain is extended, not repeated; masks of both figures come out."""
 
-import os
 import re
 import shutil
 import time
@@ -13,8 +12,8 @@ import pytest
 from essential_sparsity.estimate.cost import Machine
 from essential_sparsity.estimate.report import describe_plan
 from essential_sparsity.masks.mask import Mask
+from essential_sparsity.study import jobs
 from essential_sparsity.study.document import Study
-from essential_sparsity.study.plan import Plan
 from project import Project, kill_group, tiny_study
 
 pytestmark = pytest.mark.workflow
@@ -133,10 +132,11 @@ def test_rounds_are_planned_like_runs(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "clone")
     document = study([0.4])
     folder = project.folder
-    plan = Plan(Study.check(document, "study.yaml"), folder, "study.yaml", Path(os.pardir))
-    assert len(plan.all_runs) == 2
-    assert len(plan.all_trainings) == 4
-    text = describe_plan(plan, "study.yaml", project.results, Machine("cpu", 1.0, 20.0, 1))
+    checked = Study.check(document, "study.yaml")
+    resolved = jobs.resolve_study(checked, folder, ("study.yaml",), project.results)
+    assert len(jobs.all_runs(resolved)) == 2
+    assert len(jobs.all_trainings(resolved)) == 4
+    text = describe_plan(resolved, Machine("cpu", 1.0, 20.0, 1))
     assert re.search(r"^shared ones once +\d+ +0 +6 +0 ", text, re.MULTILINE), text
 
 

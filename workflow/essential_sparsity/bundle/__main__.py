@@ -9,7 +9,7 @@ from essential_sparsity.bundle.archive import unpack_bundle, write_bundle
 from essential_sparsity.bundle.code import own_criteria
 from essential_sparsity.bundle.contents import Contents
 from essential_sparsity.bundle.places import PROJECT
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study.jobs import load_study
 from essential_sparsity.support.errors import run_stage
 
 _ROOT = Path(__file__).parents[3]
@@ -46,14 +46,14 @@ def main() -> None:
 
 
 def _pack(file: Path, results: Path, masks: bool, output: Path | None) -> None:
-    plan = Plan.load(file, _ROOT, results)
-    contents = Contents.of(plan, file, _ROOT, results, masks)
-    path = output or Path(f"{plan.study.study}.bundle.tar.gz")
+    study = load_study(file, _ROOT, results)
+    contents = Contents.of(study, file, _ROOT, masks)
+    path = output or Path(f"{study.study.study}.bundle.tar.gz")
     study_file = next(n for n in contents.files if n.startswith(f"{PROJECT}/")).partition("/")[2]
-    write_bundle(path, plan.study.study, study_file, contents.files)
+    write_bundle(path, study.study.study, study_file, contents.files)
     size = path.stat().st_size
     print(f"{path}: {len(contents.files)} files, {size / 1e6:.1f} MB", file=sys.stderr)
-    for criterion, module in own_criteria(plan.study).items():
+    for criterion, module in own_criteria(study.study).items():
         print(
             f"note: the bundle brings no code, and criterion '{criterion}' is your own: send "
             f"{module} along, to be put in place before the bundle is unpacked",

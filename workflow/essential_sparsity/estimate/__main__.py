@@ -8,7 +8,7 @@ from essential_sparsity.estimate.assumption import assume_device, usual_number
 from essential_sparsity.estimate.cost import START_UP, TFLOPS, Machine
 from essential_sparsity.estimate.report import describe_plan, describe_submissions
 from essential_sparsity.estimate.submissions import read_submissions
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study.jobs import load_study
 from essential_sparsity.support.errors import UserError, run_stage
 
 _ROOT = Path(__file__).parents[3]
@@ -64,7 +64,7 @@ def main() -> None:
         raise UserError(f"--start-up: {arguments.start_up:g}; it must be 0 or more")
     file = arguments.study
     results = arguments.results or _ROOT / "results"
-    plan = Plan.load(file, _ROOT, results)
+    study = load_study(file, _ROOT, results)
     profile = arguments.profile
     submissions = profile and read_submissions(file, _ROOT, results, profile)
     device, assumed = arguments.device, ""
@@ -76,7 +76,7 @@ def main() -> None:
         start_up=arguments.start_up,
         at_once=arguments.gpus or usual_number(device),
     )
-    print(describe_plan(plan, str(file), results, machine, assumed), end="")
+    print(describe_plan(study, machine, assumed), end="")
     if submissions is not None:
         print(f"\n{describe_submissions(submissions, profile)}", end="")
 

@@ -2,13 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from essential_sparsity.estimate.amount import Amount, total
 from essential_sparsity.estimate.cost import START_UP, TFLOPS, Device, Machine
-from essential_sparsity.estimate.runs import run_seconds
-from essential_sparsity.estimate.searches import Place
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.estimate.runs import Place, run_seconds
+from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.errors import UserError
 
 # Cached runs of each kind that are looked at: a study of thousands has to start at once.
@@ -17,19 +15,18 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def expected_seconds(
-    plan: Plan, results: Path, device: Device, places: Iterable[Place]
+    study: Resolved, device: Device, places: Iterable[Place]
 ) -> dict[Place, Amount]:
     """Return (model, task, recipe) → what a run takes there.
 
     Args:
-        plan: the study's plan.
-        results: the folder of the results.
+        study: the study.
         device: what the runs are made on.
         places: of them.
     """
     machine = Machine(device, TFLOPS[device], START_UP, at_once=1)
     try:
-        return {place: run_seconds(plan, results, machine, place, _MOST)[0] for place in places}
+        return {place: run_seconds(study, machine, place, _MOST)[0] for place in places}
     except UserError:
         # Damaged metrics are for the job that needs them to name.
         return {place: Amount.of(None, "metrics") for place in places}

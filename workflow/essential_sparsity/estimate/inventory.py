@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from essential_sparsity.estimate import storage
 from essential_sparsity.estimate.amount import Amount, total
 from essential_sparsity.estimate.sizes import Sizes
-from essential_sparsity.stages import paths
-from essential_sparsity.study.plan import Plan, Run
+from essential_sparsity.stages.all import STAGES
+from essential_sparsity.stages.masks import MASK
+from essential_sparsity.stages.sources import CHECKPOINT, TASK
+from essential_sparsity.stages.stage import Stage
+from essential_sparsity.study import jobs
+from essential_sparsity.study.jobs import Run
+from essential_sparsity.study.resolve import Resolved
 
 _REMOTE = {"hub", "package"}
 
@@ -34,70 +38,47 @@ def left(items: Iterable[Item]) -> Amount:
 class Inventory:
     """A study's downloads and artifacts; looks whether files are there, not whether up to date."""
 
-    def __init__(self, plan: Plan, results: Path) -> None:
-        """Take the study's plan and the folder of the results, which need not exist."""
-        self._plan = plan
-        self._results = results
-        self._sizes = Sizes(plan, results)
+    def __init__(self, study: Resolved) -> None:
+        """Take the study; its folder of results need not exist."""
+        self._study = study
+        self._sizes = Sizes(study)
 
-    def models_to_download(self) -> list[Item]:
-        """Return the checkpoints that come from elsewhere: not folders, not random starts."""
-        return [
-            self._checkpoint(name)
-            for name, entry in self._plan.models.items()
-            if entry.sources[0].kind in _REMOTE
-        ]
-
-    def data_to_download(self) -> list[Item]:
-        """Return the data sets that come from elsewhere: not local files, not a library's own."""
-        return [
-            Item(
-                self._sizes.task(name, "megabytes") * 1e6,
-                all(
-                    self._has(file) for file, (_, task) in self._task_data().items() if task == name
-                ),
-            )
-            for name, entry in self._plan.tasks.items()
+    def downloads(self) -> dict[str, list[Item]]:
+        """Return what comes from elsewhere: no folders, no random starts, no local files."""
+        tasks = {
+            name: [place for place in TASK.places(self._study) if place["task"] == name]
+            for name, entry in self._study.tasks.items()
             if entry.data.kind in _REMOTE
-        ]
+        }
+        return {
+            "checkpoints": [
+                Item(
+                    storage.checkpoint_bytes(self._sizes, name),
+                    self._has(*CHECKPOINT.paths(self._study, {"model": name})),
+                )
+                for name, entry in self._study.models.items()
+                if entry.sources[0].kind in _REMOTE
+            ],
+            "data sets": [
+                Item(
+                    self._sizes.task(name, "megabytes") * 1e6,
+                    all(self._has(*TASK.paths(self._study, place)) for place in places),
+                )
+                for name, places in tasks.items()
+            ],
+        }
 
-    def checkpoints(self) -> list[Item]:
-        """Return the checkpoints."""
-        return [self._checkpoint(name) for name in self._plan.models]
-
-    def task_data(self) -> list[Item]:
-        """Return the tasks' data, once for each tokenizer or image processor."""
-        return [Item(size, self._has(file)) for file, (size, _) in self._task_data().items()]
-
-    def masks(self) -> list[Item]:
-        """Return the masks."""
-        return [
-            Item(
-                storage.mask_bytes(self._sizes, model),
-                self.has_mask(model, mask.name),
-            )
-            for model, mask in self._plan.all_masks
-        ]
-
-    def predictions(self) -> list[Item]:
-        """Return the runs' predictions."""
-        return [
-            Item(
-                storage.prediction_bytes(
-                    self._sizes, run.task, self._plan.recipe(run.task, run.recipe)
-                ),
-                self.has_run(run),
-            )
-            for run in self._plan.all_runs
-        ]
+    def artifacts(self) -> dict[str, list[Item]]:
+        """Return title → the artifacts of each stage whose size matters."""
+        return {stage.title: self._of(stage) for stage in STAGES if stage.size is not None}
 
     def restart_point(self) -> Amount:
         """Return the largest restart point of a run that is not there yet."""
         points = [
-            storage.restart_bytes(self._sizes, model, self._plan.recipe(task, recipe))
+            storage.restart_bytes(self._sizes, model, self._study.recipes[task, recipe])
             for model, task, recipe in {
                 (run.model, run.task, run.recipe)
-                for run in self._plan.all_runs
+                for run in jobs.all_runs(self._study)
                 if not self.has_run(run)
             }
         ]
@@ -106,29 +87,21 @@ class Inventory:
 
     def has_run(self, run: Run) -> bool:
         """Tell whether a run's tables are there."""
-        return all(map(self._has, run.tables))
+        return self._has(*run.tables)
 
     def has_mask(self, model: str, mask: str) -> bool:
         """Tell whether a mask is there."""
-        return self._has(paths.MASK.format(model=model, mask=mask))
+        return self._has(MASK.paths(self._study, {"model": model, "mask": mask})[0])
 
-    def _checkpoint(self, model: str) -> Item:
-        return Item(
-            storage.checkpoint_bytes(self._sizes, model),
-            self._has(paths.CHECKPOINT_MANIFEST.format(model=model)),
-        )
-
-    def _task_data(self) -> dict[str, tuple[Amount, str]]:
-        """Return manifest → bytes and task."""
-        return {
-            self._plan.task_data(model, task, recipe): (
-                storage.task_bytes(self._sizes, model, task, self._plan.recipe(task, recipe)),
-                task,
+    def _of(self, stage: Stage) -> list[Item]:
+        assert stage.size is not None
+        return [
+            Item(
+                stage.size(self._sizes, self._study, place),
+                self._has(stage.paths(self._study, place)[0]),
             )
-            for model, task, recipe in dict.fromkeys(
-                (run.model, run.task, run.recipe) for run in self._plan.all_runs
-            )
-        }
+            for place in stage.places(self._study)
+        ]
 
-    def _has(self, artifact: str) -> bool:
-        return (self._results / artifact).exists()
+    def _has(self, *artifacts: str) -> bool:
+        return all((self._study.results / artifact).exists() for artifact in artifacts)

@@ -4,10 +4,8 @@ Of a model whose size nothing tells yet, they ask for that of a small one. A job
 its memory asks for more when it is tried again: see `retries` and `restart-times` of Snakemake.
 """
 
-from pathlib import Path
-
 from essential_sparsity.estimate.sizes import Sizes
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study.resolve import Resolved
 
 # Bytes a parameter. A run holds weights, gradients and AdamW's two moments in fp32; a job that
 # reads a checkpoint may hold a second copy of it while it converts.
@@ -22,9 +20,9 @@ _LEAST = 4000
 class Memory:
     """Megabytes that the jobs of a model ask for."""
 
-    def __init__(self, plan: Plan, results: Path) -> None:
-        """Take the study's plan and the folder of the results."""
-        self._sizes = Sizes(plan, results)
+    def __init__(self, study: Resolved) -> None:
+        """Take the study."""
+        self._sizes = Sizes(study)
 
     def training(self, model: str) -> int:
         """Return those of a run, or of a ticket's round; a GPU's own memory is none of them."""

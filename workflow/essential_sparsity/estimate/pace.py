@@ -8,7 +8,7 @@ import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
-from essential_sparsity.estimate.searches import Place
+from essential_sparsity.estimate.runs import Place
 
 Job = Hashable
 

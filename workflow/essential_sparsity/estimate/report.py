@@ -1,17 +1,16 @@
 """The plan of a study as plain text."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from textwrap import wrap
 
 from essential_sparsity.command.output import format_table
 from essential_sparsity.estimate.amount import Amount, total
 from essential_sparsity.estimate.cost import Machine
 from essential_sparsity.estimate.inventory import Inventory, Item, left
-from essential_sparsity.estimate.runs import RunGroup, group_runs
-from essential_sparsity.estimate.searches import Searches
+from essential_sparsity.estimate.runs import RunGroup, all_further, further, group_runs
 from essential_sparsity.estimate.submissions import Submission, submission_rows
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study import jobs
+from essential_sparsity.study.resolve import Resolved
 
 WIDTH = 100
 
@@ -30,41 +29,33 @@ def describe_submissions(submissions: list[Submission], profile: str) -> str:
     return f"{table}\n\n{note}\n"
 
 
-def describe_plan(
-    plan: Plan, where: str, results: Path, machine: Machine, assumed: str = ""
-) -> str:
+def describe_plan(study: Resolved, machine: Machine, assumed: str = "") -> str:
     """Return what a study asks for, what is there, and what the rest costs.
 
     Args:
-        plan: the study's plan.
-        where: the study's file, as the user named it.
-        results: the folder of the results, which need not exist.
+        study: the study.
         machine: what the runs are made on.
         assumed: what is to be said of that, where the user has not named it.
 
     Raises:
         UserError: the metrics of a cached run are damaged.
     """
-    return "\n\n".join(_Report(plan, where, results, machine, assumed).sections()) + "\n"
+    return "\n\n".join(_Report(study, machine, assumed).sections()) + "\n"
 
 
 class _Report:
-    def __init__(
-        self, plan: Plan, where: str, results: Path, machine: Machine, assumed: str
-    ) -> None:
+    def __init__(self, study: Resolved, machine: Machine, assumed: str) -> None:
         self._assumed = assumed
-        self._plan = plan
-        self._where = where
-        self._results = results
+        self._study = study
         self._machine = machine
-        self._inventory = Inventory(plan, results)
-        self._searches = Searches(plan, results)
-        self._groups = group_runs(plan, results, machine, self._searches)
+        self._inventory = Inventory(study)
+        self._groups = group_runs(study, machine)
         self._unit = "GPU-hours" if machine.device == "gpu" else "CPU-hours"
 
     def sections(self) -> Iterable[str]:
-        there = "" if self._results.exists() else " (not there yet)"
-        yield f"Study {self._plan.study.study}: {self._where}, results in {self._results}{there}"
+        study = self._study
+        there = "" if study.results.exists() else " (not there yet)"
+        yield f"Study {study.study.study}: {study.where}, results in {study.results}{there}"
         if self._assumed and self._groups:
             yield _paragraph(self._assumed)
         yield _table(self._downloads())
@@ -77,21 +68,18 @@ class _Report:
             yield self._model()
         yield _paragraph(
             "In results: the file is there. Whether it is up to date, "
-            f"`make study STUDY={self._where} ARGS=-n` tells."
+            f"`make study STUDY={study.where} ARGS=-n` tells."
         )
         if unknown := self._unknown():
             yield _paragraph(
                 f"Unknown, and in no sum: {'; '.join(sorted(unknown))}. Where the catalog is "
                 "silent, checkpoints and task data in results tell it: "
-                f"`make fetch STUDY={self._where}` brings them, and starts no run."
+                f"`make fetch STUDY={study.where}` brings them, and starts no run."
             )
 
     def _downloads(self) -> Iterable[list[str]]:
         yield ["To download", "all", "in results", "left", "GB left"]
-        for name, items in (
-            ("checkpoints", self._inventory.models_to_download()),
-            ("data sets", self._inventory.data_to_download()),
-        ):
+        for name, items in self._inventory.downloads().items():
             cached = sum(item.cached for item in items)
             yield [
                 name,
@@ -102,32 +90,32 @@ class _Report:
             ]
 
     def _experiments(self) -> Iterable[list[str]]:
+        study = self._study
         yield ["Experiments", "masks", "in results", "runs", "in results", f"{self._unit} left"]
         seconds = {(g.model, g.task, g.recipe): g.seconds for g in self._groups}
         rows = [
             (
                 experiment.name,
-                self._plan.masks(experiment),
-                [*self._searches.runs(experiment), *self._plan.trainings(experiment)],
-                self._searches.further(experiment),
+                jobs.masks(study, experiment),
+                [*jobs.known_runs(study, experiment), *jobs.trainings(study, experiment)],
+                further(study, experiment),
             )
-            for experiment in self._plan.study.experiments
+            for experiment in study.experiments.values()
         ]
-        everything = [*self._searches.all_runs(), *self._plan.all_trainings]
-        all_further = self._searches.all_further()
-        rows.append(("shared ones once", self._plan.all_masks, everything, all_further))
-        for name, masks, runs, further in rows:
+        everything = [*jobs.known_runs(study), *jobs.all_trainings(study)]
+        rows.append(("shared ones once", jobs.all_masks(study), everything, all_further(study)))
+        for name, masks, runs, more in rows:
             to_make = [run for run in runs if not self._inventory.has_run(run)]
             yield [
                 name,
                 str(len(masks)),
                 str(sum(self._inventory.has_mask(model, mask.name) for model, mask in masks)),
-                _at_most(len(runs), further.total()),
+                _at_most(len(runs), more.total()),
                 f"{len(runs) - len(to_make):,}",
                 total(
                     (
                         *(seconds[run.model, run.task, run.recipe] for run in to_make),
-                        *(seconds[place] * more for place, more in further.items()),
+                        *(seconds[place] * count for place, count in more.items()),
                     )
                 ).text(1, _HOUR),
             ]
@@ -162,12 +150,7 @@ class _Report:
 
     def _disk(self) -> Iterable[list[str]]:
         yield ["Disk", "files", "GB", "GB left"]
-        kinds: dict[str, list[Item]] = {
-            "checkpoints": self._inventory.checkpoints(),
-            "task data": self._inventory.task_data(),
-            "masks": self._inventory.masks(),
-            "predictions": self._inventory.predictions(),
-        }
+        kinds = self._inventory.artifacts()
         for name, items in kinds.items():
             yield [name, f"{len(items):,}", *_gigabytes(items)]
         every = [item for items in kinds.values() for item in items]
@@ -189,15 +172,11 @@ class _Report:
         )
 
     def _unknown(self) -> frozenset[str]:
-        downloads = (*self._inventory.models_to_download(), *self._inventory.data_to_download())
-        items = (
-            # What is fetched is in no sum of downloads.
-            *(item for item in downloads if not item.cached),
-            *self._inventory.checkpoints(),
-            *self._inventory.task_data(),
-            *self._inventory.masks(),
-            *self._inventory.predictions(),
-        )
+        # What is fetched is in no sum of downloads.
+        items = [
+            *(i for some in self._inventory.downloads().values() for i in some if not i.cached),
+            *(item for some in self._inventory.artifacts().values() for item in some),
+        ]
         amounts = [*(item.bytes for item in items), *(group.seconds for group in self._groups)]
         return total(amounts).unknown
 

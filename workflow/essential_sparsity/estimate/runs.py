@@ -1,19 +1,23 @@
 """A study's runs, those of a model, task and recipe together: how many, and what one takes."""
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 from essential_sparsity.estimate.amount import Amount
 from essential_sparsity.estimate.cost import Machine, estimated_seconds, run_operations
 from essential_sparsity.estimate.inventory import Inventory
-from essential_sparsity.estimate.searches import Place, Searches
 from essential_sparsity.estimate.sizes import Sizes
 from essential_sparsity.stages import paths
-from essential_sparsity.study.plan import Plan, Run
+from essential_sparsity.study import jobs
+from essential_sparsity.study.jobs import Run
+from essential_sparsity.study.resolve import Resolved, ResolvedExperiment
 from essential_sparsity.support.tables import read_table
+
+# Model, task, and the recipe's identity in paths.
+Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -53,14 +57,34 @@ class RunGroup:
         return self.seconds * self.runs_left
 
 
+def further(study: Resolved, experiment: ResolvedExperiment) -> Counter[Place]:
+    """Return place → how many runs more an experiment's search may ask for, by its budget.
+
+    Raises:
+        UserError: a round of the search is damaged.
+    """
+    found: Counter[Place] = Counter()
+    search = experiment.settings.search
+    if search is not None:
+        for curve in jobs.last_round(study, experiment).curves:
+            if not curve.settled:
+                place = curve.model, curve.task, experiment.recipes[curve.task]
+                found[place] += search.budget - len(list(curve.runs))
+    return found
+
+
+def all_further(study: Resolved) -> Counter[Place]:
+    """Return the same of the whole study."""
+    return sum((further(study, experiment) for experiment in jobs.searches(study)), Counter())
+
+
 def run_seconds(
-    plan: Plan, results: Path, machine: Machine, place: Place, most: int | None = None
+    study: Resolved, machine: Machine, place: Place, most: int | None = None
 ) -> tuple[Amount, int]:
     """Return what a run takes, its start-up included, and how many runs tell it.
 
     Args:
-        plan: the study's plan.
-        results: the folder of the results.
+        study: the study.
         machine: what the runs are made on.
         place: model, task, and the recipe's identity in paths.
         most: how many cached runs are looked at, None for all.
@@ -69,18 +93,18 @@ def run_seconds(
         UserError: the metrics of a cached run are damaged.
     """
     model, task, recipe = place
-    measured = list(islice(_training_seconds(results, model, task, recipe, machine), most))
+    measured = list(islice(_training_seconds(study, place, machine), most))
     if measured:
         training = Amount(statistics.median(measured))
     else:
-        sizes = Sizes(plan, results)
-        operations = run_operations(sizes, model, task, plan.recipe(task, recipe))
+        sizes = Sizes(study)
+        operations = run_operations(sizes, model, task, study.recipes[task, recipe])
         training = estimated_seconds(operations, machine)
     start_up = Amount(0.0 if training.unknown else machine.start_up)
     return training + start_up, len(measured)
 
 
-def group_runs(plan: Plan, results: Path, machine: Machine, searches: Searches) -> list[RunGroup]:
+def group_runs(study: Resolved, machine: Machine) -> list[RunGroup]:
     """Return the groups of the study's runs.
 
     Where the results folder has runs of a group's model, task and recipe that were made on the
@@ -90,14 +114,14 @@ def group_runs(plan: Plan, results: Path, machine: Machine, searches: Searches) 
     Raises:
         UserError: the metrics of such a run are damaged.
     """
-    inventory = Inventory(plan, results)
-    groups: dict[tuple[str, str, str], list[Run]] = {}
-    further = searches.all_further()
-    for run in (*searches.all_runs(), *plan.all_trainings):
+    inventory = Inventory(study)
+    groups: dict[Place, list[Run]] = {}
+    more = all_further(study)
+    for run in (*jobs.known_runs(study), *jobs.all_trainings(study)):
         groups.setdefault((run.model, run.task, run.recipe), []).append(run)
     found = []
     for (model, task, recipe), runs in groups.items():
-        seconds, measured = run_seconds(plan, results, machine, (model, task, recipe))
+        seconds, measured = run_seconds(study, machine, (model, task, recipe))
         cached = sum(map(inventory.has_run, runs))
         found.append(
             RunGroup(
@@ -108,17 +132,16 @@ def group_runs(plan: Plan, results: Path, machine: Machine, searches: Searches) 
                 cached=cached,
                 seconds=seconds,
                 measured=measured,
-                further=further[model, task, recipe],
+                further=more[model, task, recipe],
             )
         )
     return found
 
 
-def _training_seconds(
-    results: Path, model: str, task: str, recipe: str, machine: Machine
-) -> Iterable[float]:
+def _training_seconds(study: Resolved, place: Place, machine: Machine) -> Iterable[float]:
+    model, task, recipe = place
     pattern = paths.METRICS.format(model=model, task=task, recipe=recipe, mask="*", seed="*")
-    for file in results.glob(pattern):
+    for file in study.results.glob(pattern):
         row = read_table(file, {"seconds", "device"}).slice(0, 1).to_pylist()[0]
         if (row["device"] == "cpu") == (machine.device == "cpu"):
             yield row["seconds"]

@@ -1,13 +1,12 @@
 """The sizes of models and tasks, by the catalog or by what is fetched, and what follows."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from essential_sparsity.estimate.amount import Amount
 from essential_sparsity.estimate.findings import Findings
 from essential_sparsity.runs.spec import RecipeSpec
 from essential_sparsity.study.catalog import ModelSize, TaskSize
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study.resolve import Resolved
 
 
 class Sizes:
@@ -17,11 +16,11 @@ class Sizes:
     unknown.
     """
 
-    def __init__(self, plan: Plan, results: Path) -> None:
-        """Take the study's plan and the folder of the results, which need not exist."""
-        self._models = plan.models
-        self._tasks = plan.tasks
-        self._found = Findings(results)
+    def __init__(self, study: Resolved) -> None:
+        """Take the study; its folder of results need not exist."""
+        self._models = study.models
+        self._tasks = study.tasks
+        self._found = Findings(study.results)
 
     def model(self, name: str, key: str) -> Amount:
         """Return one of `ModelSize`'s numbers; a random start is as large as its base."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from essential_sparsity.estimate.amount import Amount
 from essential_sparsity.estimate.forecast import duration
 from essential_sparsity.estimate.pace import Job, Pace
-from essential_sparsity.estimate.searches import Place
+from essential_sparsity.estimate.runs import Place
 
 # Seconds from one line to the next, at least.
 _BETWEEN = 60.0

@@ -4,6 +4,7 @@ A grid has the criterion's own keys, and lists where a mask has one value: `spar
 `patterns`, and `seeds` where the criterion has a seed. The grids follow from the registry.
 """
 
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
@@ -27,9 +28,10 @@ class Grid(Spec):
 
     criterion: str
 
-    def masks(self) -> list[MaskSpec]:
-        """Return the masks, by ascending sparsity for each seed."""
-        return [known_criteria()[self.criterion].model_validate(self.document())]
+    @cached_property
+    def expanded(self) -> tuple[MaskSpec, ...]:
+        """The masks, by ascending sparsity for each seed."""
+        return (known_criteria()[self.criterion].model_validate(self.document()),)
 
     def document(self) -> dict[str, Any]:
         """Return the grid as plain data; the criterion is always said."""
@@ -56,15 +58,16 @@ class RankedGrid(Grid):
 
     def over(self, sparsities: tuple[float, ...]) -> Self:
         """Return the grid with other sparsities."""
-        return self.model_copy(update={"sparsities": sparsities})
+        return self.model_validate({**self.document(), "sparsities": sparsities})
 
-    def masks(self) -> list[MaskSpec]:
-        """Return the masks, by ascending sparsity for each seed; sparsity 0 is the dense mask.
+    @cached_property
+    def expanded(self) -> tuple[MaskSpec, ...]:
+        """The masks, by ascending sparsity for each seed; sparsity 0 is the dense mask.
 
         An open grid has none.
         """
         if self.is_open:
-            return []
+            return ()
         kind = known_criteria()[self.criterion]
         amounts: list[dict[str, Any]] = [
             *({"sparsity": sparsity} for sparsity in sorted(self.sparsities)),
@@ -73,14 +76,14 @@ class RankedGrid(Grid):
         others = {name: field for name, field in kind.lists.items() if name not in _AMOUNTS}
         rows = [[{field: v} for v in getattr(self, name, ())] for name, field in others.items()]
         options = {key: v for key, v in self.document().items() if key not in kind.lists}
-        return [
+        return tuple(
             DENSE
             if amount.get("sparsity") == 0
             else kind.model_validate(
                 options | amount | {k: v for d in chosen for k, v in d.items()}
             )
             for *chosen, amount in product(*(row or [{}] for row in rows), amounts or [{}])
-        ]
+        )
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
@@ -91,7 +94,8 @@ class RankedGrid(Grid):
         # An experiment that has no search sees to it that its grids are not open.
         stated = bool(self.sparsities) or self.is_open
         check_amount(self.scope, self.like, stated, bool(self.patterns))
-        self.masks()
+        # What a mask's own spec refuses is refused here.
+        self.expanded  # noqa: B018
         return self
 
 

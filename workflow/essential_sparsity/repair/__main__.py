@@ -14,10 +14,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from essential_sparsity.repair.artifacts import Artifact, Finding, artifacts
-from essential_sparsity.repair.lineage import Lineage
+from essential_sparsity.repair.artifacts import Artifact, artifacts
+from essential_sparsity.repair.lineage import foreign
 from essential_sparsity.repair.rebuilding import is_of, rebuild
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.stages.checks import Finding
+from essential_sparsity.study.jobs import load_study
+from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support import lock
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.files import available_cores
@@ -25,8 +27,9 @@ from essential_sparsity.support.files import available_cores
 _ROOT = Path(__file__).parents[3]
 
 
-def find(root: Path, plan: Plan) -> list[tuple[Artifact, Finding]]:
-    """Return what is damaged below `root`, or made from something else, in the order of making."""
+def find(study: Resolved) -> list[tuple[Artifact, Finding]]:
+    """Return what is damaged, or made from something else, in the order of making."""
+    root = study.results
     everything = artifacts(root)
     with ThreadPoolExecutor(available_cores()) as pool:
         checked = pool.map(lambda artifact: artifact.findings(root), everything)
@@ -34,9 +37,8 @@ def find(root: Path, plan: Plan) -> list[tuple[Artifact, Finding]]:
         shown = tqdm(checked, "checking", len(everything), disable=None, leave=False)
         damage = list(zip(everything, shown, strict=True))
     found = [(artifact, finding) for artifact, findings in damage for finding in findings]
-    sound = [artifact for artifact, findings in damage if not findings]
-    found += Lineage(root, plan, sound).findings(everything)
-    return sorted(found, key=lambda pair: pair[0].kind.level)
+    found += foreign(study, [artifact for artifact, findings in damage if not findings])
+    return sorted(found, key=lambda pair: pair[0].level)
 
 
 def remove(root: Path, artifact: Artifact) -> None:
@@ -65,13 +67,13 @@ def main() -> None:
     parser.add_argument("--profile", default="default", help="where jobs run (default)")
     arguments = parser.parse_args()
     results = Path(os.path.relpath(arguments.results or _ROOT / "results"))
-    plan = Plan.load(arguments.study, _ROOT, results)
+    study = load_study(arguments.study, _ROOT, results)
     if not results.is_dir():
         print(f"{results}: no such folder; nothing is there to repair", file=sys.stderr)
         return
     if not arguments.check and (holder := lock.hold(results / ".snakemake", clear=False)):
         raise UserError(f"{holder.describe(results)}; repair it when that has ended")
-    found = find(results, plan)
+    found = find(study)
     for _, finding in found:
         print(f"{results / finding.path}: {finding.what}")
     unusable = list({id(artifact): artifact for artifact, _ in found}.values())
@@ -83,7 +85,7 @@ def main() -> None:
     for artifact in unusable:
         remove(results, artifact)
     lock.release()
-    own = [artifact for artifact in unusable if is_of(plan, artifact)]
+    own = [artifact for artifact in unusable if is_of(study, artifact)]
     print(
         f"{results}: {len(unusable)} artifacts removed; {len(own)} of them are of "
         f"{arguments.study} and made again now",

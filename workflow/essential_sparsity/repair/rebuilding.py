@@ -4,15 +4,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from essential_sparsity.repair.artifacts import (
-    FIGURES,
-    MEASUREMENTS,
-    ROUNDS,
-    STUDY_TABLES,
-    TABLES,
-    Artifact,
-)
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.repair.artifacts import Artifact
+from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.pipeline import pipeline_command
 
@@ -20,27 +13,17 @@ from essential_sparsity.support.pipeline import pipeline_command
 _AT_ONCE = 1000
 
 
-def is_of(plan: Plan, artifact: Artifact) -> bool:
-    """Tell whether the plan's study knows how the artifact is made."""
-    names = artifact.names
-    if artifact.kind in (TABLES, FIGURES):
-        return artifact.target in (*plan.all_tables, *plan.all_figures)
-    if artifact.kind in STUDY_TABLES or artifact.kind is ROUNDS:
-        searches = [experiment.name for experiment in plan.searches()]
-        return names["study"] == plan.study.study and (
-            artifact.kind is not ROUNDS or names["experiment"] in searches
-        )
+def is_of(study: Resolved, artifact: Artifact) -> bool:
+    """Tell whether the study knows how the artifact is made."""
+    stage, names = artifact.stage, artifact.names
+    if "study" in names:
+        own = {key: value for key, value in names.items() if key != "study"}
+        return names["study"] == study.study.study and own in stage.places(study)
     try:
-        if "model" in names:
-            plan.checkpoint_spec(names["model"])
-        if "mask" in names:
-            plan.mask_spec(names["mask"])
-        if "preprocessor" in names:
-            plan.task_spec(names["task"], names["preprocessor"])
-        elif "recipe" in names:
-            plan.recipe(names["task"], names["recipe"])
-        if artifact.kind in MEASUREMENTS:
-            plan.measurement_spec(artifact.files[0].parts[0], names["set"])
+        for function in stage.inputs.values():
+            function(study, names)
+        if stage.spec is not None:
+            stage.spec(study, names)
     except UserError:
         return False
     return True
@@ -51,11 +34,11 @@ def rebuild(
 ) -> int:
     """Have the workflow in `root` make the artifacts; return its exit status.
 
-    One level at a time: what is made again as it was then makes nothing else run again.
+    One stage at a time: what is made again as it was then makes nothing else run again.
     """
     levels: dict[int, list[str]] = {}
     for artifact in wanted:
-        levels.setdefault(artifact.kind.level, []).append(artifact.target)
+        levels.setdefault(artifact.level, []).append(artifact.target)
     for _, targets in sorted(levels.items()):
         for start in range(0, len(targets), _AT_ONCE):
             some = targets[start : start + _AT_ONCE]

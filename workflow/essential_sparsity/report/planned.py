@@ -1,4 +1,4 @@
-"""From a study's plan to the specs of its report; read by the workflow's rules alone."""
+"""From a resolved study to the specs of its report; read by the workflow's rules alone."""
 
 import os
 from collections.abc import Sequence
@@ -6,80 +6,73 @@ from pathlib import Path
 
 import yaml
 
-from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.masks.spec import MaskSpec
 from essential_sparsity.report.spec import ExperimentRow, ProvenanceSpec, RecipeRow, ReportSpec
-from essential_sparsity.study.document import Experiment
-from essential_sparsity.study.plan import Plan
+from essential_sparsity.study import jobs
+from essential_sparsity.study.resolve import Resolved, ResolvedExperiment
 
 # So many sparsities are named one by one.
 _LISTED = 12
 
 
-def provenance_spec(plan: Plan) -> ProvenanceSpec:
+def provenance_spec(study: Resolved) -> ProvenanceSpec:
     """Return the spec of what is collected about a study's artifacts."""
-    places = dict.fromkeys((run.model, run.task, run.recipe) for run in plan.all_runs)
+    places = dict.fromkeys((run.model, run.task, run.recipe) for run in jobs.all_runs(study))
     return ProvenanceSpec(
-        study=plan.study.study,
-        models=tuple(plan.models),
-        task_data=tuple(dict.fromkeys(plan.task_data(*place) for place in places)),
-        experiments={e.name: e.figure for e in plan.study.experiments},
+        study=study.study.study,
+        models=tuple(study.models),
+        task_data=tuple(dict.fromkeys(jobs.task_data(study, *place) for place in places)),
+        experiments={e.name: e.kind.name for e in study.experiments.values()},
     )
 
 
-def report_spec(plan: Plan, files: Sequence[Path], root: Path) -> ReportSpec:
+def report_spec(study: Resolved) -> ReportSpec:
     """Return the spec of a study's report.
 
-    Args:
-        plan: the study's plan.
-        files: its files; one outside `root` is named without its folder, which is nobody's matter.
-        root: the repository's root.
+    A file outside the repository is named without its folder, which is nobody's matter.
     """
-    used = dict.fromkeys((run.task, run.recipe) for run in plan.all_runs)
+    used = dict.fromkeys((run.task, run.recipe) for run in jobs.all_runs(study))
+    outside = [Path(file).name for file in study.files if _is_outside(file)]
     return ReportSpec(
-        study=plan.study.study,
-        files=tuple(_shown(file, root) for file in files),
-        outside=tuple(file.name for file in files if _is_outside(file, root)),
-        models={name: entry.label for name, entry in plan.models.items()},
-        tasks={name: entry.label for name, entry in plan.tasks.items()},
-        recipes=tuple(_recipe(plan, task, recipe) for task, recipe in used),
-        experiments=tuple(_experiment(plan, e) for e in plan.study.experiments),
-        configuration=_as_yaml(plan),
+        study=study.study.study,
+        files=tuple(Path(file).name if _is_outside(file) else file for file in study.files),
+        outside=tuple(outside),
+        models={name: entry.label for name, entry in study.models.items()},
+        tasks={name: entry.label for name, entry in study.tasks.items()},
+        recipes=tuple(_recipe(study, task, recipe) for task, recipe in used),
+        experiments=tuple(_experiment(e) for e in study.experiments.values()),
+        configuration=_as_yaml(study),
     )
 
 
-def _shown(file: Path, root: Path) -> str:
-    return file.name if _is_outside(file, root) else os.path.relpath(file, root)
+def _is_outside(file: str) -> bool:
+    return Path(file).parts[0] == os.pardir
 
 
-def _is_outside(file: Path, root: Path) -> bool:
-    return Path(os.path.relpath(file, root)).parts[0] == ".."
-
-
-def _as_yaml(plan: Plan) -> str:
-    document = plan.study.document()
+def _as_yaml(study: Resolved) -> str:
+    document = study.study.document()
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None)
 
 
-def _recipe(plan: Plan, task: str, identity: str) -> RecipeRow:
-    entry, recipe = plan.tasks[task], plan.recipe(task, identity)
+def _recipe(study: Resolved, task: str, identity: str) -> RecipeRow:
+    entry, recipe = study.tasks[task], study.recipes[task, identity]
     always = ("epochs", "batch_size", "learning_rate", *entry.examples.preprocessing)
     settings = {key: getattr(recipe, key) for key in always} | recipe.document()
     return RecipeRow(task=task, recipe=identity, metric=entry.metric, settings=settings)
 
 
-def _experiment(plan: Plan, experiment: Experiment) -> ExperimentRow:
-    reads_runs = FIGURE_KINDS[experiment.figure].reads == "runs"
+def _experiment(experiment: ResolvedExperiment) -> ExperimentRow:
+    settings = experiment.settings
     return ExperimentRow(
         name=experiment.name,
-        figure=experiment.figure,
-        models=experiment.models,
-        controls=experiment.controls,
-        tasks=experiment.tasks,
-        masks=tuple(_mask_words(plan.figure_masks(experiment))),
-        searched=experiment.search is not None,
-        seeds=experiment.seeds if reads_runs else (),
-        seeds_of=experiment.seeds_of,
+        figure=settings.figure,
+        models=settings.models,
+        controls=settings.controls,
+        tasks=settings.tasks,
+        masks=tuple(_mask_words(experiment.masks)),
+        searched=settings.search is not None,
+        seeds=settings.seeds if experiment.kind.reads == "runs" else (),
+        seeds_of=settings.seeds_of,
     )
 
 

@@ -1,5 +1,6 @@
 """The study file: experiments as data. This typed model is the one source of defaults and docs."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -72,7 +73,7 @@ class Experiment(Spec):
         """Return a task's recipe as this experiment changes it."""
         return RecipeSpec.model_validate({**recipe.document(), **self.overrides})
 
-    @property
+    @cached_property
     def grids(self) -> tuple[Grid, ...]:
         """The grids of masks: where there is a search, all that it may try."""
         if self.search is None:
@@ -80,7 +81,7 @@ class Experiment(Spec):
         lattice = self.search.lattice()
         return tuple(g.over(lattice) for g in self.masks if isinstance(g, RankedGrid))
 
-    @property
+    @cached_property
     def beginnings(self) -> tuple[Grid, ...]:
         """The grids of masks with which a search begins."""
         if self.search is None:
@@ -122,7 +123,7 @@ class Experiment(Spec):
             if self.recipe is None:
                 raise ValueError(f"figure '{self.figure}' needs a recipe of its tasks")
             if self.search is None and all(
-                mask == DENSE for grid in self.masks for mask in grid.masks()
+                mask == DENSE for grid in self.masks for mask in grid.expanded
             ):
                 raise ValueError(f"figure '{self.figure}' needs a sparsity above 0: at least one")
         elif self.tasks or self.controls:

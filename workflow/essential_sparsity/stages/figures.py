@@ -1,0 +1,249 @@
+"""The stages between runs, masks and weights and a figure: one of each for every kind of figure."""
+
+from functools import partial
+
+from essential_sparsity.figures.kinds import FIGURE_KINDS, FigureKind
+from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.stages import paths
+from essential_sparsity.stages.checks import check_figure, check_files
+from essential_sparsity.stages.sources import checkpoint_of
+from essential_sparsity.stages.stage import Place, Resources, Stage
+from essential_sparsity.study import jobs
+from essential_sparsity.study.resolve import Resolved, ResolvedExperiment
+from essential_sparsity.support.spec import Spec
+
+# A figure as picture, as print, as data.
+FORMATS = ("png", "pdf", "parquet")
+
+
+def experiment_of(study: Resolved, place: Place) -> ResolvedExperiment:
+    """Return the experiment of a job's path."""
+    return study.find(study.experiments, place["experiment"], "experiment")
+
+
+def drawn_as(study: Resolved, kind: FigureKind) -> list[ResolvedExperiment]:
+    """Return the experiments whose figure is of a kind."""
+    return [e for e in study.experiments.values() if e.kind is kind]
+
+
+def _places(kind: FigureKind, study: Resolved) -> list[Place]:
+    return [{"experiment": experiment.name} for experiment in drawn_as(study, kind)]
+
+
+def tables(study: Resolved, experiment: ResolvedExperiment) -> list[str]:
+    """Return the paths of an experiment's tables."""
+    names = {"study": study.study.study, "experiment": experiment.name}
+    return [paths.TABLE.format(table=table, **names) for table in experiment.kind.tables]
+
+
+def tables_called(study: Resolved, table: str) -> dict[str, str]:
+    """Return experiment → path of its table of this name, of those that have one."""
+    return {
+        experiment.name: paths.TABLE.format(
+            study=study.study.study, experiment=experiment.name, table=table
+        )
+        for experiment in study.experiments.values()
+        if table in experiment.kind.tables
+    }
+
+
+# What is measured of one model for a kind of figure, kept for all studies.
+
+
+def _measured(kind: FigureKind, study: Resolved, place: Place) -> Spec:
+    specs = (jobs.measurement_spec(study, experiment) for experiment in drawn_as(study, kind))
+    known = {spec.digest(): spec for spec in specs}
+    return study.find(known, place["set"], f"measurement of kind '{kind.name}'")
+
+
+def _measurement_places(kind: FigureKind, study: Resolved) -> list[Place]:
+    return [
+        {"model": model, "set": jobs.measurement_spec(study, experiment).digest()}
+        for experiment in drawn_as(study, kind)
+        for model in experiment.settings.models
+    ]
+
+
+def _measured_masks(kind: FigureKind, study: Resolved, place: Place) -> list[str]:
+    masks = getattr(_measured(kind, study, place), "masks", ())
+    return [paths.MASK_MANIFEST.format(model=place["model"], mask=mask) for mask in masks]
+
+
+def _measurement(kind: FigureKind, module: str) -> Stage:
+    return Stage(
+        name=f"{kind.name}_measurement",
+        title="measurements",
+        about=f"what a {kind.name} figure needs of one model as a whole",
+        outputs={
+            "measurement": paths.MEASUREMENT.format(
+                measurement=kind.name, model="{model}", set="{set}"
+            )
+        },
+        places=partial(_measurement_places, kind),
+        inputs={"checkpoint": checkpoint_of, "masks": partial(_measured_masks, kind)},
+        spec=partial(_measured, kind),
+        code=lambda study, place: (module,),
+        check=check_files,
+        message=f"Measurement for {kind.name} figures of {{wildcards.model}}",
+        resources=Resources(minutes=60),
+        record=f"{kind.name}/{{model}}/{{set}}",
+    )
+
+
+MEASUREMENTS = {
+    kind.name: _measurement(kind, kind.measurement)
+    for kind in FIGURE_KINDS.values()
+    if kind.measurement is not None
+}
+
+
+# The tidy tables behind a figure.
+
+
+def table_inputs(study: Resolved, place: Place) -> list[str]:
+    """Return the artifacts that an experiment's tables are computed from.
+
+    Of a search they are its rounds and their runs, as far as the results have them.
+    """
+    experiment = experiment_of(study, place)
+    if experiment.kind.measurement is not None:
+        return list(jobs.measurements(study, experiment).values())
+    if experiment.kind.reads == "runs":
+        found = [table for run in jobs.known_runs(study, experiment) for table in run.tables]
+        return [*search_rounds(study, experiment), *found]
+    return [
+        path.format(model=model, mask=mask.name)
+        for model, mask in jobs.masks(study, experiment)
+        for path in (paths.MASK_MANIFEST, paths.CHECKPOINT_MANIFEST)
+    ]
+
+
+def search_rounds(study: Resolved, experiment: ResolvedExperiment) -> list[str]:
+    """Return the rounds of an experiment's search that the results have."""
+    if experiment.settings.search is None:
+        return []
+    last = jobs.last_round(study, experiment).number
+    return [jobs.round_path(study, experiment, number + 1) for number in range(last)]
+
+
+def _tables(kind: FigureKind) -> Stage:
+    return Stage(
+        name=f"{kind.name}_statistics",
+        title="tables",
+        about=f"the tidy tables behind a {kind.name} figure",
+        outputs={
+            table: paths.TABLE.format(study="{study}", experiment="{experiment}", table=table)
+            for table in kind.tables
+        },
+        places=partial(_places, kind),
+        inputs={"artifacts": table_inputs},
+        spec=lambda study, place: jobs.table_spec(study, experiment_of(study, place)),
+        code=lambda study, place: (kind.statistics,),
+        check=check_files,
+        message="Statistics of experiment {wildcards.experiment}",
+        resources=Resources(4000),
+        record=f"studies/{{study}}/{{experiment}}/{kind.name}",
+    )
+
+
+TABLES = {kind.name: _tables(kind) for kind in FIGURE_KINDS.values()}
+
+
+# Sparsities and seeds that results decide: a round reads the runs that the one before it wants.
+
+
+def _round_runs(study: Resolved, place: Place) -> list[str]:
+    experiment, before = experiment_of(study, place), int(place["round"]) - 1
+    found = jobs.last_round(study, experiment, before)
+    wanted = jobs.searched_runs(study, experiment, found) if found else ()
+    return [table for run in wanted for table in run.tables]
+
+
+def _round_before(study: Resolved, place: Place) -> list[str]:
+    before = int(place["round"]) - 1
+    return [jobs.round_path(study, experiment_of(study, place), before)] if before else []
+
+
+def _round_places(study: Resolved) -> list[Place]:
+    return [
+        {"experiment": experiment.name, "round": str(number + 1)}
+        for experiment in jobs.searches(study)
+        for number in range(jobs.last_round(study, experiment).number)
+    ]
+
+
+SEARCH = Stage(
+    name="search",
+    title="rounds of searches",
+    about="which runs a search wants next, and why",
+    outputs={"round": paths.SEARCH_ROUND},
+    places=_round_places,
+    inputs={"runs": _round_runs, "previous": _round_before},
+    spec=lambda study, place: jobs.round_spec(study, experiment_of(study, place)),
+    code=lambda study, place: ("essential_sparsity.search",),
+    check=check_files,
+    message="Search of experiment {wildcards.experiment}, round {wildcards.round}",
+    resources=Resources(4000),
+    record=paths.SEARCH_ROUND,
+)
+
+
+# The figures.
+
+
+def figure_spec(study: Resolved, experiment: ResolvedExperiment | None = None) -> Spec:
+    """Return the spec of an experiment's figure, or of the study's: the words on it."""
+    tasks = study.tasks if experiment is None else experiment.recipes
+    return FigureSpec(
+        # All of the study's, so that a model has one colour in all of its figures.
+        models={name: entry.label for name, entry in study.models.items()},
+        tasks={name: study.tasks[name].label for name in tasks},
+        epsilon=(experiment.statistics if experiment else study.study.statistics).epsilon,
+    )
+
+
+def _figure_tables(study: Resolved, place: Place) -> list[str]:
+    return tables(study, experiment_of(study, place))
+
+
+def _figure(kind: FigureKind) -> Stage:
+    return Stage(
+        name=f"{kind.name}_figure",
+        title="figures",
+        about=f"a {kind.name} figure as picture, as print, and the data that it shows",
+        outputs={
+            end: paths.FIGURE.format(study="{study}", experiment="{experiment}", format=end)
+            for end in FORMATS
+        },
+        places=partial(_places, kind),
+        inputs={"tables": _figure_tables},
+        spec=lambda study, place: figure_spec(study, experiment_of(study, place)),
+        code=lambda study, place: (kind.drawing,),
+        check=check_figure,
+        message="Figure {wildcards.experiment}",
+        resources=Resources(minutes=10),
+        record=f"studies/{{study}}/figures/{{experiment}}.{kind.name}",
+    )
+
+
+FIGURES = {kind.name: _figure(kind) for kind in FIGURE_KINDS.values()}
+
+
+def _essential_tables(study: Resolved, place: Place) -> list[str]:
+    return list(tables_called(study, "essential").values())
+
+
+ESSENTIAL = Stage(
+    name="essential",
+    title="figures",
+    about="the essential sparsities of all experiments side by side",
+    outputs={end: paths.ESSENTIAL_FIGURE.format(study="{study}", format=end) for end in FORMATS},
+    places=lambda study: [{}] if tables_called(study, "essential") else [],
+    inputs={"tables": _essential_tables},
+    spec=lambda study, place: figure_spec(study),
+    code=lambda study, place: ("essential_sparsity.figures.essential",),
+    check=check_figure,
+    message="Figure of all essential sparsities",
+    resources=Resources(minutes=10),
+    record="studies/{study}/figures/essential",
+)

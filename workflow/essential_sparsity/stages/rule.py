@@ -1,0 +1,104 @@
+"""A stage as the rules of one study see it: its directives, with the study filled in."""
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from essential_sparsity.checkpoints.contents import choose
+from essential_sparsity.estimate.memory import Memory
+from essential_sparsity.stages.stage import Place, Stage, no_files
+from essential_sparsity.study.resolve import Resolved
+from essential_sparsity.support.digests import Digests
+from essential_sparsity.support.fingerprint import fingerprint
+from essential_sparsity.support.gpus import visible_gpus
+
+# A function of a job's wildcards, as Snakemake calls it.
+Asked = Callable[[Any], Any]
+
+
+class Rules:
+    """What the rules of a study share."""
+
+    def __init__(self, study: Resolved, gpu_slots: int) -> None:
+        """Take the study, and how many jobs may share a GPU of this machine."""
+        self.study = study
+        self._memory = Memory(study)
+        self._digests = Digests(study.results / ".snakemake/digests.json")
+        self._gpu_slots = gpu_slots
+
+    def of(self, stage: Stage) -> "Rule":
+        """Return a stage's directives."""
+        return Rule(stage, self.study, self._resources(stage), self._digests)
+
+    def _resources(self, stage: Stage) -> dict[str, Any]:
+        asked = stage.resources
+
+        def memory(wildcards: Any, attempt: int) -> int:
+            if isinstance(asked.memory, int):
+                return attempt * asked.memory
+            by_size = {"reading": self._memory.reading, "training": self._memory.training}
+            return attempt * by_size[asked.memory](wildcards.model)
+
+        own: dict[str, Any] = {
+            "mem_mb": memory,
+            "runtime": lambda wildcards, attempt: attempt * asked.minutes,
+        }
+        if not asked.gpu:
+            return own
+        return own | {
+            # A profile may ask for more, which then share a batch (set-resources: run:gpu=2).
+            "gpu": lambda wildcards: min(1, len(visible_gpus())),
+            # How many of its GPU's slots it takes (--config gpu_slots=N): a large model needs more.
+            "gpu_slots": 1,
+            "slots_per_gpu": self._gpu_slots,
+            # Examples that a device takes at once: a matter of its memory, not of science. 0: the
+            # recipe's batch.
+            "per_device_batch": 0,
+        }
+
+
+class Rule:
+    """A stage's directives.
+
+    Attributes:
+        inputs: role → function of the wildcards; `missed` are files from outside the results folder
+            that were never seen.
+        output: role → path, with the study's name filled in.
+        log: the path of the log.
+        benchmark: the path of what Snakemake measures.
+        conda: the environment, relative to the rules.
+        resources: as Snakemake takes them.
+        params: what decides whether a finished job runs again: the spec, the key of the code, and
+            what files from outside the results folder hold. The times of such files do not.
+        message: what Snakemake says when a job starts.
+    """
+
+    def __init__(
+        self, stage: Stage, study: Resolved, resources: Mapping[str, Any], digests: Digests
+    ) -> None:
+        """Take what `Rules` knows."""
+        name = study.study.study
+
+        def bound(function: Callable[[Resolved, Place], Any]) -> Asked:
+            return lambda wildcards: function(study, dict(wildcards.items()))
+
+        self.inputs = SimpleNamespace(**{role: bound(f) for role, f in stage.inputs.items()})
+        self.inputs.missed = bound(lambda s, place: digests.never_seen(stage.files(s, place)))
+        self.output = {
+            role: pattern.replace("{study}", name) for role, pattern in stage.outputs.items()
+        }
+        record = stage.record.replace("{study}", name)
+        self.log = f"logs/{record}.log"
+        self.benchmark = f"benchmarks/{record}.tsv"
+        self.conda = f"../envs/{stage.environment}.yaml"
+        self.resources = resources
+        self.message = stage.message
+        self.params: dict[str, Asked] = {
+            "code": bound(lambda s, place: fingerprint(*stage.code(s, place))),
+        }
+        if stage.files is not no_files:
+            self.params["contents"] = bound(
+                lambda s, place: digests.of(stage.files(s, place), choose)
+            )
+        if (spec := stage.spec) is not None:
+            self.params["spec"] = bound(lambda s, place: spec(s, place).canonical())

@@ -1,0 +1,101 @@
+"""The stages that train: runs, and the first steps that tickets are rewound to."""
+
+from dataclasses import asdict
+
+from essential_sparsity.estimate import storage
+from essential_sparsity.masks.trained import Trained
+from essential_sparsity.runs import kinds
+from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.stages import paths
+from essential_sparsity.stages.checks import check_files
+from essential_sparsity.stages.sources import checkpoint_of
+from essential_sparsity.stages.stage import Place, Resources, Stage
+from essential_sparsity.study import jobs
+from essential_sparsity.study.resolve import Resolved
+
+
+def run_spec(study: Resolved, task: str, recipe: str, seed: int) -> RunSpec:
+    """Return the spec of a run, or of a training like it."""
+    entry = study.find(study.tasks, task, "task")
+    known = {name: spec for (of, name), spec in study.recipes.items() if of == task}
+    settings = study.find(known, recipe, f"recipe of task '{task}'")
+    return RunSpec(recipe=settings, metric=entry.metric, also=entry.also, seed=seed)
+
+
+def start_of(study: Resolved, place: Place) -> list[str]:
+    """Return the file of the weights from which runs under a mask start, if they are rewound."""
+    spec = study.find(study.masks, place["mask"], "mask")
+    if not isinstance(spec, Trained) or not spec.rewind_step:
+        return []
+    names = {"task": spec.task, "recipe": spec.recipe, "seed": spec.seed}
+    return [paths.REWIND.format(model=place["model"], step=spec.rewind_step, **names)]
+
+
+def _kind(study: Resolved, place: Place) -> str:
+    entry = study.find(study.tasks, place["task"], "task")
+    return kinds.module_of(entry.examples.kind)
+
+
+def _task(study: Resolved, place: Place) -> str:
+    return jobs.task_data(study, place["model"], place["task"], place["recipe"])
+
+
+def _spec_of(study: Resolved, place: Place) -> RunSpec:
+    return run_spec(study, place["task"], place["recipe"], int(place["seed"]))
+
+
+RUN = Stage(
+    name="run",
+    title="runs",
+    about="one fine-tuning: a model under a mask, on a task, by a recipe, with a seed",
+    outputs={
+        "metrics": paths.METRICS,
+        "predictions": paths.PREDICTIONS,
+        "movement": paths.MOVEMENT,
+    },
+    places=lambda study: [
+        {key: str(value) for key, value in asdict(run).items()} for run in jobs.known_runs(study)
+    ],
+    inputs={
+        "checkpoint": checkpoint_of,
+        "task": _task,
+        "mask": lambda study, place: paths.MASK.format(**place),
+        "manifest": lambda study, place: paths.MASK_MANIFEST.format(**place),
+        "start": start_of,
+    },
+    spec=_spec_of,
+    code=lambda study, place: ("essential_sparsity.runs", _kind(study, place)),
+    check=check_files,
+    message="Run {wildcards.model} on {wildcards.task}, {wildcards.mask}, seed {wildcards.seed}",
+    environment="torch",
+    resources=Resources("training", minutes=240, gpu=True),
+    record=paths.RUN,
+    size=lambda sizes, study, place: storage.prediction_bytes(
+        sizes, place["task"], study.recipes[place["task"], place["recipe"]]
+    ),
+)
+
+REWIND = Stage(
+    name="rewind",
+    title="rewound weights",
+    about="a model's weights after a few steps of a dense fine-tuning, to rewind to",
+    outputs={"weights": paths.REWIND},
+    # Made where a ticket asks for it.
+    places=lambda study: [],
+    inputs={
+        "checkpoint": checkpoint_of,
+        "task": _task,
+        "mask": lambda study, place: [paths.MASK.format(model=place["model"], mask="dense")],
+    },
+    spec=_spec_of,
+    code=lambda study, place: (
+        "essential_sparsity.tickets.rewind",
+        "essential_sparsity.runs",
+        _kind(study, place),
+    ),
+    check=check_files,
+    message="Weights of {wildcards.model} after {wildcards.step} steps on {wildcards.task}",
+    environment="torch",
+    resources=Resources("training", minutes=120, gpu=True),
+    record=paths.REWIND,
+)

@@ -1,0 +1,175 @@
+"""The stages of a study as a whole: verdicts, tidy tables, summary, provenance, report."""
+
+from essential_sparsity.claims.spec import ClaimsSpec, ModelFacts, TrainedMask
+from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.masks.trained import Trained
+from essential_sparsity.report.planned import provenance_spec, report_spec
+from essential_sparsity.stages import paths
+from essential_sparsity.stages.checks import check_files
+from essential_sparsity.stages.figures import (
+    ESSENTIAL,
+    FIGURES,
+    drawn_as,
+    tables,
+    tables_called,
+)
+from essential_sparsity.stages.stage import Place, Resources, Stage
+from essential_sparsity.study.resolve import Resolved, recipe_id
+from essential_sparsity.tidy.spec import TidySpec
+
+# The recipes that are the paper's bear this name in the catalog.
+_PAPERS_RECIPE = "paper"
+
+
+def all_tables(study: Resolved) -> list[str]:
+    """Return the paths of all experiments' tables."""
+    return [path for experiment in study.experiments.values() for path in tables(study, experiment)]
+
+
+def all_figures(study: Resolved) -> list[str]:
+    """Return the paths of all figures, experiment by experiment; that of the study comes last."""
+    own = [
+        path
+        for experiment in study.experiments.values()
+        for path in FIGURES[experiment.kind.name].paths(study, {"experiment": experiment.name})
+    ]
+    return [
+        *own,
+        *(path for place in ESSENTIAL.places(study) for path in ESSENTIAL.paths(study, place)),
+    ]
+
+
+def _once(study: Resolved) -> list[Place]:
+    return [{}]
+
+
+def claims_spec(study: Resolved) -> ClaimsSpec:
+    """Return the claims for whose test one of the study's experiments has a table."""
+    has = {name: experiment.kind.tables for name, experiment in study.experiments.items()}
+    there = {table for names in has.values() for table in names}
+    claims = {n: claim for n, claim in study.claims.items() if set(claim.test.tables) <= there}
+    read = {table for claim in claims.values() for table in claim.test.tables}
+    entries = {name: e for name, e in study.models.items() if e.base is None}
+    papers = {t: e.recipes.get(_PAPERS_RECIPE) for t, e in study.tasks.items()}
+    return ClaimsSpec(
+        claims=claims,
+        experiments={name: [t for t in names if t in read] for name, names in has.items()},
+        models={n: ModelFacts(label=e.label, traits=e.traits) for n, e in entries.items()},
+        tasks={name: entry.label for name, entry in study.tasks.items()},
+        recipes={t: recipe_id(_PAPERS_RECIPE, r) for t, r in papers.items() if r is not None},
+        trained={
+            mask.name: TrainedMask(
+                task=mask.task,
+                recipe=mask.recipe,
+                seed=mask.seed,
+                plain=not mask.training_options(),
+            )
+            for experiment in drawn_as(study, FIGURE_KINDS["similarity"])
+            for mask in experiment.masks
+            if isinstance(mask, Trained)
+        },
+        epsilon=study.study.statistics.epsilon,
+        confidence=study.study.statistics.confidence,
+    )
+
+
+def _claims_tables(study: Resolved, place: Place) -> list[str]:
+    return [
+        paths.TABLE.format(study=study.study.study, experiment=experiment, table=table)
+        for experiment, names in claims_spec(study).experiments.items()
+        for table in names
+    ]
+
+
+CLAIMS = Stage(
+    name="claims",
+    title="verdicts",
+    about="the paper's claims, tested on the study's tables",
+    outputs={"claims": paths.CLAIMS},
+    places=_once,
+    inputs={"tables": _claims_tables},
+    spec=lambda study, place: claims_spec(study),
+    code=lambda study, place: ("essential_sparsity.claims",),
+    check=check_files,
+    message="Claims of the paper, tested on the study's tables",
+    resources=Resources(1000, minutes=10),
+    record="studies/{study}/claims",
+)
+
+
+TIDY = Stage(
+    name="tidy",
+    title="tidy tables",
+    about="all runs of the study, and all of their predictions, for everybody's own analysis",
+    outputs={"runs": paths.ALL_RUNS, "predictions": paths.ALL_PREDICTIONS},
+    places=lambda study: [{}] if tables_called(study, "runs") else [],
+    inputs={"runs": lambda study, place: list(tables_called(study, "runs").values())},
+    spec=lambda study, place: TidySpec(
+        study=study.study.study, experiments=tuple(tables_called(study, "runs"))
+    ),
+    code=lambda study, place: ("essential_sparsity.tidy",),
+    check=check_files,
+    message="All runs of the study, and their predictions",
+    resources=Resources(minutes=60),
+    record="studies/{study}/tidy",
+)
+
+
+SUMMARY = Stage(
+    name="summary",
+    title="summaries",
+    about="the study's results as plain text",
+    outputs={"summary": paths.SUMMARY},
+    places=_once,
+    inputs={
+        "tables": lambda study, place: all_tables(study),
+        "claims": lambda study, place: CLAIMS.targets(study)[0],
+    },
+    spec=None,
+    code=lambda study, place: ("essential_sparsity.statistics.summary",),
+    check=None,
+    message="Summary of the study",
+    resources=Resources(1000, minutes=10),
+    record="studies/{study}/summary",
+)
+
+
+PROVENANCE = Stage(
+    name="provenance",
+    title="provenance",
+    about="what was run, on what, with which versions, and how long it took",
+    outputs={"provenance": paths.PROVENANCE},
+    places=_once,
+    inputs={
+        "figures": lambda study, place: all_figures(study),
+        "summary": lambda study, place: SUMMARY.targets(study),
+        "tidy": lambda study, place: TIDY.targets(study),
+    },
+    spec=lambda study, place: provenance_spec(study),
+    code=lambda study, place: ("essential_sparsity.report.provenance",),
+    check=check_files,
+    message="What was run, on what, and how long it took",
+    resources=Resources(1000),
+    record="studies/{study}/provenance",
+)
+
+
+REPORT = Stage(
+    name="report",
+    title="reports",
+    about="one page that tells all of it and opens offline",
+    outputs={"report": paths.REPORT},
+    places=_once,
+    inputs={
+        "figures": lambda study, place: all_figures(study),
+        "tables": lambda study, place: all_tables(study),
+        "claims": lambda study, place: CLAIMS.targets(study)[0],
+        "provenance": lambda study, place: PROVENANCE.targets(study),
+    },
+    spec=lambda study, place: report_spec(study),
+    code=lambda study, place: ("essential_sparsity.report",),
+    check=None,
+    message="Report of the study",
+    resources=Resources(1000, minutes=10),
+    record="studies/{study}/report",
+)

@@ -1,0 +1,292 @@
+"""What there is to make for a study: runs, masks, trainings and their specs, as pure functions.
+
+All take a resolved study. What is found once is kept for as long as the study is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from essential_sparsity.masks.spec import DENSE, MaskSpec
+from essential_sparsity.masks.trained import Trained
+from essential_sparsity.search.rounds import Round, RoundSpec
+from essential_sparsity.search.spec import FIRST_SEEDS
+from essential_sparsity.stages import paths
+from essential_sparsity.statistics.spec import MaskSetSpec, WeightsSpec
+from essential_sparsity.study.document import Study
+from essential_sparsity.study.resolve import (
+    Resolved,
+    ResolvedExperiment,
+    preprocessor_name,
+    resolve,
+    unique,
+)
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.spec import Spec
+from essential_sparsity.support.yaml_files import read_yaml
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's identity, as its path states it."""
+
+    model: str
+    task: str
+    recipe: str
+    mask: str
+    seed: int
+
+    def path(self, pattern: str) -> str:
+        """Return `pattern` (of `paths`) filled in."""
+        return pattern.format(**asdict(self))
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The paths of what it leaves."""
+        return self.path(paths.METRICS), self.path(paths.PREDICTIONS)
+
+
+class Training(Run):
+    """A training that finds `mask`: of one of its own, and as long as a run."""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The path of its evaluations."""
+        return (self.path(paths.TRAINING_METRICS),)
+
+
+def load_study(file: Path, root: Path, results: Path) -> Resolved:
+    """Read a study's file and resolve it.
+
+    Args:
+        file: the study's file.
+        root: the repository's root.
+        results: the results folder.
+
+    Raises:
+        UserError: the file is no valid study, or see `resolve_study`.
+    """
+    study = Study.check(read_yaml(file), str(file))
+    return resolve_study(study, root, (str(file),), results)
+
+
+def resolve_study(study: Study, root: Path, files: tuple[str, ...], results: Path) -> Resolved:
+    """Resolve a study (see `resolve`), and check what its experiments' tables would ask for.
+
+    Raises:
+        UserError: also where a figure's options do not fit the experiment: said now, not after the
+            runs.
+    """
+    resolved = resolve(study, root, files, results)
+    for experiment in resolved.experiments.values():
+        table_spec(resolved, experiment)
+    return resolved
+
+
+@cache
+def runs(study: Resolved, experiment: ResolvedExperiment) -> tuple[Run, ...]:
+    """Return an experiment's runs, controls last; none if its figure reads masks alone.
+
+    Of a search they are those with which it begins: `searched_runs` returns those of a round.
+    """
+    settings = experiment.settings
+    if experiment.kind.reads != "runs":
+        return ()
+    if settings.search is not None:
+        return searched_runs(study, experiment, round_spec(study, experiment).first())
+    rows = [
+        *((model, mask) for model in settings.models for mask in run_masks(experiment)),
+        *((control, DENSE) for control in settings.controls),
+    ]
+    return tuple(
+        Run(model, task, recipe, mask.bind(task, recipe, seed).name, seed)
+        for task, recipe in experiment.recipes.items()
+        for seed in settings.seeds_on(task)
+        for model, mask in rows
+    )
+
+
+def searched_runs(study: Resolved, experiment: ResolvedExperiment, found: Round) -> tuple[Run, ...]:
+    """Return the runs that a round of an experiment's search wants, controls last."""
+    settings, recipes = experiment.settings, experiment.recipes
+    wanted = [
+        Run(curve.model, curve.task, recipes[curve.task], mask, seed)
+        for curve in found.curves
+        for mask, seed in curve.runs
+    ]
+    controls = [
+        Run(control, task, recipe, DENSE.name, seed)
+        for task, recipe in recipes.items()
+        for seed in settings.seeds_on(task)[:FIRST_SEEDS]
+        for control in settings.controls
+    ]
+    return tuple(unique([*wanted, *controls]))
+
+
+@cache
+def all_runs(study: Resolved) -> tuple[Run, ...]:
+    """Return every run of the study, once: of a search, those with which it begins."""
+    return tuple(unique(run for e in study.experiments.values() for run in runs(study, e)))
+
+
+def known_runs(study: Resolved, experiment: ResolvedExperiment | None = None) -> list[Run]:
+    """Return the runs that are known, of an experiment or of all: of searches, up to now."""
+    wanted = study.experiments.values() if experiment is None else [experiment]
+    return unique(
+        run
+        for one in wanted
+        for run in (
+            runs(study, one)
+            if one.settings.search is None
+            else searched_runs(study, one, last_round(study, one))
+        )
+    )
+
+
+def last_round(study: Resolved, experiment: ResolvedExperiment, most: int | None = None) -> Round:
+    """Return the last round of a search that the results have, or the runs that it begins with.
+
+    Args:
+        study: the study.
+        experiment: one that searches.
+        most: the number of a round after which none is read, None for no such.
+
+    Raises:
+        UserError: a round is damaged.
+    """
+    found = round_spec(study, experiment).first()
+    for number in count(1) if most is None else range(1, most + 1):
+        path = study.results / round_path(study, experiment, number)
+        if found.is_last or not path.exists():
+            break
+        found = Round.load(path)
+    return found
+
+
+@cache
+def masks(study: Resolved, experiment: ResolvedExperiment) -> tuple[tuple[str, MaskSpec], ...]:
+    """Return the (model, mask) pairs that an experiment's figure needs."""
+    if experiment.kind.reads == "runs":
+        found = runs(study, experiment)
+        return tuple(unique((run.model, study.masks[run.mask]) for run in found))
+    models = experiment.settings.models
+    return tuple((model, mask) for model in models for mask in experiment.masks)
+
+
+@cache
+def all_masks(study: Resolved) -> tuple[tuple[str, MaskSpec], ...]:
+    """Return every (model, mask) pair of the study, once."""
+    return tuple(unique(pair for e in study.experiments.values() for pair in masks(study, e)))
+
+
+def run_masks(experiment: ResolvedExperiment) -> list[MaskSpec]:
+    """Return the masks whose runs an experiment needs: dense first, since drops refer to it."""
+    return unique([DENSE, *experiment.masks])
+
+
+@cache
+def trainings(study: Resolved, experiment: ResolvedExperiment) -> tuple[Training, ...]:
+    """Return the trainings that find an experiment's masks, whole chains of them."""
+    found: list[Training] = []
+    for model, last in masks(study, experiment):
+        mask = last
+        while isinstance(mask, Trained):
+            place = str(mask.task), str(mask.recipe), mask.name, mask.seed or 0
+            found.append(Training(model, *place))
+            mask = mask.previous()
+    return tuple(unique(found))
+
+
+@cache
+def all_trainings(study: Resolved) -> tuple[Training, ...]:
+    """Return every training that finds a mask of the study, once."""
+    return tuple(unique(t for e in study.experiments.values() for t in trainings(study, e)))
+
+
+def searches(study: Resolved) -> list[ResolvedExperiment]:
+    """Return the experiments that search."""
+    return [e for e in study.experiments.values() if e.settings.search is not None]
+
+
+def task_data(study: Resolved, model: str, task: str, recipe: str) -> str:
+    """Return the manifest of a run's data: made ready by whose preprocessor, at what size."""
+    entry = study.find(study.tasks, task, "task")
+    study.find(study.models, model, "model")
+    known = {name: spec for (of, name), spec in study.recipes.items() if of == task}
+    settings = study.find(known, recipe, f"recipe of task '{task}'")
+    preprocessor = preprocessor_name(study.models, model, entry, settings)
+    return paths.TASK_MANIFEST.format(task=task, preprocessor=preprocessor)
+
+
+def measurement_spec(study: Resolved, experiment: ResolvedExperiment) -> Spec:
+    """Return what is measured of each model: its masks, or what is asked of its weights."""
+    if experiment.kind.reads == "weights":
+        return WeightsSpec.model_validate(experiment.settings.options)
+    names = [mask.name for mask in experiment.masks]
+    return MaskSetSpec.check({"masks": names}, f"{study.where}: experiment '{experiment.name}'")
+
+
+def measurements(study: Resolved, experiment: ResolvedExperiment) -> dict[str, str]:
+    """Return model → path of its measurement for the experiment's figure; none of most kinds."""
+    if experiment.kind.measurement is None:
+        return {}
+    digest = measurement_spec(study, experiment).digest()
+    return {
+        model: paths.MEASUREMENT.format(measurement=experiment.kind.name, model=model, set=digest)
+        for model in experiment.settings.models
+    }
+
+
+def table_spec(study: Resolved, experiment: ResolvedExperiment) -> Spec:
+    """Return the spec of an experiment's tables.
+
+    Raises:
+        UserError: the figure's options do not fit the experiment.
+    """
+    settings, kind = experiment.settings, experiment.kind
+    filled: dict[str, Any] = {"models": settings.models}
+    if kind.measurement is not None:
+        filled["measurements"] = measurements(study, experiment)
+    if kind.reads == "masks":
+        filled["masks"] = [mask.label() for mask in experiment.masks]
+    if kind.reads == "runs":
+        filled |= {
+            "controls": {name: study.models[name].base or "" for name in settings.controls},
+            "tasks": experiment.recipes,
+            "masks": [mask.label() for mask in run_masks(experiment)],
+            "seeds": settings.seeds,
+            "seeds_of": settings.seeds_of,
+            "statistics": experiment.statistics,
+        }
+        if settings.search is not None:
+            names = {"study": study.study.study, "experiment": experiment.name}
+            filled["search"] = paths.SEARCH.format(**names)
+    where = f"{study.where}: experiment '{experiment.name}'"
+    return kind.spec.check(filled | settings.options, where)
+
+
+def round_spec(study: Resolved, experiment: ResolvedExperiment) -> RoundSpec:
+    """Return the spec of an experiment's search.
+
+    Raises:
+        UserError: the experiment has none.
+    """
+    search = experiment.settings.search
+    if search is None:
+        raise UserError(f"{study.where}: experiment '{experiment.name}' has no search")
+    # Controls have no part in it, nor has what tables say of other ε.
+    filled = table_spec(study, experiment).model_dump(
+        include={"models", "tasks", "masks", "seeds", "seeds_of"}
+    )
+    used = {"epsilon", "confidence", "resamples"}
+    statistics = experiment.statistics.model_dump(include=used)
+    return RoundSpec(**filled, statistics=statistics, settings=search, starts=experiment.beginning)
+
+
+def round_path(study: Resolved, experiment: ResolvedExperiment, number: int | str) -> str:
+    """Return the path of a round of an experiment's search."""
+    names: Mapping[str, object] = {"experiment": experiment.name, "round": number}
+    return paths.SEARCH_ROUND.format(study=study.study.study, **names)
