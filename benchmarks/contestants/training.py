@@ -14,8 +14,7 @@ from transformers import BertConfig, BertForSequenceClassification
 from benchmarks.contestants.turn import resident_peak
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.held_mask import HeldMask
-from essential_sparsity.runs.model import match_parameters
+from essential_sparsity.runs.model import HeldMask, match_parameters
 
 _WARM_UP = 2  # steps; the first one allocates the optimiser's moments
 

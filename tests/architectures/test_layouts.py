@@ -320,8 +320,7 @@ def test_a_view_writes_into_its_tensor_in_numpy_and_torch(layout: Layout) -> Non
 def test_a_transposed_model_trains_with_its_mask_held(tmp_path: Path) -> None:
     from transformers import GPT2Config, GPT2ForSequenceClassification, GPT2Model
 
-    from essential_sparsity.runs.held_mask import HeldMask
-    from essential_sparsity.runs.model import match_parameters
+    from essential_sparsity.runs.model import HeldMask, match_parameters
 
     family = replace(TRANSPOSED, model_types=("gpt2",))
     architectures.known_architectures()["gpt2"] = family

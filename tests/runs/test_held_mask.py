@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from essential_sparsity.runs.held_mask import HeldMask, MaskBrokenError
-from essential_sparsity.runs.model import match_parameters
+from essential_sparsity.runs.model import HeldMask, MaskBrokenError, match_parameters
 
 
 @pytest.fixture

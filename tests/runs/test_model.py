@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from essential_sparsity.checkpoints.tensors import read_tensor
-from essential_sparsity.runs.held_mask import HeldMask
-from essential_sparsity.runs.model import match_parameters
+from essential_sparsity.runs.model import HeldMask, match_parameters
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.manifest import TaskData
 from miniature_repositories import IMAGE, PICKLE, POSITIONS, REPOSITORIES, TEXT_REPOSITORIES

@@ -53,7 +53,7 @@ class FigureKind:
 
 # Fields of table specs that follow from the rest of the study.
 _FILLED = {
-    "models", "masks", "controls", "tasks", "seeds", "seeds_of", "search", "statistics",
+    "models", "masks", "controls", "tasks", "metrics", "seeds", "seeds_of", "search", "statistics",
     "measurements",
 }  # fmt: skip
 

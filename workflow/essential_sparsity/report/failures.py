@@ -5,7 +5,7 @@ from typing import Any
 
 from essential_sparsity.report.spec import ReportSpec
 from essential_sparsity.report.table import Cell, Column, Table, number
-from essential_sparsity.runs.divergence import REMEDY
+from essential_sparsity.runs.job import REMEDY
 
 COLUMNS = {"model", "task", "label", "sparsity", "seed", "failure", "run"}
 

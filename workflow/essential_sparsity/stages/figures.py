@@ -4,12 +4,13 @@ from functools import partial
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS, FigureKind
 from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.metrics import module_of
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.checks import check_figure, check_files
 from essential_sparsity.stages.sources import checkpoint_of
 from essential_sparsity.stages.stage import Place, Resources, Stage
 from essential_sparsity.study import jobs
-from essential_sparsity.study.resolve import Resolved, ResolvedExperiment
+from essential_sparsity.study.resolve import Resolved, ResolvedExperiment, unique
 from essential_sparsity.support.spec import Spec
 
 # A figure as picture, as print, as data.
@@ -126,6 +127,12 @@ def search_rounds(study: Resolved, experiment: ResolvedExperiment) -> list[str]:
     return [jobs.round_path(study, experiment, number + 1) for number in range(last)]
 
 
+def metric_modules(study: Resolved, place: Place) -> list[str]:
+    """Return the modules of the metrics of an experiment, or of the study: found by name."""
+    tasks = experiment_of(study, place).recipes if "experiment" in place else study.tasks
+    return unique(module_of(study.tasks[task].metric) for task in tasks)
+
+
 def _tables(kind: FigureKind) -> Stage:
     return Stage(
         name=f"{kind.name}_statistics",
@@ -138,7 +145,7 @@ def _tables(kind: FigureKind) -> Stage:
         places=partial(_places, kind),
         inputs={"artifacts": table_inputs},
         spec=lambda study, place: jobs.table_spec(study, experiment_of(study, place)),
-        code=lambda study, place: (kind.statistics,),
+        code=lambda study, place: (kind.statistics, *metric_modules(study, place)),
         check=check_files,
         message="Statistics of experiment {wildcards.experiment}",
         resources=Resources(4000),
@@ -180,7 +187,7 @@ SEARCH = Stage(
     places=_round_places,
     inputs={"runs": _round_runs, "previous": _round_before},
     spec=lambda study, place: jobs.round_spec(study, experiment_of(study, place)),
-    code=lambda study, place: ("essential_sparsity.search",),
+    code=lambda study, place: ("essential_sparsity.search", *metric_modules(study, place)),
     check=check_files,
     message="Search of experiment {wildcards.experiment}, round {wildcards.round}",
     resources=Resources(4000),
@@ -218,7 +225,7 @@ def _figure(kind: FigureKind) -> Stage:
         places=partial(_places, kind),
         inputs={"tables": _figure_tables},
         spec=lambda study, place: figure_spec(study, experiment_of(study, place)),
-        code=lambda study, place: (kind.drawing,),
+        code=lambda study, place: (kind.drawing, *metric_modules(study, place)),
         check=check_figure,
         message="Figure {wildcards.experiment}",
         resources=Resources(minutes=10),
@@ -241,7 +248,10 @@ ESSENTIAL = Stage(
     places=lambda study: [{}] if tables_called(study, "essential") else [],
     inputs={"tables": _essential_tables},
     spec=lambda study, place: figure_spec(study),
-    code=lambda study, place: ("essential_sparsity.figures.essential",),
+    code=lambda study, place: (
+        "essential_sparsity.figures.essential",
+        *metric_modules(study, place),
+    ),
     check=check_figure,
     message="Figure of all essential sparsities",
     resources=Resources(minutes=10),

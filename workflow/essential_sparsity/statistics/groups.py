@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from essential_sparsity.masks.spec import DENSE, MaskLabel
-from essential_sparsity.metrics import Metric
+from essential_sparsity.metrics.metric import Metric
 from essential_sparsity.search.rounds import Round, Seeds, load_last
 from essential_sparsity.search.spec import FIRST_SEEDS
 from essential_sparsity.stages import paths
@@ -155,6 +155,7 @@ def load_groups_of(root: Path, spec: DropSpec, found: Round | None) -> Iterator[
                 [
                     load_run(
                         root,
+                        spec.metric_of(task),
                         model=name,
                         task=task,
                         recipe=recipe,

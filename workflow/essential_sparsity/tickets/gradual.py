@@ -10,11 +10,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.masks.criteria.gradual import Gradual
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.divergence import Diverged
-from essential_sparsity.runs.held_mask import HeldMask
-from essential_sparsity.runs.model import Weight
-from essential_sparsity.tickets.harvest import Harvest
-from essential_sparsity.tickets.selection import select
+from essential_sparsity.runs.job import Diverged
+from essential_sparsity.runs.model import HeldMask, Weight
+from essential_sparsity.tickets.selection import Harvest, select
 
 _HELD = "held.safetensors"
 

@@ -1,13 +1,34 @@
-"""The mask that trained weights make, by the machinery that makes every other mask."""
+"""What a mask is made of after a training, and the mask, by the machinery of every other one."""
 
 from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.weights import write_weights
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Inputs
 from essential_sparsity.masks.trained import Trained
-from essential_sparsity.runs.model import Weight
+from essential_sparsity.runs.model import Weight, is_pre_trained
+from essential_sparsity.runs.training.companion import Companion
+
+
+class Harvest(Companion):
+    """Holds on to the trained prunable matrices, and to the head."""
+
+    wants_weights = True
+    weights: list[Weight]
+    head: dict[str, torch.Tensor]
+
+    def end(self, model: PreTrainedModel, weights: list[Weight]) -> None:
+        """Take matrices and head."""
+        self.weights = weights
+        self.head = {
+            name: tensor.detach().cpu().contiguous()
+            for name, tensor in model.state_dict().items()
+            if not is_pre_trained(model, name)
+        }
 
 
 def select(

@@ -1,16 +1,10 @@
 """How a model is fine-tuned: the recipe, and the run that a recipe and a seed make."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from essential_sparsity.metrics import METRICS
 from essential_sparsity.support.spec import Spec
-
-if TYPE_CHECKING:
-    MetricName = str
-else:
-    MetricName = Literal[tuple(METRICS)]
 
 
 class RecipeSpec(Spec):
@@ -46,9 +40,10 @@ class RecipeSpec(Spec):
 
 
 class RunSpec(Spec):
-    """One run; model, task and mask come as files."""
+    """One run; model, task and mask come as files. How it is scored is no part of it."""
 
     recipe: RecipeSpec
-    metric: MetricName = "accuracy"
-    also: tuple[MetricName, ...] = Field(default=(), description="metrics kept beside `metric`")
     seed: int = Field(ge=0, description="fixes head initialisation, data order and dropout")
+
+
+SPEC = RunSpec

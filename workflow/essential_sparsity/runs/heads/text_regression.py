@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from essential_sparsity.runs.texts import Texts
+from essential_sparsity.runs.heads.head import Texts
 
 
 class TextRegression(Texts):
     """A linear head with one output, trained by squared error on the labels as they are."""
 
-    def head(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Return one output."""
         return {"num_labels": 1}
 
@@ -36,3 +36,6 @@ class TextRegression(Texts):
     def constants(self, table: pa.Table) -> Iterator[pa.Table]:
         """Yield 0 for all: constants correlate with nothing, one as little as another."""
         yield self.predictions(np.zeros((table.num_rows, 1)), table)
+
+
+HEAD = TextRegression

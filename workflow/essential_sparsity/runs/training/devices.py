@@ -1,8 +1,10 @@
-"""Several processes that do the same work together, one a device."""
+"""Devices: several processes that work together, one each, and batches that fit their memory."""
 
+import gc
 import logging
 import multiprocessing
 import os
+import sys
 import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,7 +13,8 @@ import torch
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from essential_sparsity.runs.divergence import Diverged
+from essential_sparsity.runs.job import Diverged
+from essential_sparsity.runs.training.batches import Sharing
 from essential_sparsity.support.errors import UserError
 
 _Result = TypeVar("_Result")
@@ -71,3 +74,43 @@ def _as_error(message: Any) -> Exception:
     if name in (UserError.__name__, Diverged.__name__):
         return UserError(text)
     return RuntimeError(message["extraInfo"]["py_callstack"])
+
+
+def fit_memory(
+    work: Callable[[int], _Result], batch: int, devices: int, limit: int, title: str
+) -> _Result:
+    """Call `work` with a limit of examples a device takes at once, halved while memory is short.
+
+    What a step sees stays the recipe's batch: it is taken in more parts. Work that has left a
+    restart point goes on from there.
+
+    Args:
+        work: limit → result; 0 is no limit.
+        batch: examples an optimiser step.
+        devices: how many share them.
+        limit: to begin with.
+        title: of the run, for the notes.
+
+    Raises:
+        UserError: a single example does not fit.
+    """
+    while True:
+        try:
+            return work(limit)
+        except torch.OutOfMemoryError as error:
+            finding = str(error).partition("\n")[0].partition(". ")[0]
+        # Only here, past the exception, which holds on to all that was allocated.
+        gc.collect()
+        torch.cuda.empty_cache()
+        tried = Sharing.fit(batch, devices, limit).device_batch
+        if tried == 1:
+            raise UserError(
+                f"{title}: {finding}, with one example at a time: the model takes a device with "
+                "more memory"
+            )
+        limit = tried // 2
+        print(
+            f"{title}: note: {finding}: again with {Sharing.fit(batch, devices, limit)}",
+            file=sys.stderr,
+            flush=True,
+        )

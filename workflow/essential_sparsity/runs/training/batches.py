@@ -14,10 +14,20 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
-from essential_sparsity.runs.seeds import DATA_ORDER, stream_seed
-
 # Labels of this value count nothing, neither in a loss nor in the number of labels.
 _IGNORED = -100
+
+# Streams of random numbers that a run's seed gives, each independent of the others.
+DATA_ORDER, DROPOUT = range(2)
+
+
+def stream_seed(seed: int, stream: int, part: int) -> int:
+    """Return the seed of a stream's part: of an epoch's order, of a device's dropout.
+
+    Mixed rather than added up, since torch's generator for CPUs takes 32 bits of a seed, and the
+    first epoch of seed 2 is not to have the order of the second one of seed 1.
+    """
+    return int(np.random.SeedSequence((seed, stream, part)).generate_state(1)[0])
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,100 @@
-"""What happens beside training: the mask is checked, progress told, divergence noticed."""
+"""A Trainer whose steps are the same on any devices, with a mask held, and what goes beside it."""
 
 import math
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import torch
 from accelerate import PartialState
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from torch.utils.data import Dataset, Sampler, SequentialSampler
+from transformers import (
+    EvalPrediction,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
-from essential_sparsity.runs.divergence import Diverged
-from essential_sparsity.runs.held_mask import HeldMask
-from essential_sparsity.runs.resume import mark_whole
+from essential_sparsity.runs.heads.head import Head
+from essential_sparsity.runs.job import Diverged
+from essential_sparsity.runs.model import HeldMask
+from essential_sparsity.runs.training.batches import Batches, Loader
+from essential_sparsity.runs.training.resume import mark_whole
+
+
+class StepTrainer(Trainer):
+    """A Trainer on batches that are shared out by optimiser steps, with a mask held."""
+
+    def __init__(self, batches: Batches, held: HeldMask, **options: Any) -> None:
+        """Take this device's training batches, the model's mask, and Trainer's own options."""
+        self._batches = batches
+        self._held = held
+        super().__init__(**options)
+
+    def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
+        """Do a forward and a backward pass, and mask the gradients: clipping comes after it."""
+        loss: torch.Tensor = super().training_step(*arguments, **options)
+        self._held.mask_gradients()
+        return loss
+
+    def get_train_dataloader(self) -> Loader:
+        """Return this device's batches."""
+        return Loader(
+            self.train_dataset,  # type: ignore[arg-type]
+            self._batches,
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+
+    # Trainer's own groups evaluation by length, in random order, where training is grouped; and
+    # predictions are those of the rows beside which they are written.
+    def _get_eval_sampler(self, eval_dataset: Dataset[Any]) -> Sampler[int]:
+        return SequentialSampler(eval_dataset)  # type: ignore[arg-type]
+
+
+def takes_bf16(precision: str) -> bool:
+    """Tell whether a run computes under bf16 autocast: if asked to, or where the GPU has it.
+
+    Weights, gradients and moments are fp32 in either case.
+    """
+    if precision != "auto":
+        return precision == "bf16"
+    # Not where it is emulated, which is slower than fp32.
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+class MeanLoss:
+    """A head's loss, as Trainer wants it: the mean over a step's labels, wherever they are."""
+
+    def __init__(self, head: Head) -> None:
+        """Take the head, whose loss is a sum."""
+        self._head = head
+        self._outputs: list[str] = []
+
+    def __call__(
+        self, outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the sum over a batch's labels, over the number of those of the whole step."""
+        self._outputs = [name for name in outputs if name != "loss"]
+        count = _count(labels) if num_items_in_batch is None else num_items_in_batch
+        return self._head.loss(outputs, labels) / count
+
+    def over(self, evaluation: EvalPrediction) -> float:
+        """Return the mean over all labels of an evaluation, no matter how it was batched."""
+        found = evaluation.predictions
+        arrays = found if isinstance(found, tuple) else (found,)
+        tensors = [torch.from_numpy(array) for array in arrays]
+        outputs = SimpleNamespace(**dict(zip(self._outputs, tensors, strict=True)))
+        labels = torch.from_numpy(evaluation.label_ids)
+        return float(self._head.loss(outputs, labels) / _count(labels))
+
+
+def _count(labels: torch.Tensor) -> torch.Tensor:
+    return labels.ne(-100).sum()
 
 
 class MaskCheck(TrainerCallback):

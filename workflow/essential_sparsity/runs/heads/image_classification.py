@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
-from essential_sparsity.runs.classes import Classes
+from essential_sparsity.runs.heads.head import Classes
 from essential_sparsity.tasks.images import ImageProcessor
 
 
@@ -68,3 +68,6 @@ class PixelRows(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return {"pixel_values": self._pixels[self._rows[index]], "labels": self._labels[index]}
+
+
+HEAD = ImageClassification

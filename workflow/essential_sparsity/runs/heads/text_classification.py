@@ -1,8 +1,10 @@
 """Texts and classes."""
 
-from essential_sparsity.runs.classes import Classes
-from essential_sparsity.runs.texts import Texts
+from essential_sparsity.runs.heads.head import Classes, Texts
 
 
 class TextClassification(Classes, Texts):
     """A linear head over the classes."""
+
+
+HEAD = TextClassification
