@@ -85,14 +85,26 @@ bench: setup ## measure speed and memory beside other tools, about 20 minutes; w
 validation: setup ## simulate curves with known turning points, about 15 minutes; write docs/validation.md
 	$(BIN)/python -m simulations $(or $(ARGS),--write)
 
-.PHONY: lint
-lint: setup ## check style, types, the workflow and generated docs
+.PHONY: quick
+quick: quick-tests quick-lint ## unit tests and lint without Snakemake, in two minutes: after each small change
+
+.PHONY: quick-tests
+quick-tests: setup
+	env -u MAKEFLAGS -u MAKEOVERRIDES -u ARGS $(BIN)/python -m pytest -n 2 --dist loadfile \
+	    -m "not (workflow or cluster or long or slow)" $(ARGS)
+
+.PHONY: quick-lint
+quick-lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile rules
-	$(SNAKEMAKE) --lint
+	$(BIN)/python .ci/lint.py
 	$(BIN)/python -m essential_sparsity.study.reference --check
+
+.PHONY: lint
+lint: quick-lint ## check style, types, the workflow, pins, links and generated docs
+	$(SNAKEMAKE) --lint
 
 .PHONY: audit
 audit: ## ask for known vulnerabilities of the locked packages, with pip-audit in .venv-audit

@@ -30,9 +30,11 @@ include: "rules/targets.smk"
 rule study:
     default_target: True
     input:
-        rules.figures.input,
-        rules.summary.output,
-        stages.study.TIDY.targets(STUDY),
-        rules.report.output,
+        stages.study.all_figures(STUDY),
+        [
+            target
+            for stage in (stages.study.SUMMARY, stages.study.TIDY, stages.study.REPORT)
+            for target in stage.targets(STUDY)
+        ],
     message:
         "The whole study"

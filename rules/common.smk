@@ -5,22 +5,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(workflow.basedir)
+# Not `workflow.basedir`, which is another one where this workflow is a module of somebody else's.
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent
 sys.path.insert(0, str(ROOT / "workflow"))
-
-from essential_sparsity import stages
-from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.masks.trained import Trained
-from essential_sparsity.search.rounds import Round
-from essential_sparsity.stages.all import STAGES
-from essential_sparsity.stages.rule import Rules
-from essential_sparsity.study import jobs
-from essential_sparsity.study.document import Study
-from essential_sparsity.support import clocks, lock
-from essential_sparsity.support.errors import UserError, machine_failure, one_line
-from essential_sparsity.support.files import sha256_of
-from essential_sparsity.support.gpus import visible_gpus
-from essential_sparsity.support.sampling import sample_often
 
 # Jobs run the interpreter that runs Snakemake (a conda environment's goes before it, if asked for)
 # and find the package without it being installed.
@@ -28,8 +15,6 @@ os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
     PYTHONPATH=str(ROOT / "workflow"),
 )
-
-sample_often()
 
 # Redraw figures from tables that are there; no rule that could compute or fetch is even known.
 FIGURES_ONLY = config.get("figures_only", False)
@@ -57,30 +42,49 @@ for setting in SETTINGS:
 workdir: RESULTS
 
 
-# What hubs served first, a file beside the study, as jobs in the results folder see it: from where
-# that folder really is, if it is a link.
+FILES = tuple(os.path.relpath(file, ROOT) for file in workflow.configfiles)
+WHERE = " + ".join(FILES) or "--config"
+# The folder of the study's file, from where that really is, if it is a link.
 BESIDE = Path(next(iter(workflow.configfiles), ROOT / "config.yaml")).resolve().parent
+# What hubs served first, a file beside the study, as jobs in the results folder see it.
 PINS = os.path.relpath(BESIDE / "models.lock")
 
-FILES = tuple(os.path.relpath(file, ROOT) for file in workflow.configfiles)
+from essential_sparsity.support import extensions
+from essential_sparsity.support.errors import UserError, machine_failure, one_line
 
 try:
-    where = " + ".join(FILES) or "--config"
-    STUDY = jobs.resolve_study(Study.check(config, where), ROOT, FILES, Path())
+    # Registries are filled when they are imported, which is why the rest of the package comes after.
+    extensions.use(config, BESIDE, WHERE)
+    from essential_sparsity import stages
+    from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, FIGURE_KINDS, STUDY_KINDS
+    from essential_sparsity.masks.trained import Trained
+    from essential_sparsity.search.rounds import Round
+    from essential_sparsity.stages.all import STAGES
+    from essential_sparsity.stages.rule import Rules
+    from essential_sparsity.study import jobs
+    from essential_sparsity.study.document import Study
+    from essential_sparsity.support import clocks, lock
+    from essential_sparsity.support.benchmark import sample_often
+    from essential_sparsity.support.files import sha256_of
+    from essential_sparsity.support.gpus import visible_gpus
+
+    STUDY = jobs.resolve_study(Study.check(config, WHERE), ROOT, FILES, Path())
 except UserError as error:
     # One line, where Snakemake's own way of ending would frame it in file names of this workflow.
     sys.exit(f"error: {one_line(error)}")
+
+sample_often()
 
 # A crash leaves Snakemake's own lock behind: it is cleared here, unless its owner is or may be alive.
 # Whether this is a dry run, which may look at a folder in use, is not known yet: Snakemake's lock
 # decides.
 if workflow.is_main_process:
     try:
-        if holder := lock.hold(Path(".snakemake").resolve(), patience=60):
+        if holder := lock.take(Path(".snakemake").resolve(), patience=60):
             print(f"note: {holder.describe(RESULTS)}", file=sys.stderr)
-        elif settled := clocks.settle(Path.cwd()):
+        elif corrected := clocks.correct_times(Path.cwd()):
             print(
-                f"note: {RESULTS}: {settled} files were of the future, and are of now",
+                f"note: {RESULTS}: {corrected} files had times in the future, which are set to now",
                 file=sys.stderr,
             )
     except OSError as error:
@@ -88,7 +92,6 @@ if workflow.is_main_process:
 
 # Every stage's directives, with the study filled in.
 RULES = Rules(STUDY, GPU_SLOTS)
-CAPTIONS = ROOT / "workflow/report"
 # What trainings are told of the GPUs that they have.
 ON_GPUS = (
     "--gpus {resources.gpu} --gpu-share {resources.gpu_slots}/{resources.slots_per_gpu}"
@@ -105,9 +108,10 @@ def runs_ahead():
     """Return job's number → (model, task, recipe) of the fine-tunings that are not done."""
     ahead = {}
     for job in workflow.dag.needrun_jobs():
-        if job.rule.name == "run":
+        # By the message, as names may have a prefix.
+        if job.rule.message == RUN.message:
             ahead[job.jobid] = job.wildcards.model, job.wildcards.task, job.wildcards.recipe
-        elif job.rule.name == "ticket":
+        elif job.rule.message == TICKET.message:
             mask = stages.masks.training(STUDY, job.wildcards.mask)
             ahead[job.jobid] = job.wildcards.model, mask.task, mask.recipe
     return ahead
@@ -121,4 +125,4 @@ wildcard_constraints:
     mask=r"[^/]+",
     seed=r"\d+",
     set=r"[0-9a-f]{8}",
-    experiment=one_of(STUDY.experiments),
+    experiment=one_of([*STUDY.experiments, *STUDY_KINDS]),

@@ -1,16 +1,17 @@
-# Figures, from tables alone: one rule a kind of figure, and one target an experiment.
+# Figures, from tables alone: one rule a kind. A kind may show the study as a whole, from the tables of
+# all experiments that have them.
 if FIGURES_ONLY:
     # Snakemake would take a figure that is there as good enough when its table is gone.
     for table in stages.study.all_tables(STUDY):
         if not os.path.exists(table):
             sys.exit(f"error: {RESULTS / table}: no such table; `make study` computes it")
 
-for kind, stage in stages.figures.FIGURES.items():
-    FIGURE = RULES.of(stage)
+for kind in FIGURE_KINDS.values():
+    FIGURE = RULES.of(stages.figures.FIGURES[kind.name])
 
     rule:
         name:
-            stage.name
+            f"{kind.name}_figure"
         input:
             tables=FIGURE.inputs.tables,
         output:
@@ -18,16 +19,19 @@ for kind, stage in stages.figures.FIGURES.items():
             data=FIGURE.output["parquet"],
             png=report(
                 FIGURE.output["png"],
-                caption=CAPTIONS / f"{kind}.rst",
+                caption=kind.caption,
                 category="Figures",
-                labels={"experiment": "{experiment}", "kind": kind},
+                labels={
+                    "experiment": "all" if kind.of_study else "{experiment}",
+                    "kind": kind.name,
+                },
             ),
         log:
             FIGURE.log,
         benchmark:
             FIGURE.benchmark
         wildcard_constraints:
-            experiment=one_of(e.name for e in stages.figures.drawn_as(STUDY, FIGURE_KINDS[kind])),
+            experiment=one_of(stages.figures.figures_of(STUDY, kind)),
         conda:
             FIGURE.conda
         threads: 1
@@ -35,47 +39,11 @@ for kind, stage in stages.figures.FIGURES.items():
             **FIGURE.resources,
         params:
             **FIGURE.params,
-            module=FIGURE_KINDS[kind].drawing,
-            tables=subpath(input[0], parent=True),
+            kind=kind.package,
+            tables=lambda wildcards, input: list(dict.fromkeys(map(os.path.dirname, input))),
             stem=subpath(output.png, strip_suffix=".png"),
         message:
             FIGURE.message
         shell:
-            "python -m {params.module} --spec {params.spec:q} --tables {params.tables:q}"
-            " --output {params.stem:q} 2>&1 | tee {log:q}"
-
-
-# The essential sparsities of all experiments side by side.
-if stages.figures.ESSENTIAL.targets(STUDY):
-    ESSENTIAL = RULES.of(stages.figures.ESSENTIAL)
-
-    rule essential:
-        input:
-            tables=ESSENTIAL.inputs.tables,
-        output:
-            pdf=ESSENTIAL.output["pdf"],
-            data=ESSENTIAL.output["parquet"],
-            png=report(
-                ESSENTIAL.output["png"],
-                caption=CAPTIONS / "essential.rst",
-                category="Figures",
-                labels={"experiment": "all", "kind": "essential"},
-            ),
-        log:
-            ESSENTIAL.log,
-        benchmark:
-            ESSENTIAL.benchmark
-        conda:
-            ESSENTIAL.conda
-        threads: 1
-        resources:
-            **ESSENTIAL.resources,
-        params:
-            **ESSENTIAL.params,
-            tables=lambda wildcards, input: [os.path.dirname(table) for table in input.tables],
-            stem=subpath(output.png, strip_suffix=".png"),
-        message:
-            ESSENTIAL.message
-        shell:
-            "python -m essential_sparsity.figures.essential --spec {params.spec:q}"
+            "python -m essential_sparsity.figures.drawing_stage {params.kind} --spec {params.spec:q}"
             " --tables {params.tables:q} --output {params.stem:q} 2>&1 | tee {log:q}"

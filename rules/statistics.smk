@@ -1,10 +1,10 @@
 # The tidy tables behind each figure: one rule a kind of figure, as they are found.
-for kind, stage in stages.figures.TABLES.items():
-    TABLES = RULES.of(stage)
+for kind in EXPERIMENT_KINDS.values():
+    TABLES = RULES.of(stages.figures.TABLES[kind.name])
 
     rule:
         name:
-            stage.name
+            f"{kind.name}_statistics"
         input:
             artifacts=lambda wildcards: table_inputs(STUDY.experiments[wildcards.experiment]),
         output:
@@ -14,7 +14,7 @@ for kind, stage in stages.figures.TABLES.items():
         benchmark:
             TABLES.benchmark
         wildcard_constraints:
-            experiment=one_of(e.name for e in stages.figures.drawn_as(STUDY, FIGURE_KINDS[kind])),
+            experiment=one_of(stages.figures.figures_of(STUDY, kind)),
         conda:
             TABLES.conda
         threads: 1
@@ -22,10 +22,10 @@ for kind, stage in stages.figures.TABLES.items():
             **TABLES.resources,
         params:
             **TABLES.params,
-            module=FIGURE_KINDS[kind].statistics,
+            kind=kind.package,
             folder=subpath(output[0], parent=True),
         message:
             TABLES.message
         shell:
-            "python -m {params.module} --spec {params.spec:q} --output {params.folder:q}"
-            " 2>&1 | tee {log:q}"
+            "python -m essential_sparsity.figures.tables_stage {params.kind} --spec {params.spec:q}"
+            " --output {params.folder:q} 2>&1 | tee {log:q}"

@@ -2,7 +2,7 @@
 SUMMARY = RULES.of(stages.study.SUMMARY)
 PROVENANCE = RULES.of(stages.study.PROVENANCE)
 REPORT = RULES.of(stages.study.REPORT)
-PAGE = ROOT / "workflow/essential_sparsity/report/page"
+PAGE = ROOT / "workflow/essential_sparsity/report"
 
 
 rule summary:
@@ -28,7 +28,7 @@ rule summary:
     message:
         SUMMARY.message
     shell:
-        "python -m essential_sparsity.statistics.summary --tables {params.tables:q}"
+        "python -m essential_sparsity.report.summary --tables {params.tables:q}"
         " --claims {input.claims:q}"
         " --figures {params.figures:q} --root {params.root:q} --output {output:q} 2>&1 | tee {log:q}"
 
@@ -75,7 +75,7 @@ rule report:
     output:
         report(
             REPORT.output["report"],
-            caption=CAPTIONS / "report.rst",
+            caption=PAGE / "caption.rst",
             category="Report",
             labels={"experiment": "all", "kind": "report"},
         ),
@@ -91,13 +91,15 @@ rule report:
     params:
         **REPORT.params,
         # What is not code: the page's layout, and the captions.
-        page=[sha256_of(f) for folder in (PAGE, CAPTIONS) for f in sorted(folder.glob("*.*"))],
+        page=[
+            sha256_of(file)
+            for file in (*sorted(PAGE.glob("page/*")), *(k.caption for k in FIGURE_KINDS.values()))
+        ],
         folder=subpath(output[0], parent=True),
-        captions=os.path.relpath(CAPTIONS),
         provenance=lambda wildcards, input: [f"--provenance={f}" for f in input.provenance],
     message:
         REPORT.message
     shell:
         "python -m essential_sparsity.report --spec {params.spec:q} --study {params.folder:q}"
-        " --captions {params.captions:q} --claims {input.claims:q} {params.provenance:q}"
+        " --claims {input.claims:q} {params.provenance:q}"
         " --output {output:q} 2>&1 | tee {log:q}"

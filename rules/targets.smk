@@ -49,7 +49,7 @@ if not FIGURES_ONLY:
 
 onstart:
     # By now the folder is Snakemake's: a dry run that was looking at it is soon gone.
-    lock.hold(Path(".snakemake"), patience=10, clear=False)
+    lock.take(Path(".snakemake"), patience=10, clear=False)
     if ahead := Counter(runs_ahead().values()):
         # Not imported where it is not needed, as it takes a while.
         from snakemake.logging import logger

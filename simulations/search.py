@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from essential_sparsity.search.decision import Curve, Decision, cost, decide
-from essential_sparsity.search.spec import FIRST_SEEDS, SearchSpec
-from essential_sparsity.statistics.bootstrap import named_generator
-from essential_sparsity.statistics.curve import Curve as MeasuredCurve
-from essential_sparsity.statistics.curve import Row, Scores
-from essential_sparsity.statistics.spec import StatisticsSpec
-from essential_sparsity.statistics.spread import Floats
+from essential_sparsity.estimators.bootstrap import named_generator
+from essential_sparsity.estimators.curve import Curve as MeasuredCurve
+from essential_sparsity.estimators.curve import Row, Scores
+from essential_sparsity.estimators.search import FIRST_SEEDS, Curve, Decision, cost, decide
+from essential_sparsity.estimators.settings import Settings
+from essential_sparsity.estimators.spread import Floats
+from essential_sparsity.search.spec import SearchSpec
 from simulations.command import Arguments, read_arguments
 from simulations.trial import (
     CHANCE,
@@ -106,7 +106,9 @@ def _search(answers: "_Answers", seeds: int) -> Iterator[Decision]:
         scores = answers.scores({place: range(wanted[place]) for place in sorted(wanted)})
         decision = decide(
             Curve.of(scores.curve(sorted(wanted), range(1, len(wanted) + 1))),
-            SEARCH,
+            SEARCH.lattice(),
+            budget=SEARCH.budget,
+            certify=SEARCH.certify,
             epsilon=EPSILON,
             confidence=scores.settings.confidence,
             seeds=seeds,
@@ -120,7 +122,7 @@ class _Answers:
     """Answers (masks, seeds, examples, 1) of the dense model and at all places of the lattice."""
 
     answers: Floats
-    settings: StatisticsSpec
+    settings: Settings
     name: str
 
     def scores(self, seeds: Mapping[int, Iterable[int]]) -> Scores:

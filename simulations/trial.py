@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from essential_sparsity.statistics.bootstrap import named_generator
-from essential_sparsity.statistics.curve import Row, Scores
-from essential_sparsity.statistics.spec import StatisticsSpec
-from essential_sparsity.statistics.spread import Floats
+from essential_sparsity.estimators.bootstrap import named_generator
+from essential_sparsity.estimators.curve import Row, Scores
+from essential_sparsity.estimators.settings import Settings
+from essential_sparsity.estimators.spread import Floats
 from simulations.truth import DENSE, EPSILON, ROUNDING, VALIDATED, Truth
 
 CHANCE = 50.0
@@ -18,9 +18,9 @@ CHANCE = 50.0
 _COMMON = 0.8
 
 
-def settings_of(resamples: int) -> StatisticsSpec:
+def settings_of(resamples: int) -> Settings:
     """Return the estimators' settings: one tolerance, the simulations' own."""
-    return StatisticsSpec(epsilon=EPSILON, epsilons=(), relative_epsilons=(), resamples=resamples)
+    return Settings(epsilon=EPSILON, epsilons=(), relative_epsilons=(), resamples=resamples)
 
 
 def accuracy(means: Floats) -> Floats:

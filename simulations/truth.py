@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import brentq
 
-from essential_sparsity.statistics.spread import Floats
+from essential_sparsity.estimators.spread import Floats
 
 GRID: Floats = np.round(np.arange(0.1, 0.95, 0.1), 2)
 FINER: Floats = np.unique(np.concatenate([GRID, [0.525, 0.55, 0.575]]))

@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from essential_sparsity.claims.entry import ClaimEntry
+from essential_sparsity.claims.claim import ClaimEntry, ClaimsSpec
 from essential_sparsity.claims.evaluation import evaluate_claims
-from essential_sparsity.claims.spec import ClaimsSpec
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 
 Row = dict[str, Any]
 PAPER, QUICK = "paper-11111111", "quick-22222222"
@@ -39,6 +39,7 @@ class Tables:
             {
                 "claims": {"c": claim},
                 "experiments": self.experiments,
+                "figures": {name: kind.tables for name, kind in EXPERIMENT_KINDS.items()},
                 "models": {
                     name: {"label": name.title(), "traits": traits}
                     for name, traits in TRAITS.items()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, FIGURE_KINDS
 from essential_sparsity.masks.registry import known_criteria, module_of
 from essential_sparsity.support.fingerprint import closure
 
@@ -22,8 +22,10 @@ STAGES = [
     "essential_sparsity.runs",
     "essential_sparsity.search",
     "essential_sparsity.claims",
-    "essential_sparsity.statistics.summary",
-    *(kind.statistics for kind in FIGURE_KINDS.values()),
+    "essential_sparsity.report.summary",
+    "essential_sparsity.figures.tables_stage",
+    "essential_sparsity.figures.drawing_stage",
+    *(kind.statistics for kind in EXPERIMENT_KINDS.values()),
     *(kind.drawing for kind in FIGURE_KINDS.values()),
     *(kind.measurement for kind in FIGURE_KINDS.values() if kind.measurement),
 ]
@@ -71,13 +73,36 @@ def test_other_stages_do_not_count(copy: Path) -> None:
     before = fingerprint_in(copy, "essential_sparsity.masks")
     for module in (
         "runs/procedures/fine_tuning/run.py",
-        "figures/drop.py",
-        "statistics/drop.py",
-        "study/resolve.py",
+        "figures/drop/draw.py",
+        "figures/drop/tables.py",
+        "study/jobs.py",
     ):
         file = copy / "essential_sparsity" / module
         file.write_text(file.read_text() + "\nCHANGED = True\n")
     assert fingerprint_in(copy, "essential_sparsity.masks") == before
+
+
+KIND_STAGES = sorted({stage for stage in STAGES if ".figures." in stage})
+
+
+@pytest.mark.parametrize("stage", KIND_STAGES)
+def test_a_kind_of_figure_owes_nothing_to_claims_or_to_other_kinds(stage: str) -> None:
+    """Editing a claim's check redraws no figure, and a new kind re-makes no other's."""
+    modules = closure(stage)
+    prefix = "essential_sparsity.figures."
+    own = stage.removeprefix(prefix).split(".")[0]
+    packages = {n.removeprefix(prefix).split(".")[0] for n in modules if n.startswith(prefix)}
+    assert packages & set(FIGURE_KINDS) <= {own}
+    assert "kinds" not in packages
+    assert not any(name.startswith("essential_sparsity.claims") for name in modules)
+    assert not any(name.startswith("essential_sparsity.report") for name in modules)
+
+
+def test_what_a_kind_says_of_itself_loads_nothing_heavy() -> None:
+    code = "import sys, essential_sparsity.figures.kinds; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert not loaded & {"torch", "transformers", "pandas", "pyarrow", "matplotlib"}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -115,21 +140,26 @@ def test_no_stage_depends_on_the_study_or_on_other_stages_science(stage: str) ->
 def test_nothing_is_imported_by_a_name_that_the_syntax_hides() -> None:
     """A closure read from the syntax tree is only right if nobody imports by computed names.
 
-    But for the registries of criteria, data sources and kinds of examples, since the workflow adds
-    the fingerprint of the one that is meant, and for the command for people, which is no stage.
+    But for the registries of criteria, figures, data sources and kinds of examples, since the
+    workflow adds the fingerprint of the one that is meant, and for what is no stage but for people:
+    the command and the public names.
     """
     assert not any("essential_sparsity.command" in closure(stage) for stage in STAGES)
     allowed = {
-        PACKAGE / "architectures" / "__init__.py",
+        PACKAGE / "figures" / "kind.py",
+        PACKAGE / "figures" / "tables_stage.py",
+        PACKAGE / "figures" / "drawing_stage.py",
         PACKAGE / "masks" / "registry.py",
-        PACKAGE / "tasks" / "sources.py",
+        PACKAGE / "tasks" / "source.py",
         PACKAGE / "tasks" / "kinds" / "__init__.py",
+        PACKAGE / "architectures" / "__init__.py",
         PACKAGE / "metrics" / "__init__.py",
         PACKAGE / "runs" / "__main__.py",
         PACKAGE / "runs" / "heads" / "__init__.py",
         PACKAGE / "runs" / "procedures" / "__init__.py",
         PACKAGE / "tickets" / "__main__.py",
         PACKAGE / "command" / "__main__.py",
+        PACKAGE / "__init__.py",  # public names, which nothing in the package takes from there
     }
     for file in set(PACKAGE.rglob("*.py")) - allowed:
         for node in ast.walk(ast.parse(file.read_text())):

@@ -25,8 +25,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def holder(folder: Path) -> "subprocess.Popen[str]":
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from essential_sparsity.support.lock import hold\n"
-        "hold(Path(sys.argv[1]), clear=False); print('held', flush=True); time.sleep(60)"
+        "from essential_sparsity.support.lock import take\n"
+        "take(Path(sys.argv[1]), clear=False); print('held', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True
@@ -39,14 +39,14 @@ def test_locks_of_the_dead_are_cleared(folder: Path) -> None:
     process = holder(folder)
     process.kill()
     process.wait()
-    assert lock.hold(folder) is None
+    assert lock.take(folder) is None
     assert not (folder / "locks").exists()
 
 
 def test_locks_of_the_living_are_not(folder: Path) -> None:
     process = holder(folder)
     try:
-        owner = lock.hold(folder, patience=0.2)
+        owner = lock.take(folder, patience=0.2)
         assert owner is not None
         assert owner.describe(folder).startswith(f"process {process.pid} on {HOST} since 2")
         assert owner.describe(folder).endswith(f" is working in {folder}")
@@ -64,7 +64,7 @@ def test_who_comes_second_waits_until_the_first_is_seen_to_work(folder: Path) ->
     threading.Timer(0.3, lock_file.touch).start()
     try:
         began = time.monotonic()
-        assert lock.hold(folder, patience=60) is not None
+        assert lock.take(folder, patience=60) is not None
         assert 0.3 <= time.monotonic() - began < 30
     finally:
         process.kill()
@@ -72,8 +72,8 @@ def test_who_comes_second_waits_until_the_first_is_seen_to_work(folder: Path) ->
 
 
 def test_ones_own_locks_are_kept(folder: Path) -> None:
-    assert lock.hold(folder, clear=False) is None
-    assert lock.hold(folder) is None
+    assert lock.take(folder, clear=False) is None
+    assert lock.take(folder) is None
     assert (folder / "locks" / "0.input.lock").exists()
 
 
@@ -91,7 +91,7 @@ def test_locks_of_another_machine_are_kept_and_its_process_is_named(
     """Again and again: having asked once must not make it look like a process of this machine."""
     text = elsewhere(folder)
     for _ in range(2):
-        holder = lock.hold(folder, clear=clear)
+        holder = lock.take(folder, clear=clear)
         assert holder is not None and not holder.is_near
         line = holder.describe(folder)
         assert line.startswith("process 7 on far since 2024-02-29 12:00:00 +0000 has locked ")
@@ -104,7 +104,7 @@ def test_locks_of_another_machine_are_kept_and_its_process_is_named(
 def test_another_machine_that_ended_well_left_nothing_to_ask_about(folder: Path) -> None:
     elsewhere(folder)
     (folder / "locks" / "0.input.lock").unlink()
-    assert lock.hold(folder) is None
+    assert lock.take(folder) is None
     assert (folder / "owner").read_text().startswith(f"process {os.getpid()} on {HOST} since ")
 
 
@@ -115,11 +115,11 @@ def test_locks_of_the_dead_are_cleared_whatever_a_container_calls_its_machine(
     if not lock._boot():
         pytest.skip("this kernel does not say which boot it is of")
     elsewhere(folder, boot=lock._boot())
-    assert lock.hold(folder) is None
+    assert lock.take(folder) is None
     assert not (folder / "locks").exists()
 
 
 def test_locks_from_before_a_restart_of_this_machine_are_cleared(folder: Path) -> None:
     elsewhere(folder, host=HOST)
-    assert lock.hold(folder) is None
+    assert lock.take(folder) is None
     assert not (folder / "locks").exists()

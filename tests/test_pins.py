@@ -220,7 +220,7 @@ def test_a_branch_comes_from_the_cache_alone(
 def test_the_file_is_sorted_and_says_no_more_than_needed(pins: Pins) -> None:
     for name in ("b", "a"):
         files = {"z": "0" * 64, "y": "1" * 64}
-        pins.hold("models", f"org/{name}", "main", REVISION, files)
+        pins.pin("models", f"org/{name}", "main", REVISION, files)
     entry = {"revision": REVISION, "files": {"y": "1" * 64, "z": "0" * 64}}
     document = {
         "format_version": 1,
@@ -231,21 +231,21 @@ def test_the_file_is_sorted_and_says_no_more_than_needed(pins: Pins) -> None:
 
 
 def test_a_complete_lock_file_need_not_be_writable(pins: Pins) -> None:
-    pins.hold("models", "org/a", "main", REVISION, {"a": "0" * 64})
+    pins.pin("models", "org/a", "main", REVISION, {"a": "0" * 64})
     guard = pins.path.with_name(".models.lock.guard")
     guard.unlink()
     guard.mkdir()  # nobody gets this lock, not even root
-    pins.hold("models", "org/a", "main", REVISION, {"a": "0" * 64})
+    pins.pin("models", "org/a", "main", REVISION, {"a": "0" * 64})
     expected = (
         r"models\.lock: cannot be written: .*models\.org/b@main: let its folder be written to"
     )
     with pytest.raises(UserError, match=expected):
-        pins.hold("models", "org/b", "main", REVISION, {"a": "0" * 64})
+        pins.pin("models", "org/b", "main", REVISION, {"a": "0" * 64})
 
 
 def test_many_jobs_write_at_once(pins: Pins) -> None:
     def hold(number: int) -> None:
-        Pins(pins.path).hold("models", f"org/m{number}", "main", REVISION, {"a": f"{number:064x}"})
+        Pins(pins.path).pin("models", f"org/m{number}", "main", REVISION, {"a": f"{number:064x}"})
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(hold, range(24)))

@@ -285,21 +285,19 @@ def test_a_checkpoint_that_leaves_the_pooler_whole_says_so(
 
 
 def test_figures_of_masks_and_weights_have_it(made: Stages, tmp_path: Path) -> None:
-    from essential_sparsity.figures import distribution as distribution_figure
-    from essential_sparsity.figures import placement as placement_figure
-    from essential_sparsity.figures import positions as positions_figure
-    from essential_sparsity.figures.spec import FigureSpec
-    from essential_sparsity.statistics.distribution import compute_distribution
-    from essential_sparsity.statistics.placement import compute_placement
-    from essential_sparsity.statistics.positions import compute_positions
-    from essential_sparsity.statistics.spec import (
-        DistributionSpec,
-        PlacementSpec,
-        PositionsSpec,
-        WeightsSpec,
-    )
+    from essential_sparsity.drawing.spec import FigureSpec
+    from essential_sparsity.figures.distribution import draw as distribution_figure
+    from essential_sparsity.figures.distribution.spec import DistributionSpec
+    from essential_sparsity.figures.distribution.tables import compute as compute_distribution
+    from essential_sparsity.figures.placement import draw as placement_figure
+    from essential_sparsity.figures.placement.spec import PlacementSpec
+    from essential_sparsity.figures.placement.tables import compute as compute_placement
+    from essential_sparsity.figures.positions import draw as positions_figure
+    from essential_sparsity.figures.positions.spec import PositionsSpec
+    from essential_sparsity.figures.positions.tables import compute as compute_positions
     from essential_sparsity.support.tables import provenance, write_table
     from essential_sparsity.weights.measurement import measure_weights
+    from essential_sparsity.weights.spec import WeightsSpec
 
     spec = Magnitude(sparsity=0.5)
     folder = tmp_path / paths.CHECKPOINT.format(model="m")
@@ -312,18 +310,18 @@ def test_figures_of_masks_and_weights_have_it(made: Stages, tmp_path: Path) -> N
     words = FigureSpec(models={"m": "M"})
     of_masks = {"models": ("m",), "masks": (spec.label(),)}
 
-    placement = compute_placement(tmp_path, PlacementSpec(**of_masks))
-    placement_figure.draw_placement({"placement": placement}, words)
+    placement = compute_placement(tmp_path, PlacementSpec(**of_masks))["placement"]
+    placement_figure.draw({"placement": placement}, words)
     assert placement["layer"].to_pylist()[-1] == 2
-    drawn = placement_figure.select_placement({"placement": placement}, words).to_pylist()
+    drawn = placement_figure.select({"placement": placement}, words).to_pylist()
     assert [r["module"] for r in drawn if r["element"] == "share"][-1] == "pooler"
 
     for options in ({}, {"layers": (0, 2)}):
         positions = compute_positions(tmp_path, PositionsSpec(**of_masks, **options))
-        positions_figure.draw_positions(positions, words)
+        positions_figure.draw(positions, words)
     assert "pooler" in positions["dispersion"]["module"].to_pylist()
 
     measured = DistributionSpec(models=("m",), measurements={"m": "w.parquet"})
     distribution = compute_distribution(tmp_path, measured)
-    distribution_figure.draw_distribution(distribution, words)
+    distribution_figure.draw(distribution, words)
     assert set(distribution["density"]["layer"].to_pylist()) == {0, 1, 2}

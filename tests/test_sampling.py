@@ -6,7 +6,7 @@ import sys
 import pytest
 import snakemake.benchmark
 
-from essential_sparsity.support.sampling import sample_often
+from essential_sparsity.support.benchmark import sample_often
 from project import ROOT
 
 _BUSY = "import time\nwhile time.process_time() < 4: pass"

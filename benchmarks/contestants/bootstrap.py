@@ -16,15 +16,15 @@ def ours(masks: int, seeds: int, examples: int, resamples: int) -> None:
     """Make all rows of the tables."""
     from threadpoolctl import threadpool_limits
 
-    from essential_sparsity.statistics.curve import Scores
-    from essential_sparsity.statistics.spec import StatisticsSpec
+    from essential_sparsity.estimators.curve import Scores
+    from essential_sparsity.estimators.settings import Settings
 
     answers = _answers(masks, seeds, examples)[..., None]
     with threadpool_limits(1):
         scores = Scores.of(
             answers,
             lambda means: means[..., 0],
-            StatisticsSpec(resamples=resamples),
+            Settings(resamples=resamples),
             np.random.default_rng(1),
             50.0,
         )

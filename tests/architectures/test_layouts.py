@@ -24,14 +24,13 @@ from essential_sparsity.architectures.architecture import (
 )
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Manifest
-from essential_sparsity.command.matching import match_matrices
-from essential_sparsity.command.pruned import write_pruned
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criteria.imported import Imported
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.criterion import Inputs, Ranking
 from essential_sparsity.masks.keys import Values
 from essential_sparsity.masks.mask import Mask, load_header
+from essential_sparsity.masks.pruned import match_matrices, write_pruned
 from essential_sparsity.support.errors import UserError
 
 HEADS, HIDDEN, INNER, EXPERTS = 2, 8, 16, 3

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity.claims.checks.unavailable import Unavailable
-from essential_sparsity.claims.spec import ClaimsSpec
+from essential_sparsity.claims.check import Unavailable
+from essential_sparsity.claims.claim import ClaimsSpec
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 from essential_sparsity.stages.study import claims_spec
 from essential_sparsity.study.catalog import Catalog
 from essential_sparsity.study.document import Study
@@ -46,6 +47,10 @@ def test_the_papers_study_can_speak_to_every_other_claim() -> None:
         assert any(claim.test.table in tables for tables in spec.experiments.values())
 
 
+def kinds_with(tables: tuple[str, ...]) -> list[str]:
+    return [name for name, kind in EXPERIMENT_KINDS.items() if set(tables) <= set(kind.tables)]
+
+
 def test_the_documentation_says_which_figure_each_claim_needs() -> None:
     text = (ROOT / "docs" / "claims.md").read_text().partition("## The claims")[2]
     table = [line.split("|")[1:-1] for line in text.partition("\n## ")[0].splitlines()]
@@ -56,7 +61,7 @@ def test_the_documentation_says_which_figure_each_claim_needs() -> None:
         if names[0] in claims:
             seen += names
             needed = dict.fromkeys(
-                " or ".join(f"`{figure}`" for figure in claims[name].test.figures()) or "–"
+                " or ".join(f"`{figure}`" for figure in kinds_with(claims[name].test.tables)) or "–"
                 for name in names
             )
             assert figures == "; ".join(needed), names

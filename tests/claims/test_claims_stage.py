@@ -8,11 +8,10 @@ import pytest
 
 from claims_tables import Tables, claim, curve
 from essential_sparsity.claims import __main__ as stage
-from essential_sparsity.claims.evaluation import SCHEMA, tolerance_of
-from essential_sparsity.claims.summary import summarize_claims
-from essential_sparsity.statistics.lines import WIDTH
+from essential_sparsity.claims.evaluation import SCHEMA, summarize_claims, tolerance_of
 from essential_sparsity.support import tables as table_files
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.lines import WIDTH
 
 FREE = {"kind": "essential-within", "low": 0.3}
 BERT = {"models": ["bert-base"], "tasks": ["rte"]}

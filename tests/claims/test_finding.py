@@ -3,7 +3,7 @@
 import pytest
 
 from essential_sparsity.claims.finding import Case, Range
-from essential_sparsity.claims.intervals import Interval
+from essential_sparsity.estimators.intervals import Interval
 
 
 def case(value: float, low: float, high: float, name: str = "x", **more: object) -> Case:

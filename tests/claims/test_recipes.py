@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from claims_tables import Row, Tables, claim, curve
-from essential_sparsity.claims.evidence import by_recipe
+from essential_sparsity.claims.check import by_recipe
 
 QUICK, LONG = "quick-11111111", "long-22222222"
 ANY = {"models": ["bert-base"], "tasks": ["rte"]}

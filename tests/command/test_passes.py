@@ -2,7 +2,7 @@
 
 import pytest
 
-from essential_sparsity.command.passes import pass_bars
+from essential_sparsity.command.output import pass_bars
 from essential_sparsity.support import progress
 
 

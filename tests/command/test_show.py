@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from essential_sparsity.architectures import known_architectures
-from essential_sparsity.command.sparkline import draw_sparkline
+from essential_sparsity.command.output import draw_sparkline
 from essential_sparsity.masks.mask import Mask
 
 

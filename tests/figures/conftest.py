@@ -8,6 +8,9 @@ import pyarrow as pa
 import pytest
 
 from essential_sparsity.metrics import METRICS
+from finished_runs import small_study, write_checkpoint, write_mask, write_run
+
+__all__ = ["small_study", "write_checkpoint", "write_mask", "write_run"]
 
 Tables = Mapping[str, pa.Table]
 

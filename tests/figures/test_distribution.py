@@ -9,11 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from essential_sparsity.figures import distribution, style
-from essential_sparsity.figures.distribution import STAGE, draw_distribution
-from essential_sparsity.figures.distribution_data import COLUMNS, select_distribution
+from essential_sparsity.drawing import style
+from essential_sparsity.drawing.spec import FigureSpec
+from essential_sparsity.figures import drawing_stage
+from essential_sparsity.figures.distribution.draw import COLUMNS
+from essential_sparsity.figures.distribution.draw import draw as draw_distribution
+from essential_sparsity.figures.distribution.draw import select as select_distribution
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.figures.spec import FigureSpec
 
 from .overlap import drawn_texts, overlaps
 
@@ -78,7 +80,7 @@ def rows_of(table: pa.Table, **values: Any) -> list[dict[str, Any]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["distribution"]
-    assert (kind.drawing, set(kind.tables)) == (STAGE, set(COLUMNS))
+    assert (kind.drawing, set(kind.tables)) == (draw_distribution.__module__, set(COLUMNS))
 
 
 def test_ridges_are_the_densities_written_each_to_its_own_peak() -> None:
@@ -261,8 +263,10 @@ def test_command_line(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         pq.write_table(table, tmp_path / f"{name}.parquet")
     output = tmp_path / "figures" / "weights"
     arguments = ["--spec", SPEC.canonical(), "--tables", str(tmp_path), "--output", str(output)]
-    monkeypatch.setattr("sys.argv", [STAGE, *arguments])
-    distribution.main()
+    monkeypatch.setattr(
+        "sys.argv", ["stage", "essential_sparsity.figures.distribution", *arguments]
+    )
+    drawing_stage.main()
     assert sorted(file.suffix for file in output.parent.iterdir()) == [".parquet", ".pdf", ".png"]
     written = pq.read_table(output.with_suffix(".parquet"))
     assert written.equals(select_distribution(tables, SPEC))

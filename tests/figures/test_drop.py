@@ -8,10 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from essential_sparsity.figures import style
-from essential_sparsity.figures.drop import COLUMNS, STAGE, draw_drop, select_drop
+from essential_sparsity.drawing import style
+from essential_sparsity.drawing.spec import FigureSpec
+from essential_sparsity.figures.drop.draw import COLUMNS
+from essential_sparsity.figures.drop.draw import draw as draw_drop
+from essential_sparsity.figures.drop.draw import select as select_drop
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.figures.spec import FigureSpec
 from essential_sparsity.support.errors import UserError
 
 from .overlap import drawn_texts, overlaps
@@ -46,7 +48,7 @@ def rows_of(table: pa.Table, **values: Any) -> list[dict[str, Any]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["drop"]
-    assert (kind.drawing, set(kind.tables)) == (STAGE, {*COLUMNS, "sharpness"})
+    assert (kind.drawing, set(kind.tables)) == (draw_drop.__module__, {*COLUMNS, "sharpness"})
 
 
 def test_curves_seeds_and_bands_are_the_data_written(drop_tables: MakeTables) -> None:
@@ -80,8 +82,15 @@ def test_a_seeds_drop_is_from_its_own_dense_run(drop_tables: MakeTables) -> None
     for run in runs:
         run["score"] += 5.0 * run["seed"]  # seeds of different luck, the same for every mask
     shifted = select_drop({**tables, "runs": pa.Table.from_pylist(runs)}, SPEC)
-    drops = [r["drop"] for r in rows_of(select_drop(tables, SPEC), element="seed")]
+    seeds = rows_of(select_drop(tables, SPEC), element="seed")
+    drops = [r["drop"] for r in seeds]
     assert [r["drop"] for r in rows_of(shifted, element="seed")] == pytest.approx(drops)
+    # What is lost is positive: with the sparse run's score it makes up the dense one's.
+    (dense,) = (r["score"] for r in runs if (r["family"], r["seed"]) == ("dense", 2)
+                and r["control_of"] is None)  # fmt: skip
+    (last,) = (r for r in rows_of(shifted, element="seed", seed=2) if r["sparsity"] == 0.9)
+    assert last["drop"] > 5
+    assert last["drop"] + last["score"] == pytest.approx(dense)
 
 
 def test_a_sparse_run_without_its_dense_partner_is_named(drop_tables: MakeTables) -> None:

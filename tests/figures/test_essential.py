@@ -6,10 +6,11 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from essential_sparsity.figures import style
-from essential_sparsity.figures.essential import draw_essential
-from essential_sparsity.figures.essential_data import DRAWN, select_essential
-from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.drawing import style
+from essential_sparsity.drawing.spec import FigureSpec
+from essential_sparsity.figures.essential.draw import DRAWN
+from essential_sparsity.figures.essential.draw import draw as draw_essential
+from essential_sparsity.figures.essential.draw import select as select_essential
 from essential_sparsity.support.errors import UserError
 
 from .overlap import drawn_texts, overlaps

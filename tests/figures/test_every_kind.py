@@ -13,11 +13,10 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-import essential_sparsity.figures
-from essential_sparsity.figures import style
-from essential_sparsity.figures.essential import draw_essential
+import essential_sparsity
+from essential_sparsity.drawing import style
+from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.figures.spec import FigureSpec
 
 from . import test_difference, test_distribution, test_similarity
 from .conftest import (
@@ -36,6 +35,11 @@ def similarity_tables(_: tuple[str, ...]) -> dict[str, pa.Table]:
     return test_similarity.make_tables(test_similarity.grid(families, (0.3, 0.5)))
 
 
+def essential_tables(models: tuple[str, ...]) -> dict[str, pa.Table]:
+    table = make_drop_tables(models)["essential"]
+    return {"essential": table.append_column("experiment", pa.repeat("drop", len(table)))}
+
+
 MAKE: dict[str, Callable[[tuple[str, ...]], dict[str, pa.Table]]] = {
     "drop": make_drop_tables,
     "pattern": lambda models: make_drop_tables(models, grid=GRID, patterns=("2:4",)),
@@ -43,6 +47,7 @@ MAKE: dict[str, Callable[[tuple[str, ...]], dict[str, pa.Table]]] = {
     "placement": lambda _: make_placement_tables(),
     "positions": lambda _: make_positions_tables(),
     "similarity": similarity_tables,
+    "essential": essential_tables,
     "distribution": lambda models: test_distribution.make_tables({m: 2 for m in models}),
 }
 # Kinds whose colours are no models'.
@@ -50,12 +55,7 @@ OF_MASKS = {"placement", "positions", "similarity"}
 
 
 def draw(kind: str, models: tuple[str, ...] = MODELS) -> Figure:
-    if kind == "essential":
-        table = make_drop_tables(models)["essential"]
-        named = table.append_column("experiment", pa.repeat("drop", len(table)))
-        return draw_essential({"essential": named}, SPEC)
-    module = import_module(FIGURE_KINDS[kind].drawing)
-    figure: Figure = getattr(module, f"draw_{kind}")(MAKE[kind](models), SPEC)
+    figure: Figure = import_module(FIGURE_KINDS[kind].drawing).draw(MAKE[kind](models), SPEC)
     return figure
 
 
@@ -63,7 +63,7 @@ def test_every_kind_is_here() -> None:
     assert set(MAKE) == set(FIGURE_KINDS)
 
 
-@pytest.mark.parametrize("kind", [*MAKE, "essential"])
+@pytest.mark.parametrize("kind", list(MAKE))
 def test_fonts_are_in_the_file_as_outlines_that_can_be_edited(kind: str) -> None:
     file = BytesIO()
     with style.use_style():
@@ -75,12 +75,12 @@ def test_fonts_are_in_the_file_as_outlines_that_can_be_edited(kind: str) -> None
     assert b"/Type3" not in pdf
 
 
-@pytest.mark.parametrize("kind", [*MAKE, "essential"])
+@pytest.mark.parametrize("kind", list(MAKE))
 def test_a_figure_is_as_wide_as_a_column_or_a_page(kind: str) -> None:
     assert draw(kind).get_size_inches()[0] in (style.SINGLE_WIDTH, style.DOUBLE_WIDTH)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in [*MAKE, "essential"] if kind not in OF_MASKS])
+@pytest.mark.parametrize("kind", [kind for kind in MAKE if kind not in OF_MASKS])
 def test_a_model_has_one_colour_in_all_figures_whoever_is_beside_it(kind: str) -> None:
     expected = style.model_styles(SPEC.models, ())["vit"].colour
     other = style.model_styles(SPEC.models, ())["bert"].colour
@@ -96,8 +96,8 @@ def colours_of(figure: Figure) -> set[str]:
 
 
 def test_no_other_module_says_how_figures_look() -> None:
-    folder = Path(essential_sparsity.figures.__file__).parent
-    for path in folder.glob("*.py"):
+    package = Path(essential_sparsity.__file__).parent
+    for path in (*package.glob("figures/**/*.py"), *package.glob("drawing/*.py")):
         if path.name == "style.py":
             continue
         text = path.read_text(encoding="utf-8")

@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
+from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.figures.placement import COLUMNS, STAGE, draw_placement, select_placement
-from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.figures.placement.draw import COLUMNS
+from essential_sparsity.figures.placement.draw import draw as draw_placement
+from essential_sparsity.figures.placement.draw import select as select_placement
 from essential_sparsity.support.errors import UserError
 
 from .conftest import BERT, LLAMA
@@ -35,7 +37,7 @@ def rows_of(table: pa.Table, **values: Any) -> list[dict[str, Any]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["placement"]
-    assert (kind.drawing, set(kind.tables)) == (STAGE, set(COLUMNS))
+    assert (kind.drawing, set(kind.tables)) == (draw_placement.__module__, set(COLUMNS))
 
 
 def test_cells_and_bars_are_the_data_written(placement_tables: MakeTables) -> None:

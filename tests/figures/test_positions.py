@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
+from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.figures.positions import COLUMNS, STAGE, draw_positions, select_positions
-from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.figures.positions.draw import COLUMNS
+from essential_sparsity.figures.positions.draw import draw as draw_positions
+from essential_sparsity.figures.positions.draw import select as select_positions
 from essential_sparsity.support.errors import UserError
 
 from .conftest import BERT, LLAMA, table_of
@@ -46,7 +48,7 @@ def places(figure: Figure) -> list[tuple[float, float]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["positions"]
-    assert (kind.drawing, set(kind.tables)) == (STAGE, set(COLUMNS))
+    assert (kind.drawing, set(kind.tables)) == (draw_positions.__module__, set(COLUMNS))
 
 
 def test_cells_are_the_data_written_at_their_place(positions_tables: MakeTables) -> None:

@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from essential_sparsity.figures import style
+from essential_sparsity.drawing import style
+from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.figures.similarity import STAGE, draw_similarity
-from essential_sparsity.figures.similarity_data import COLUMNS, DRAWN, select_similarity
-from essential_sparsity.figures.similarity_matrix import format_share
-from essential_sparsity.figures.spec import FigureSpec
-from essential_sparsity.statistics.similarity import SCHEMA
+from essential_sparsity.figures.similarity.draw import COLUMNS, DRAWN
+from essential_sparsity.figures.similarity.draw import draw as draw_similarity
+from essential_sparsity.figures.similarity.draw import select as select_similarity
+from essential_sparsity.figures.similarity.matrix import format_share
+from essential_sparsity.figures.similarity.tables import SCHEMA
 from essential_sparsity.support.errors import UserError
 
 from .overlap import drawn_texts, overlaps
@@ -86,7 +87,7 @@ def rows_of(table: pa.Table, **values: Any) -> list[dict[str, Any]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["similarity"]
-    assert (kind.drawing, set(kind.tables)) == (STAGE, set(COLUMNS))
+    assert (kind.drawing, set(kind.tables)) == (draw_similarity.__module__, set(COLUMNS))
     assert COLUMNS["similarity"] <= set(SCHEMA.names)
 
 

@@ -2,8 +2,8 @@ import matplotlib
 import pytest
 from matplotlib.figure import Figure
 
-from essential_sparsity.figures import style
-from essential_sparsity.figures.layout import text_width, wrap_text
+from essential_sparsity.drawing import style
+from essential_sparsity.drawing.layout import text_width, wrap_text
 
 
 def test_a_model_looks_the_same_whichever_models_a_figure_shows() -> None:

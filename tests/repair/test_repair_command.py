@@ -203,8 +203,8 @@ def test_nothing_is_removed_while_somebody_is_at_work(project: Project) -> None:
     flip(path, 0.9)
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from essential_sparsity.support.lock import hold\n"
-        "hold(Path(sys.argv[1]), clear=False); print('held', flush=True); time.sleep(60)"
+        "from essential_sparsity.support.lock import take\n"
+        "take(Path(sys.argv[1]), clear=False); print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen(
         [sys.executable, "-c", code, str(project.results / ".snakemake")],

@@ -11,7 +11,7 @@ from essential_sparsity.report import __main__ as stage
 from essential_sparsity.report.spec import ReportSpec
 from essential_sparsity.support.errors import run_stage
 
-from .written_study import CAPTIONS, spec, write_study
+from .written_study import spec, write_study
 
 WriteReport = Callable[..., Path]
 
@@ -19,7 +19,7 @@ WriteReport = Callable[..., Path]
 def write_report(folder: Path, made: ReportSpec, *, known: bool = True) -> Path:
     """Run the stage on a study's folder; `known`: with its provenance and claims."""
     output = folder / "report.html"
-    arguments = ["--study", folder, "--captions", CAPTIONS, "--output", output]
+    arguments = ["--study", folder, "--output", output]
     if known:
         arguments += ["--provenance", folder / "provenance.json"]
         arguments += ["--claims", folder / "claims.parquet"]

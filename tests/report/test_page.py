@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.report.failures import failures_table
 from essential_sparsity.report.figure import load_caption
 from essential_sparsity.report.planned import report_spec
+from essential_sparsity.report.results import failures_table
 from essential_sparsity.study.document import Study
 from essential_sparsity.study.jobs import resolve_study
 from essential_sparsity.support.files import write_json
 from essential_sparsity.support.yaml_files import read_yaml
 
 from .conftest import WriteReport, write_report
-from .written_study import CAPTIONS, provenance, spec, write_study
+from .written_study import provenance, spec, write_study
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = "<script>document.title='taken'</script>"
@@ -230,12 +230,12 @@ def test_every_figure_is_inside_and_its_tables_are_beside(report: WriteReport) -
 def test_captions_are_those_of_the_kind_of_figure(report: WriteReport) -> None:
     text = Page(report()).text
     for kind in ("drop", "difference", "essential"):
-        assert " ".join((CAPTIONS / f"{kind}.rst").read_text().split())[:200] in text
+        assert " ".join(FIGURE_KINDS[kind].caption.read_text().split())[:200] in text
 
 
-@pytest.mark.parametrize("kind", [*FIGURE_KINDS, "essential"])
+@pytest.mark.parametrize("kind", list(FIGURE_KINDS))
 def test_every_kind_of_figure_has_a_caption_that_names_the_papers(kind: str) -> None:
-    caption = load_caption(CAPTIONS / f"{kind}.rst")
+    caption = load_caption(FIGURE_KINDS[kind].caption)
     assert caption.startswith("<p>")
     assert re.search(r"paper.{0,30}\bFigures?\b", caption, re.DOTALL), caption
 

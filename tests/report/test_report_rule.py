@@ -32,7 +32,11 @@ def test_a_study_ends_with_its_report(finished_project: Project) -> None:
 
 
 def test_another_caption_makes_the_page_again_and_its_path_is_told(project: Project) -> None:
-    project.edit("workflow/report/drop.rst", "Performance drop", "Drop of performance")
+    project.edit(
+        "workflow/essential_sparsity/figures/drop/caption.rst",
+        "Performance drop",
+        "Drop of performance",
+    )
     assert project.planned() == {"report": 1}
     assert "Report\nresults/studies/tiny/report.html\n" in project.run()
     assert "Drop of performance" in _report(project).read_text(encoding="utf-8")
@@ -52,8 +56,9 @@ def test_tables_alone_make_it_again_and_say_what_is_unknown(project: Project) ->
 def test_snakemakes_own_report_has_captions_categories_and_labels(project: Project) -> None:
     project.run("study", "--report", "own.html")
     page = (project.results / "own.html").read_text(encoding="utf-8")
-    for caption in ("drop", "placement", "report", "essential"):
-        text = (project.folder / f"workflow/report/{caption}.rst").read_text(encoding="utf-8")
+    for caption in ("figures/drop", "figures/placement", "report", "figures/essential"):
+        file = project.folder / f"workflow/essential_sparsity/{caption}/caption.rst"
+        text = file.read_text(encoding="utf-8")
         assert " ".join(text.split()[:5]) in " ".join(page.split()), caption
     for word in ('"Figures"', '"Report"', '"kind"', '"placement"'):
         assert word in page, word

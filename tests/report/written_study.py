@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
 from essential_sparsity.claims.evaluation import SCHEMA as CLAIMS
+from essential_sparsity.figures.difference import tables as difference
+from essential_sparsity.figures.drop import tables as drop
 from essential_sparsity.report.spec import ExperimentRow, RecipeRow, ReportSpec
-from essential_sparsity.statistics import difference, drop
 from essential_sparsity.support.files import write_json
 
 ROOT = Path(__file__).parents[2]
-CAPTIONS = ROOT / "workflow/report"
 
 # (task, estimate, its end of the grid, dense score, resolved)
 CURVES = (

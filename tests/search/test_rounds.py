@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from essential_sparsity.figures.drop.tables import compute as compute_tables
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE
+from essential_sparsity.results.spec import RunsSpec, StatisticsSpec
 from essential_sparsity.search.__main__ import decide_round
 from essential_sparsity.search.rounds import Round, RoundSpec, load_last
 from essential_sparsity.search.spec import SearchSpec
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.drop import compute_tables
-from essential_sparsity.statistics.spec import DropSpec, StatisticsSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import write_json
 
@@ -123,7 +123,7 @@ def test_tables_have_the_points_and_seeds_that_were_run(tmp_path: Path, simulate
     spec = round_spec()
     last = search(tmp_path, spec, simulate)[-1]
     read = {"models", "tasks", "masks", "seeds", "statistics"}
-    tables = compute_tables(tmp_path, DropSpec(**spec.model_dump(include=read), search=FOLDER))
+    tables = compute_tables(tmp_path, RunsSpec(**spec.model_dump(include=read), search=FOLDER))
     runs = tables["runs"].to_pylist()
     assert {(r["mask"], r["seed"]) for r in runs} == set(last.curves[0].runs)
     seeds = last.seeds_of("bert", "rte")
@@ -148,7 +148,7 @@ def test_what_fresh_seeds_do_not_confirm_is_not_certified(
             identity = dict(model="bert", task="rte", recipe=RECIPE, mask=mask, seed=seed)
             write_run(tmp_path, 0.5, **identity)
     read = {"models", "tasks", "masks", "seeds", "statistics"}
-    tables = compute_tables(tmp_path, DropSpec(**spec.model_dump(include=read), search=FOLDER))
+    tables = compute_tables(tmp_path, RunsSpec(**spec.model_dump(include=read), search=FOLDER))
     essential = next(row for row in tables["essential"].to_pylist() if row["main"])
     assert essential["certified"] == 0.0
 
@@ -159,7 +159,7 @@ def test_without_fresh_seeds_nothing_is_certified_and_it_is_said(
     spec = round_spec(certify=0)
     search(tmp_path, spec, simulate)
     read = {"models", "tasks", "masks", "seeds", "statistics"}
-    tables = compute_tables(tmp_path, DropSpec(**spec.model_dump(include=read), search=FOLDER))
+    tables = compute_tables(tmp_path, RunsSpec(**spec.model_dump(include=read), search=FOLDER))
     for row in tables["essential"].to_pylist():
         assert row["certified"] is None
         assert "the search had no seeds left" in row["uncertified_because"]

@@ -127,7 +127,7 @@ def test_no_name_leads_out_of_a_repository(
         fetch_file("dataset", "org/tiny", name, REVISION)
     pins = Pins(target / "models.lock")
     splits = {f"default/{split}": [name] for split in ("train", "validation")}
-    pins.hold("datasets", "org/tiny", REVISION, REVISION, {name: "0" * 64}, splits)
+    pins.pin("datasets", "org/tiny", REVISION, REVISION, {name: "0" * 64}, splits)
     with pytest.raises(UserError, match="is no name of a file in a repository"):
         data_hub.load(DATA, target / "models.lock")
     assert hub.sent == []

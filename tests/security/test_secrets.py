@@ -9,8 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.report.redaction import redact
-from essential_sparsity.support.credentials import without_credentials
+from essential_sparsity.support.credentials import redact, without_credentials
 from loopback_hub import LoopbackHub
 from project import Project, environment
 

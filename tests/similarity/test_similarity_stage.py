@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.similarity import __main__ as stage
 from essential_sparsity.similarity.measurement import SCHEMA, measure_similarity
-from essential_sparsity.statistics.spec import MaskSetSpec
+from essential_sparsity.similarity.spec import MaskSetSpec
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.tables import origin_of
 

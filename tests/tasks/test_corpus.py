@@ -7,8 +7,7 @@ import pytest
 
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.areas import AREAS, HELD_OUT, REFERENCE, TOPICS_FILE
-from essential_sparsity.tasks.corpus import Corpus, read_corpus
-from essential_sparsity.tasks.passages import normalised
+from essential_sparsity.tasks.corpus import Corpus, normalised, read_corpus
 from tasks.tiny_tasks import module, sentence
 
 

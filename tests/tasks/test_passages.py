@@ -2,7 +2,7 @@
 
 import pytest
 
-from essential_sparsity.tasks.passages import MAX_WORDS, MIN_WORDS, normalised, passages_of
+from essential_sparsity.tasks.corpus import MAX_WORDS, MIN_WORDS, normalised, passages_of
 
 PROSE = "Return the number of members that the collection holds at this very moment in time."
 

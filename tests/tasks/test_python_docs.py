@@ -8,7 +8,7 @@ import pytest
 
 from essential_sparsity.study.catalog import Catalog
 from essential_sparsity.tasks.areas import HELD_OUT
-from essential_sparsity.tasks.passages import normalised
+from essential_sparsity.tasks.corpus import normalised
 from essential_sparsity.tasks.python_docs import load
 from essential_sparsity.tasks.source import SPLITS, Source
 from essential_sparsity.tasks.spec import PythonDocs

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from essential_sparsity.results.groups import RUNS
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.groups import RUNS
 from essential_sparsity.support.tables import write_table
 
 CHECKPOINT = {"model.safetensors": "0" * 64}

@@ -11,11 +11,11 @@ from scipy import stats
 from sklearn.preprocessing import MaxAbsScaler, Normalizer, StandardScaler
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.statistics.spec import WeightsSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import origin_of
 from essential_sparsity.weights import __main__ as stage
 from essential_sparsity.weights.measurement import measure_weights
+from essential_sparsity.weights.spec import WeightsSpec
 from essential_sparsity.weights.table import SCHEMA
 from miniature_checkpoints import names_of, to_bits, write_checkpoint
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.workflow
 # The page that tells of everything, and what is behind the runs of one experiment.
 PAGE = {"provenance": 1, "report": 1}
 BEHIND_RUNS = {
-    **{"drop_statistics": 1, "drop_figure": 1, "essential": 1, "tidy": 1},
+    **{"drop_statistics": 1, "drop_figure": 1, "essential_figure": 1, "tidy": 1},
     **{"claims": 1, "summary": 1, **PAGE},
 }
 
@@ -90,11 +90,11 @@ def test_a_learning_rate_runs_its_task_again_and_nothing_else(project: Project) 
 def test_a_label_redraws_and_runs_nothing(project: Project) -> None:
     project.write_task("mood", RECIPE, label="The mood")
     told = {"claims": 1, "summary": 1, **PAGE}
-    assert project.planned() == {"drop_figure": 1, "essential": 1, **told}
+    assert project.planned() == {"drop_figure": 1, "essential_figure": 1, **told}
 
 
 def test_plotting_code_redraws_its_figure_only(project: Project) -> None:
-    project.edit_code("figures/drop.py")
+    project.edit_code("figures/drop/draw.py")
     assert project.planned() == {"drop_figure": 1, **PAGE}
 
 
@@ -155,7 +155,8 @@ def test_a_new_criterion_is_run(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["masks/computation.py", "runs/procedures/fine_tuning/run.py", "files.py"]
+    "module",
+    ["masks/computation.py", "runs/procedures/fine_tuning/run.py", "support/files.py"],
 )
 def test_a_comment_or_docstring_runs_nothing(project: Project, module: str) -> None:
     file = project.folder / "workflow/essential_sparsity" / module
@@ -182,7 +183,7 @@ def test_studies_share_what_is_equal_and_overwrite_nothing(project: Project) -> 
     project.write_study(study)
     # Equal in all but the name: only what bears the name is made.
     tables = {"drop_statistics": 1, "placement_statistics": 1}
-    figures = {"drop_figure": 1, "placement_figure": 1, "essential": 1}
+    figures = {"drop_figure": 1, "placement_figure": 1, "essential_figure": 1}
     named = {**tables, **figures, "tidy": 1, "claims": 1, "summary": 1, **PAGE}
     assert project.planned() == named
     # Another recipe: its runs are new, and those of the first study stay as they are.

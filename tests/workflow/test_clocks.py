@@ -41,7 +41,7 @@ def finished(finished_project: Project, tmp_path_factory: pytest.TempPathFactory
     for file in (project.results / "masks").rglob("*"):
         os.utime(file, (FUTURE, FUTURE))
     output = project.run("study", "--forcerun", "run")
-    assert re.search(r"note: .*results: \d+ files were of the future, and are of now", output)
+    assert re.search(r"note: .*results: \d+ files had times in the future", output)
     return project
 
 

@@ -120,7 +120,7 @@ def test_each_figure_and_stage_is_a_target(project: Project) -> None:
     shutil.rmtree(project.results / "studies/tiny/figures")
     assert project.planned("figure_drop") == {"drop_figure": 1}
     assert project.planned("figure_placement") == {"placement_figure": 1}
-    figures = {"drop_figure": 1, "placement_figure": 1, "essential": 1}
+    figures = {"drop_figure": 1, "placement_figure": 1, "essential_figure": 1}
     assert project.planned("figures") == figures
     shutil.rmtree(project.results / "masks")
     assert project.planned("masks") == {"mask": 2}

@@ -8,8 +8,11 @@ from functools import cache
 from importlib import import_module
 
 from essential_sparsity.architectures.architecture import Architecture
+from essential_sparsity.support import extensions
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.validation import near_miss
+
+extensions.join(__path__, "architectures")
 
 
 @cache

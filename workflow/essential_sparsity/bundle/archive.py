@@ -15,11 +15,10 @@ from typing import Literal
 from pydantic import Field
 
 from essential_sparsity.bundle.places import PROJECT, places_of
-from essential_sparsity.checkpoints.spec import Sha256
 from essential_sparsity.study.document import Study
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import atomic_path, check_space, sha256_of
-from essential_sparsity.support.spec import Name, Spec
+from essential_sparsity.support.spec import Name, Sha256, Spec
 from essential_sparsity.support.yaml_files import read_yaml
 
 MANIFEST = "bundle.json"
@@ -64,7 +63,7 @@ def write_bundle(path: Path, study: str, study_file: str, files: Mapping[str, Pa
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
-    # No owner and no time: they are a machine's matter.
+    # No owner and no time: they belong to a machine, not to the results.
     member = tarfile.TarInfo(name)
     member.size = size
     member.mode = 0o644
@@ -140,10 +139,7 @@ def _extract(path: Path, scratch: Path) -> BundleManifest:
                     raise UserError(f"{path}: {member.name!r}: not in {MANIFEST}, or there twice")
                 file = _open(archive, member, path)
                 # An announced size costs a bundle's maker nothing, and us the disk.
-                try:
-                    check_space(scratch, member.size)
-                except UserError as error:
-                    raise UserError(f"{path}: {member.name!r}: {error}") from None
+                check_space(scratch / expected, member.size, f"{path}: {member.name!r}")
                 _copy(file, scratch / expected, expected, path, member.name)
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError) as error:
         raise UserError(f"{path}: no bundle, or damaged: {error}") from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from essential_sparsity.masks.registry import module_of
 from essential_sparsity.study.document import Study
 
-# The criteria that whoever has this version has too.
+# The criteria that this version ships.
 SHIPPED = frozenset(
     {"magnitude", "dense", "gradual", "imported", "noisy-magnitude", "random", "ticket"}
 )

@@ -1,7 +1,7 @@
-"""Where a file of a bundle belongs, and which a bundle may hold: an allow list, as for checkpoints.
+"""The places of a bundle's files: an allow list, as for checkpoints.
 
-A bundle brings data. What Snakemake, make, git or Python would run has no place in it, nor have
-results that are not its study's own: another study would take them for its own.
+A bundle brings data. Files that Snakemake, make, git or Python would run have no place in it, nor
+have results of other studies, which those studies would take for their own.
 """
 
 import re

@@ -26,7 +26,24 @@ from essential_sparsity.support.files import sha256_of_all
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint's folder and manifest; a context manager that closes the weights' files."""
+    """A checkpoint's folder and manifest; a context manager that closes the weights' files.
+
+    `es.open_checkpoint` opens one from any folder, or from a hub.
+
+    Attributes:
+        folder: where its files lie.
+        manifest: `architecture`, `sha256` (the checkpoint's identity), `prunable_count` (how many
+            weights its prunable matrices have), and the SHA-256 of its `files`.
+
+    >>> import essential_sparsity as es
+    >>> with es.open_checkpoint("tiny-bert") as checkpoint:
+    ...     print(checkpoint.manifest.architecture, checkpoint.manifest.prunable_count)
+    ...     for matrix in checkpoint.matrices[:2]:
+    ...         print(matrix.layer, matrix.module, matrix.dtype, matrix.shape)
+    bert 4096
+    0 query F32 (16, 16)
+    0 key F32 (16, 16)
+    """
 
     folder: Path
     manifest: Manifest
@@ -77,7 +94,7 @@ class Checkpoint:
 
     @property
     def matrices(self) -> tuple[Matrix, ...]:
-        """The prunable matrices in THE matrix order."""
+        """The prunable matrices in THE order: their names, shapes, types, layers, modules."""
         return self.manifest.matrices
 
     def rows(self, matrix: Matrix) -> ReadRows:
@@ -89,7 +106,11 @@ class Checkpoint:
         return self._files.rows(matrix)
 
     def tensor(self, matrix: Matrix) -> StoredTensor:
-        """Return the whole matrix, mapped from its file."""
+        """Return the whole matrix, mapped from its file: `values()` are its numbers, (out, in).
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
         return read_tensor(self.folder, matrix)
 
     def __enter__(self) -> Self:

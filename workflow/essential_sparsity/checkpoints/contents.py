@@ -1,6 +1,6 @@
-"""Which files of a repository, package or folder make up a checkpoint: an allow list.
+"""The files of a repository, package or folder that make up a checkpoint: an allow list.
 
-What is not named here (code, other frameworks' weights, pickles beside safetensors) stays away.
+All others (code, other frameworks' weights, pickles beside safetensors) are left out.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What a checkpoint's weights hold: the prunable matrices in their order, and all parameters."""
+"""The inventory of a checkpoint: its prunable matrices in their order, and all parameters."""
 
 import json
 import re

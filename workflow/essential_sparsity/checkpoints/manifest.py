@@ -8,11 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from essential_sparsity.architectures.architecture import Layout, Part
-from essential_sparsity.checkpoints.spec import Sha256
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import read_json, sha256_of_all
 from essential_sparsity.support.seal import REMEDY
-from essential_sparsity.support.spec import canonical_json
+from essential_sparsity.support.spec import Sha256, canonical_json
 from essential_sparsity.support.validation import explain
 
 MANIFEST = "checkpoint.json"
@@ -20,7 +19,7 @@ FORMAT_VERSION = 1
 
 
 class _Record(BaseModel):
-    # What is unknown is provenance for people: it may be there and is not read.
+    # Unknown keys are provenance for people: they are allowed, and not read.
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
 
 
@@ -70,7 +69,7 @@ class Prunable(_Record):
 
 
 class Parameters(_Record):
-    """How many parameters the whole checkpoint has; tied tensors count once."""
+    """The number of parameters of the whole checkpoint; tied tensors count once."""
 
     count: int = Field(gt=0)
 
@@ -105,7 +104,7 @@ class Manifest(_Record):
 
     @property
     def prunes_pooler(self) -> bool:
-        """Whether the pooler is among the prunable matrices."""
+        """True if the pooler is among the prunable matrices."""
         return self.matrices[-1].part == "pooler"
 
     @property

@@ -1,14 +1,12 @@
-"""Where a checkpoint comes from, and the bytes that it must have."""
+"""Specs of checkpoints: their sources, and the digests that their files must have."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from essential_sparsity.support.spec import Name, Spec
+from essential_sparsity.support.spec import Name, Sha256, Spec
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 # A commit, or a branch or tag: nothing that could leave a folder.
 Revision = Annotated[str, StringConstraints(pattern=r"^\w[\w-]*([./][\w-]+)*$")]
 Repository = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]

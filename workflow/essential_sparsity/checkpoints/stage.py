@@ -75,14 +75,14 @@ def _fetch(
             pinned = dict(spec.sha256)
             _check_pins(folder, pinned)  # before a pickle is opened
             if isinstance(source, HubSource) and pins is not None:
-                _hold(source, spec, folder, learned["commit"], pins)
+                _pin(source, spec, folder, learned["commit"], pins)
             convert_pickles(folder)
             _check_pins(folder, pinned)
             if pinned:
                 raise UserError(f"there is no '{next(iter(pinned))}', whose sha256 is pinned")
             document = _document(folder, spec, source.model_dump(mode="json") | learned, base)
         except UserError as error:
-            # The folder is a temporary one: its name would tell nobody anything.
+            # The folder is temporary: its name means nothing to the user.
             raise UserError(str(error).replace(f"{folder}/", "")) from None
         write_json(folder / MANIFEST, document)
     return Manifest.model_validate(document)
@@ -96,12 +96,12 @@ def _resolve(source: Source, pins: Pins | None) -> Source:
     return source.model_copy(update={"revision": pin.revision}) if pin else source
 
 
-def _hold(source: HubSource, spec: CheckpointSpec, folder: Path, commit: str, pins: Pins) -> None:
-    """Hold the files against the lock file, unless the entry itself pins commit and weights."""
+def _pin(source: HubSource, spec: CheckpointSpec, folder: Path, commit: str, pins: Pins) -> None:
+    """Pin the files in the lock file, unless the entry itself pins commit and weights."""
     weights = {path.name for path in folder.iterdir() if path.suffix in (".safetensors", ".bin")}
     if source.revision != commit or not weights <= set(spec.sha256):
         files = sha256_of_all(sorted(folder.iterdir()))
-        pins.hold("models", source.repository, source.revision, commit, files)
+        pins.pin("models", source.repository, source.revision, commit, files)
 
 
 def _check_pins(folder: Path, pinned: dict[str, str]) -> None:

@@ -1,10 +1,10 @@
 """Writing weights: one safetensors file, as readable as any other file."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from essential_sparsity.support.errors import UserError, one_line
+from essential_sparsity.support.files import umask
 from essential_sparsity.support.seal import BLANK, KEY, seal
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ def write_weights(path: Path, state: "dict[str, torch.Tensor]", sealed: bool = F
     except SafetensorError as error:
         raise UserError(f"{path}: cannot be written: {one_line(error)}") from None
     # The library makes files that only their owner can read.
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(0o666 & ~umask)
+    path.chmod(0o666 & ~umask())
     if sealed:
         seal(path)

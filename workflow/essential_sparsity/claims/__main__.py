@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from essential_sparsity.claims.claim import ClaimsSpec
 from essential_sparsity.claims.evaluation import evaluate_claims
-from essential_sparsity.claims.spec import ClaimsSpec
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.tables import provenance, write_table
 

@@ -4,20 +4,20 @@ A verdict on own models says nothing of the paper's: its row is marked `own`, an
 on which models and tasks.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from essential_sparsity.claims.claim_test import ClaimTest
-from essential_sparsity.claims.entry import ClaimEntry, Role
-from essential_sparsity.claims.evidence import Evidence, Row
+from essential_sparsity.claims.check import Check, Evidence, Row
+from essential_sparsity.claims.claim import ClaimEntry, ClaimsSpec, Role
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.claims.intervals import Interval
-from essential_sparsity.claims.spec import ClaimsSpec
-from essential_sparsity.statistics.tolerance import in_points
+from essential_sparsity.estimators.intervals import Interval
+from essential_sparsity.estimators.words import in_points
+from essential_sparsity.support.lines import cut, format_table
+from essential_sparsity.support.tables import read_table
 
 SCHEMA = pa.schema(
     [
@@ -62,89 +62,59 @@ def evaluate_claims(folder: Path, spec: ClaimsSpec) -> pa.Table:
     Raises:
         UserError: a table is missing or damaged, or lacks a column.
     """
-    rows = [
-        row
-        for name, claim in sorted(spec.claims.items())
-        for row in _verdicts(name, claim, _gather(folder, spec, claim.test), spec)
-    ]
+    rows = []
+    for name, claim in sorted(spec.claims.items()):
+        words = {"claim": name, "paper": claim.paper.place, "paper_value": claim.paper.value}
+        rows += [words | verdict for verdict in _verdicts(claim, folder, spec)]
     return pa.Table.from_pylist(rows, SCHEMA)
 
 
-def _gather(folder: Path, spec: ClaimsSpec, test: ClaimTest) -> list[Row]:
-    """Return what a test reads of all experiments; of equal rows, the one of the highest rank.
+def _verdicts(claim: ClaimEntry, folder: Path, spec: ClaimsSpec) -> Iterator[Row]:
+    rows = _gather(folder, spec, claim.test)
+
+    def evidence(belongs: Callable[[Row, Role], bool]) -> Evidence:
+        roles = claim.roles.items()
+        return Evidence({name: [r for r in rows if belongs(r, role)] for name, role in roles}, spec)
+
+    def is_papers(row: Row, role: Role) -> bool:
+        task = row.get("task")
+        named = row["model"] in role.models and (task is None or task in role.tasks)
+        return named and claim.test.is_papers(row, spec)
+
+    def is_like(row: Row, role: Role) -> bool:
+        return role.like is not None and set(role.like) <= set(spec.models[row["model"]].traits)
+
+    paper = evidence(is_papers)
+    missing = _missing(claim, paper)
+    if (finding := claim.test.evaluate(paper)) is not None:
+        finding = _with_gaps(claim, finding, missing)
+        yield _columns(claim.statement, finding, paper, claim.test, own=False)
+    elif claim.own is not None:
+        own = evidence(is_like)
+        if (finding := claim.test.evaluate(own)) is not None:
+            absent = Finding("not run", _needed(claim, missing, spec))
+            yield _columns(claim.statement, absent, Evidence({}, spec), claim.test, own=False)
+            statement = f"{claim.own} (own models: {_place(own)})"
+            yield _columns(statement, finding, own, claim.test, own=True)
+
+
+def _gather(folder: Path, spec: ClaimsSpec, check: Check) -> list[Row]:
+    """Return what a check reads of all experiments; of equal rows, the one of the highest rank.
 
     Where several rank alike it is that of the experiment whose name comes first: not of the first
     one, so that verdicts do not hang on the order in which a study lists its experiments.
     """
     best: dict[tuple[Any, ...], Row] = {}
     for experiment, tables in spec.experiments.items():
-        if set(test.tables) <= set(tables):
-            for row in test.load(folder / experiment / f"{test.table}.parquet", spec):
+        if set(check.tables) <= set(tables):
+            for row in check.load(folder / experiment / f"{check.table}.parquet", spec):
                 row["experiment"] = experiment
-                key = tuple(row[column] for column in test.key)
+                key = tuple(row[column] for column in check.key)
                 held = best.setdefault(key, row)
-                rank, other = test.rank(row), test.rank(held)
+                rank, other = check.rank(row), check.rank(held)
                 if rank > other or (rank == other and experiment < held["experiment"]):
                     best[key] = row
     return [row for row in best.values() if row["model"] in spec.models]
-
-
-def _verdicts(name: str, claim: ClaimEntry, rows: list[Row], spec: ClaimsSpec) -> Iterator[Row]:
-    about_paper = _evidence(
-        {
-            role: [r for r in rows if _is_papers(r, of, claim.test, spec)]
-            for role, of in claim.roles.items()
-        },
-        spec,
-    )
-    words = {"claim": name, "paper": claim.paper.place, "paper_value": claim.paper.value}
-    if (finding := claim.test.evaluate(about_paper)) is not None:
-        finding = _with_gaps(claim, finding, _missing(claim, about_paper))
-        yield {
-            **words,
-            "statement": claim.statement,
-            **_columns(finding, about_paper, claim.test),
-            "own": False,
-        }
-    elif claim.own is not None:
-        about_own = _evidence(
-            {role: [r for r in rows if _is_like(r, of, spec)] for role, of in claim.roles.items()},
-            spec,
-        )
-        if (finding := claim.test.evaluate(about_own)) is None:
-            return
-        absent = Finding("not run", _needed(claim, _missing(claim, about_paper)))
-        nothing = replace(about_paper, roles={})
-        yield {
-            **words,
-            "statement": claim.statement,
-            **_columns(absent, nothing, claim.test),
-            "own": False,
-        }
-        statement = f"{claim.own} (own models: {_place(about_own)})"
-        yield {
-            **words,
-            "statement": statement,
-            **_columns(finding, about_own, claim.test),
-            "own": True,
-        }
-
-
-def _evidence(roles: Mapping[str, list[Row]], spec: ClaimsSpec) -> Evidence:
-    labels = {name: facts.label for name, facts in spec.models.items()} | spec.tasks
-    return Evidence(roles, labels, spec.epsilon, spec.confidence)
-
-
-def _is_papers(row: Row, role: Role, test: ClaimTest, spec: ClaimsSpec) -> bool:
-    """Tell whether a row is of the paper's models and tasks, and made as the paper made it."""
-    task = row.get("task")
-    named = row["model"] in role.models and (task is None or task in role.tasks)
-    return named and test.is_papers(row, spec)
-
-
-def _is_like(row: Row, role: Role, spec: ClaimsSpec) -> bool:
-    """Tell whether a row is of a model to which the claim extends."""
-    return role.like is not None and set(role.like) <= set(spec.models[row["model"]].traits)
 
 
 def _missing(claim: ClaimEntry, evidence: Evidence) -> list[str]:
@@ -175,9 +145,9 @@ def _with_gaps(claim: ClaimEntry, finding: Finding, missing: list[str]) -> Findi
     return finding.with_reason(gap)
 
 
-def _needed(claim: ClaimEntry, missing: list[str]) -> str:
+def _needed(claim: ClaimEntry, missing: list[str], spec: ClaimsSpec) -> str:
     """Return what would have to be run, and which study runs it."""
-    figures = " or ".join(f"'{figure}'" for figure in claim.test.figures())
+    figures = " or ".join(f"'{figure}'" for figure in spec.figures_with(claim.test.tables))
     by_recipe = " by recipe 'paper'" if any(role.tasks for role in claim.roles.values()) else ""
     return (
         f"needs an experiment of figure {figures} with {_listed(missing)}{by_recipe}, as in "
@@ -201,18 +171,50 @@ def _names(evidence: Evidence, column: str) -> list[str]:
     return list(dict.fromkeys(row[column] for row in evidence.rows if row.get(column)))
 
 
-def _columns(finding: Finding, evidence: Evidence, test: ClaimTest) -> Row:
+def _columns(statement: str, finding: Finding, evidence: Evidence, check: Check, own: bool) -> Row:
     measured = finding.measured
     return {
+        "statement": statement,
         "measured": None if measured is None else measured.value,
         "low": None if measured is None else measured.low,
         "high": None if measured is None else measured.high,
         "measured_censored": None if measured is None else measured.censored,
         "unit": finding.unit,
-        "epsilon": test.tolerance(evidence.epsilon),
+        "epsilon": check.tolerance(evidence.study.epsilon),
         "verdict": finding.verdict,
         "reason": finding.reason,
         "experiments": _names(evidence, "experiment"),
         "models": _names(evidence, "model"),
         "tasks": _names(evidence, "task"),
+        "own": own,
     }
+
+
+def summarize_claims(path: Path) -> str:
+    """Return the summary's section of claims: a line a verdict, those on own models apart.
+
+    It is empty if there is no verdict.
+
+    Raises:
+        UserError: the table is missing or damaged.
+    """
+    rows = read_table(path, set(SCHEMA.names)).to_pylist()
+    titles = {
+        False: "Claims of the paper",
+        True: "Claims of the paper, asked of this study's own models: no verdicts on the paper",
+    }
+    sections = []
+    for own, title in titles.items():
+        found = [row for row in rows if row["own"] == own and row["verdict"] != "not run"]
+        if found:
+            cells = [[r["claim"], r["verdict"], _measured(r), r["statement"]] for r in found]
+            lines = map(cut, format_table(cells, "<<<<", gap=3))
+            sections.append("\n".join([title, *lines]))
+    return "\n\n".join(sections)
+
+
+def _measured(row: Row) -> str:
+    interval = measured_of(row)
+    if interval is None:
+        return ""
+    return ", ".join(filter(None, (interval.say(row["unit"]), tolerance_of(row))))

@@ -1,10 +1,10 @@
-"""What a test finds, and the rule that decides on claims about every model and task."""
+"""Findings of checks, and the rule that decides on claims about every model and task."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-from essential_sparsity.claims.intervals import Interval, widening
+from essential_sparsity.estimators.intervals import Interval, widening
 
 Verdict = Literal["holds", "does not", "not resolved", "not run"]
 
@@ -14,7 +14,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Finding:
-    """A verdict with its reason in one line, the measured value, and that one's unit."""
+    """A verdict, its reason in one line, and the measured value with its unit."""
 
     verdict: Verdict
     reason: str
@@ -49,7 +49,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """One of those that a claim about all of them speaks of: a model on a task, say.
+    """One of the cases of a claim about all of them, such as a model on a task.
 
     `floor` is what is certified from below, where that is not the interval's own lower bound.
     `void` says why a case can tell nothing, such as a task that is not learnt; `uncertified` why it
@@ -70,7 +70,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Range:
-    """What a claim says of every case: not below `low`, not above `high`; in `unit`."""
+    """The range in which a claim places every case: from `low` to `high`, in `unit`."""
 
     low: float | None
     high: float | None

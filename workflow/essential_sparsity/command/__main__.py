@@ -51,7 +51,7 @@ def dispatch(words: list[str]) -> None:
     """
     parser = Parser(prog="essential-sparsity", description=_DESCRIPTION)
     parser.add_argument("--version", action=Version)
-    groups = parser.add_subparsers(title="what there is", metavar="GROUP")
+    groups = parser.add_subparsers(title="groups", metavar="GROUP")
     mask = groups.add_parser("mask", help="compute, show, compare, apply and import masks")
     commands = mask.add_subparsers(title="subcommands", metavar="SUBCOMMAND")
     parser.set_defaults(run=lambda _: parser.print_help(), parser=parser)

@@ -6,11 +6,9 @@ Files, tensors and types stay as they are; only the weights that the mask remove
 import argparse
 from pathlib import Path
 
+from essential_sparsity.api import apply_mask
 from essential_sparsity.command.arguments import add_checkpoint, add_json
-from essential_sparsity.command.description import describe_count, mask_file
-from essential_sparsity.command.matching import match_matrices
-from essential_sparsity.command.output import report, writable_folder
-from essential_sparsity.command.pruned import check_replaceable, write_pruned
+from essential_sparsity.command.output import describe_count, mask_file, report
 from essential_sparsity.command.source import open_checkpoint
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.support.progress import weights_bar
@@ -48,16 +46,18 @@ def run(arguments: argparse.Namespace) -> None:
             cannot be written.
     """
     path = mask_file(arguments.mask)
-    output: Path = arguments.output.expanduser().resolve()
     header = load_header(path)
-    with open_checkpoint(arguments.checkpoint, arguments.update) as checkpoint:
-        names = match_matrices(path, header, checkpoint, arguments.any_checkpoint)
-        keep = [path, checkpoint.folder, Path.cwd(), Path.home()]
-        check_replaceable(output, [kept.resolve() for kept in keep], arguments.force)
-        with (
-            writable_folder(output.parent),
-            weights_bar("pruning", header.total) as progress,
-        ):
-            record = write_pruned(checkpoint, path, header, names, output, progress)
+    with (
+        open_checkpoint(arguments.checkpoint, arguments.update) as checkpoint,
+        weights_bar("pruning", header.total) as progress,
+    ):
+        record = apply_mask(
+            path,
+            checkpoint,
+            arguments.output,
+            any_checkpoint=arguments.any_checkpoint,
+            force=arguments.force,
+            progress=progress,
+        )
     line = f"{arguments.output}: {describe_count(header.removed, header.total)}"
     report({"output": str(arguments.output), **record}, [line], arguments.json)

@@ -1,6 +1,7 @@
 """Command lines: their parser, and the arguments that several subcommands take."""
 
 import argparse
+import re
 from importlib.metadata import version
 from typing import Any, NoReturn
 
@@ -19,7 +20,8 @@ class Parser(argparse.ArgumentParser):
         """Raise `UserError`, in place of the usage and exit status 2."""
         _, sign, rest = message.partition("unrecognized arguments: ")
         if sign:
-            message += near_miss(rest.split()[0].partition("=")[0], self._option_string_actions)
+            flags = re.findall(r"--?[\w-]+", self.format_usage())
+            message += near_miss(rest.split()[0].partition("=")[0], flags)
         raise UserError(f"{message} (see: {self.prog} --help)")
 
 

@@ -10,18 +10,26 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from essential_sparsity.api import compare_masks
 from essential_sparsity.command.arguments import add_json
-from essential_sparsity.command.description import count_cells, describe_mask, mask_file
-from essential_sparsity.command.output import format_table, report
-from essential_sparsity.command.passes import pass_bars
-from essential_sparsity.similarity import measures
-from essential_sparsity.similarity.counts import PairCounts, compare_masks
+from essential_sparsity.command.output import (
+    count_cells,
+    describe_mask,
+    mask_file,
+    pass_bars,
+    report,
+)
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.lines import format_table
 
 EXAMPLE = r"""essential-sparsity mask compare masks/magnitude-global-s0.30.safetensors \
     masks/magnitude-global-s0.50.safetensors"""
+
+# Measure -> its column's heading.
+_SHARES = {
+    "cosine": "cosine", "chance": "chance", "kappa": "kappa", "kappa_by_layer": "by layer",
+    "overlap": "overlap", "jaccard": "jaccard",
+}  # fmt: skip
 
 _EXPLANATION = """\
 cosine    of the keep masks; chance: of random masks as sparse as these
@@ -56,8 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise UserError(f"mask compare: {paths[0]}: one mask alone; two or more can be compared")
     described = [describe_mask(path) for path in paths]
     with pass_bars("masks", len(paths) * described[0]["total"]) as progress:
-        counts = compare_masks(paths, arguments.threads, progress)
-    pairs = _measure(counts)
+        pairs = compare_masks(paths, threads=arguments.threads, progress=progress)
     document = {
         "masks": described,
         "pairs": [{key: _plain(value) for key, value in pair.items()} for pair in pairs],
@@ -65,54 +72,16 @@ def run(arguments: argparse.Namespace) -> None:
     report(document, _draw(described, pairs), arguments.json)
 
 
-def _measure(counts: PairCounts) -> list[dict[str, Any]]:
-    """Return the measures of every pair; `a` and `b` are the masks' places from 0."""
-    first, second = counts.pairs
-    weights = counts.weights[:, None]
-    kept_a, kept_b = counts.kept[:, first], counts.kept[:, second]
-    both = counts.both_kept[:, first, second]
-    n, a, b, k = (array.sum(axis=0) for array in (weights, kept_a, kept_b, both))
-    columns = {
-        "a": first,
-        "b": second,
-        "cosine": measures.cosine(a, b, k),
-        "chance": measures.chance_cosine(n, a, b),
-        "kappa": measures.kappa(n, a, b, k),
-        "kappa_by_layer": measures.kappa_by_layer(weights, kept_a, kept_b, both),
-        "overlap": measures.overlap(n, a, b, k),
-        "jaccard": measures.jaccard(n, a, b, k),
-        "hamming": measures.hamming(a, b, k),
-        "unnested": np.minimum(a, b) - k,
-    }
-    return [
-        {name: column[place].item() for name, column in columns.items()}
-        for place in range(len(first))
-    ]
-
-
 def _draw(described: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> list[str]:
     masks = [
         [str(place), mask["name"], *count_cells(mask), mask["path"]]
         for place, mask in enumerate(described, 1)
     ]
-    head = [
-        "pair",
-        "cosine",
-        "chance",
-        "kappa",
-        "by layer",
-        "overlap",
-        "jaccard",
-        "hamming",
-        "unnested",
-    ]
+    head = ["pair", *_SHARES.values(), "hamming", "unnested"]
     rows = [
         [
             f"{pair['a'] + 1}, {pair['b'] + 1}",
-            *(
-                _number(pair[name])
-                for name in ("cosine", "chance", "kappa", "kappa_by_layer", "overlap", "jaccard")
-            ),
+            *(_number(pair[name]) for name in _SHARES),
             f"{pair['hamming']:,}",
             f"{pair['unnested']:,}",
         ]

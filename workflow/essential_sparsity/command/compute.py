@@ -17,9 +17,13 @@ from pathlib import Path
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.command.arguments import add_checkpoint, add_json
 from essential_sparsity.command.criteria import add_criterion, find_inputs, read_masks
-from essential_sparsity.command.description import count_cells, describe_mask
-from essential_sparsity.command.output import format_table, report, writable_folder
-from essential_sparsity.command.passes import pass_bars
+from essential_sparsity.command.output import (
+    count_cells,
+    describe_mask,
+    pass_bars,
+    report,
+    writable_folder,
+)
 from essential_sparsity.command.source import open_checkpoint
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Criterion, Ranking
@@ -27,6 +31,7 @@ from essential_sparsity.masks.histogram import Histogram, count_keys
 from essential_sparsity.masks.keys import Magnitudes
 from essential_sparsity.masks.streaming import Progress
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.lines import format_table
 from essential_sparsity.support.spec import canonical_json
 
 EXAMPLE = r"""essential-sparsity mask compute facebook/deit-tiny-patch16-224 --output masks \

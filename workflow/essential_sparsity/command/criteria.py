@@ -1,12 +1,13 @@
 """Criteria on the command line: their options follow from the fields of their specs."""
 
 import argparse
+import contextlib
 import re
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.command.description import mask_file
+from essential_sparsity.command.output import mask_file
 from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.masks.registry import check_mask, known_criteria
@@ -36,8 +37,8 @@ def add_criterion(parser: argparse.ArgumentParser) -> None:
     )
     for name, (help_, criteria) in _options().items():
         flag = f"--{name.replace('_', '-')}"
-        if flag not in parser._option_string_actions:
-            help_ = f"{help_} ({', '.join(criteria)})".replace("%", "%%")
+        help_ = f"{help_} ({', '.join(criteria)})".replace("%", "%%")
+        with contextlib.suppress(argparse.ArgumentError):  # a flag of all criteria has that name
             group.add_argument(flag, nargs="+", dest=_dest(name), metavar="VALUE", help=help_)
     group.add_argument(
         "--option",

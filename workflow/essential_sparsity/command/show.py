@@ -6,13 +6,18 @@ from typing import Any
 
 from essential_sparsity.architectures import find_architecture
 from essential_sparsity.command.arguments import add_json
-from essential_sparsity.command.description import describe_count, describe_mask, mask_file
-from essential_sparsity.command.output import format_table, report
-from essential_sparsity.command.sparkline import draw_sparkline
+from essential_sparsity.command.output import (
+    describe_count,
+    describe_mask,
+    draw_sparkline,
+    mask_file,
+    report,
+)
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.masks.registry import check_mask
 from essential_sparsity.similarity.counts import compare_masks
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.lines import format_table
 
 EXAMPLE = "essential-sparsity mask show masks/magnitude-global-s0.50.safetensors"
 

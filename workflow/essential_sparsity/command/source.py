@@ -1,8 +1,8 @@
-"""What CHECKPOINT on a command line names: a folder, or a repository of the hub, kept in a cache.
+"""CHECKPOINT on a command line: a folder, or a repository of the hub, kept in a cache.
 
 A revision of a repository is fetched once into `essential-sparsity/` of the hub client's cache for
 libraries (`HF_ASSETS_CACHE`, by default `HF_HOME/assets`). From then on it is read from there, and
-no hub is asked. What commit a branch or tag was is kept as well.
+no hub is asked. The commit of a branch or tag is kept as well.
 """
 
 import re
@@ -24,18 +24,29 @@ _REPOSITORY = re.compile(r"(?P<name>(?![.])[\w.-]+/[\w.-]+)(?:@(?P<revision>.+))
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def open_checkpoint(argument: str, update: bool = False) -> Checkpoint:
-    """Open the checkpoint that `argument` names.
+def open_checkpoint(source: str | Path, update: bool = False) -> Checkpoint:
+    """Open the weights of a model, in place: nothing is loaded before it is asked for.
+
+    Use it as a context manager, or leave closing to the end of the program.
 
     Args:
-        argument: a folder, or `org/name` or `org/name@revision` of the hub.
-        update: ask the hub what a branch or tag is now.
+        source: a folder as `save_pretrained` writes it, or a hub's `org/name` or
+            `org/name@revision`, which is fetched once and then read from a cache.
+        update: ask the hub which commit a branch or tag is now, also where one is cached.
 
     Raises:
         UserError: there is neither such a folder nor such a repository, the hub cannot be reached,
-            or what is there is no sound checkpoint of a known architecture.
+            or what is there is damaged, pickled, or of an unknown architecture.
+
+    >>> import essential_sparsity as es
+    >>> with es.open_checkpoint("tiny-bert") as checkpoint:
+    ...     first = checkpoint.matrices[0]
+    ...     print(len(checkpoint.matrices), first.name, first.shape)
+    ...     print(checkpoint.tensor(first).values().dtype)
+    12 encoder.layer.0.attention.self.query.weight (16, 16)
+    float32
     """
-    return Checkpoint.survey(find_checkpoint(argument, update))
+    return Checkpoint.survey(find_checkpoint(str(source), update))
 
 
 def find_checkpoint(argument: str, update: bool = False) -> Path:
@@ -128,7 +139,7 @@ def _fetch(repository: str, commit: str, target: Path) -> None:
         except ImportError as error:
             raise UserError(f"its weights are pickled; reading them needs {error.name}") from None
         except UserError as error:
-            # The folder is a temporary one: its name would tell nobody anything.
+            # The folder is temporary: its name means nothing to the user.
             raise UserError(str(error).replace(f"{folder}/", "")) from None
 
 

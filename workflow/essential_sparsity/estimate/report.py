@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from textwrap import wrap
 
-from essential_sparsity.command.output import format_table
 from essential_sparsity.estimate.amount import Amount, total
 from essential_sparsity.estimate.cost import Machine
 from essential_sparsity.estimate.inventory import Inventory, Item, left
@@ -11,6 +10,7 @@ from essential_sparsity.estimate.runs import RunGroup, all_further, further, gro
 from essential_sparsity.estimate.submissions import Submission, submission_rows
 from essential_sparsity.study import jobs
 from essential_sparsity.study.resolve import Resolved
+from essential_sparsity.support.lines import format_table
 
 WIDTH = 100
 

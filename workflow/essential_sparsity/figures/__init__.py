@@ -1,1 +1,5 @@
-"""Draws tables as figures; each kind of figure is one module, listed in `kinds`."""
+"""The kinds of figures, a folder each: what it reads, its tables, its drawing, its caption."""
+
+from essential_sparsity.support import extensions
+
+extensions.join(__path__, "figures")

@@ -24,7 +24,27 @@ from essential_sparsity.support.files import read_json, sha256_of
 
 @dataclass(frozen=True)
 class Mask:
-    """A keep mask: `header`, and the packed bits of every matrix in `header.shapes`' order."""
+    """A keep mask: a bit for each prunable weight of a checkpoint, 1 where the weight is kept.
+
+    `docs/mask-format.md` describes the file.
+
+    Attributes:
+        header: what the mask says of itself: `name`, `spec` (criterion and options), `checkpoint`
+            (the identity of the checkpoint that it was made of), `total` and `removed` (counts of
+            weights), `threshold` (|w| at the cut, where there is one cut for all matrices).
+        packed: matrix → its bits, eight a byte, lowest first, in `header.shapes`' order.
+
+    >>> import essential_sparsity as es
+    >>> from pathlib import Path
+    >>> (mask,) = es.compute_masks(es.open_checkpoint("tiny-bert"), [0.25])
+    >>> mask.save(Path("quarter.safetensors"))
+    >>> mask = es.Mask.load(Path("quarter.safetensors"))
+    >>> mask.sparsity, sum(mask.removed().values())
+    (0.25, 1024)
+    >>> name = mask.matrices[0]
+    >>> mask.keep(name).dtype, mask.keep(name).shape, mask.kept(name)
+    (dtype('bool'), (16, 16), 196)
+    """
 
     header: Header
     packed: dict[str, Packed]
@@ -73,7 +93,13 @@ class Mask:
         selected_on: str = "",
         threshold: float | None = None,
     ) -> "Mask":
-        """Pack keep masks (bool, (out, in) each) that are in memory already, in matrix order."""
+        """Pack keep masks (bool, (out, in) each) that are in memory already, in matrix order.
+
+        Args:
+            keeps: matrix → its keep mask.
+            spec: what made it; `criterion` at least.
+            name, architecture, checkpoint, selected_on, threshold: see the header.
+        """
         packed = {
             matrix: np.packbits(keep, axis=None, bitorder="little")
             for matrix, keep in keeps.items()

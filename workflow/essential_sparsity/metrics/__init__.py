@@ -7,6 +7,9 @@ import pkgutil
 from importlib import import_module
 
 from essential_sparsity.metrics.metric import Metric
+from essential_sparsity.support import extensions
+
+extensions.join(__path__, "metrics")
 
 _ABOUT = ("metric", "scoring")
 

@@ -71,7 +71,7 @@ def main() -> None:
     if not results.is_dir():
         print(f"{results}: no such folder; nothing is there to repair", file=sys.stderr)
         return
-    if not arguments.check and (holder := lock.hold(results / ".snakemake", clear=False)):
+    if not arguments.check and (holder := lock.take(results / ".snakemake", clear=False)):
         raise UserError(f"{holder.describe(results)}; repair it when that has ended")
     found = find(study)
     for _, finding in found:

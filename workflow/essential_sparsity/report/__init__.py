@@ -1,1 +1,1 @@
-"""The report of a study: one page of what was run, what was found, how to run it again."""
+"""The report of a study: one page with the runs, the results, and how to repeat them."""

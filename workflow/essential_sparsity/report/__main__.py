@@ -17,16 +17,12 @@ def main() -> None:
     )
     parser.add_argument("--spec", required=True, help="a ReportSpec: JSON, or a file that holds it")
     parser.add_argument("--study", required=True, type=Path, help="the folder of the study")
-    parser.add_argument(
-        "--captions", required=True, type=Path, metavar="FOLDER", help="captions by kind of figure"
-    )
     parser.add_argument("--provenance", type=Path, metavar="FILE", help="what was run")
     parser.add_argument("--claims", type=Path, metavar="FILE", help="the table of claims")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE")
     arguments = parser.parse_args()
     content = load_content(
         arguments.study,
-        arguments.captions,
         ReportSpec.read(arguments.spec),
         provenance=arguments.provenance,
         claims_file=arguments.claims,

@@ -1,15 +1,16 @@
 """Everything that the page shows of a study, read from its folder."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.report import claims, differences, essential, facts, failures
+from essential_sparsity.claims.evaluation import SCHEMA as CLAIMS
+from essential_sparsity.figures.kinds import FIGURE_KINDS, STUDY_KINDS
+from essential_sparsity.report import essential, facts, results
+from essential_sparsity.report.claims import claims_table
 from essential_sparsity.report.figure import Figure, Link, load_figure
-from essential_sparsity.report.searches import search_table
 from essential_sparsity.report.spec import ExperimentRow, ReportSpec
 from essential_sparsity.report.table import Table
 from essential_sparsity.support.files import read_json
@@ -31,11 +32,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Content:
-    """What the page shows."""
+    """The content of the page."""
 
     spec: ReportSpec
     essential: Table | None
-    essential_figure: Figure | None
+    figures: Sequence[Figure]
     tolerances: Table | None
     claims: Table | None
     sections: Sequence[Section]
@@ -50,17 +51,15 @@ class Content:
 
 def load_content(
     folder: Path,
-    captions: Path,
     spec: ReportSpec,
     *,
     provenance: Path | None,
     claims_file: Path | None,
 ) -> Content:
-    """Read what there is of a study.
+    """Read all that exists of a study.
 
     Args:
         folder: of the study; an experiment's tables are in a folder of its name.
-        captions: the folder of captions.
         spec: labels and words.
         provenance: what was run, or None where that is not known.
         claims_file: the table of claims, if there is one.
@@ -75,14 +74,14 @@ def load_content(
     return Content(
         spec=spec,
         essential=essential.essential_table(curves, sharpness, spec) if curves else None,
-        essential_figure=_essential_figure(folder, captions, curves),
+        figures=_study_figures(folder, spec),
         tolerances=essential.tolerance_table(curves, spec),
         claims=(
-            claims.claims_table(read_table(claims_file, claims.COLUMNS).to_pylist())
+            claims_table(read_table(claims_file, set(CLAIMS.names)).to_pylist())
             if claims_file
             else None
         ),
-        sections=[_section(folder, captions, e, spec) for e in spec.experiments],
+        sections=[_section(folder, e, spec) for e in spec.experiments],
         run=_run_tables(folder, spec, known),
         stages=facts.stages_table(known.get("stages") or []),
         facts=facts.list_facts(known),
@@ -101,35 +100,34 @@ def _run_tables(folder: Path, spec: ReportSpec, known: Mapping[str, Any]) -> lis
     tables = [facts.experiments_table(spec), facts.models_table(spec, known.get("models") or {})]
     if spec.tasks:
         tables += [facts.tasks_table(spec, known.get("tasks") or {}), facts.recipes_table(spec)]
-    runs = chain.from_iterable(_read_all(folder, spec, "runs", failures.COLUMNS).values())
-    failed = failures.failures_table(runs, spec)
+    runs = chain.from_iterable(_read_all(folder, spec, "runs", results.FAILURE_COLUMNS).values())
+    failed = results.failures_table(runs, spec)
     return [failed, *tables] if failed else tables
 
 
-def _section(folder: Path, captions: Path, experiment: ExperimentRow, spec: ReportSpec) -> Section:
+def _section(folder: Path, experiment: ExperimentRow, spec: ReportSpec) -> Section:
     own = folder / experiment.name
-    searched = search_table(own, spec)
+    searched = results.search_table(own, spec)
     tables = [searched] if searched else []
     details = []
-    if rows := _read(own / "difference.parquet", differences.DIFFERENCE_COLUMNS):
-        tables.append(differences.difference_table(rows, spec))
-    if rows := _read(own / "cost.parquet", differences.COST_COLUMNS):
-        details.append(differences.cost_table(rows, spec))
+    if rows := _read(own / "difference.parquet", results.DIFFERENCE_COLUMNS):
+        tables.append(results.difference_table(rows, spec))
+    if rows := _read(own / "cost.parquet", results.COST_COLUMNS):
+        details.append(results.cost_table(rows, spec))
     kind = FIGURE_KINDS[experiment.figure]
-    figure = load_figure(
-        folder,
-        experiment.name,
-        kind.title,
-        captions / f"{kind.name}.rst",
-        [f"{experiment.name}/{table}.parquet" for table in kind.tables],
-    )
+    files = [f"{experiment.name}/{table}.parquet" for table in kind.tables]
+    figure = load_figure(folder, experiment.name, kind, files)
     return Section(experiment, _summary(experiment, spec), figure, tables, details)
 
 
-def _essential_figure(folder: Path, captions: Path, experiments: Iterable[str]) -> Figure | None:
-    tables = [f"{experiment}/essential.parquet" for experiment in experiments]
-    title = "Essential sparsities, by task and model"
-    return load_figure(folder, "essential", title, captions / "essential.rst", tables)
+def _study_figures(folder: Path, spec: ReportSpec) -> list[Figure]:
+    """Return the figures of the study as a whole that are there."""
+    found = []
+    for name, kind in STUDY_KINDS.items():
+        files = [f"{e.name}/{table}.parquet" for table in kind.tables for e in spec.experiments]
+        if figure := load_figure(folder, name, kind, files):
+            found.append(figure)
+    return found
 
 
 def _summary(experiment: ExperimentRow, spec: ReportSpec) -> str:

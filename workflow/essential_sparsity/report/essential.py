@@ -1,14 +1,15 @@
 """The report's tables of essential sparsities: one row a curve, and how much hangs on ε."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from essential_sparsity.estimators.certification import is_learnt
+from essential_sparsity.estimators.words import certificate, in_percent, in_points
 from essential_sparsity.metrics import METRICS
+from essential_sparsity.report.results import place_columns
 from essential_sparsity.report.spec import ReportSpec
-from essential_sparsity.report.table import NONE, Cell, Column, Table, condensed, number
-from essential_sparsity.statistics.censoring import certificate, in_percent
-from essential_sparsity.statistics.learning import is_learnt
-from essential_sparsity.statistics.tolerance import in_points
+from essential_sparsity.report.table import NONE, Cell, Column, Table, number
 
 COLUMNS = {
     *("model", "task", "recipe", "family", "label", "metric", "epsilon", "confidence", "seeds"),
@@ -34,34 +35,49 @@ def essential_table(
         sharpness: experiment → rows of `sharpness`.
         spec: the labels.
     """
-    main = [curve for found in curves.values() for curve in found if curve["main"]]
-    several = len({curve["epsilon"] for curve in main}) > 1
-    rows = []
+    main: list[Row] = []
     for experiment, found in curves.items():
         turns = {tuple(r[key] for key in _CURVE): r for r in sharpness.get(experiment, ())}
         for curve in (curve for curve in found if curve["main"]):
             turn = turns.get(tuple(curve[key] for key in _CURVE), {})
-            epsilon = Cell(f"{curve['epsilon']:.3g}", key=curve["epsilon"]) if several else Cell("")
-            cells = _cells(curve, epsilon, turn, spec)
-            rows.append((*cells, Cell(experiment), _remarks(curve)))
+            main.append({**curve, "experiment": experiment, "shape": turn.get("shape")})
+    several = len({curve["epsilon"] for curve in main}) > 1
     level = f"{100 * main[0]['confidence']:g} %" if main else "95 %"
     columns = (
-        Column("Model"),
-        Column("Task"),
-        Column("Masks"),
-        Column("ε, points", "number", "The drop that counts as none"),
-        Column("Essential sparsity, %", "number", "The largest sparsity whose drop is at most ε"),
-        Column(f"{level} interval", "number"),
-        Column("Certified, %", "number", "The largest sparsity shown not to be worse by ε or more"),
-        Column("Dense score", "number", f"Without pruning, with its {level} interval"),
-        Column("Turn", "", "Whether a hinge fits the curve better than a smooth one"),
-        Column("Seeds", "number"),
-        Column("Examples", "number"),
-        Column("Experiment"),
-        Column("Notes", "prose"),
+        *place_columns(spec),
+        Column(
+            "ε, points",
+            lambda row: Cell(f"{row['epsilon']:.3g}", row["epsilon"]) if several else "",
+            "number",
+            "The drop that counts as none",
+        ),
+        Column(
+            "Essential sparsity, %",
+            _estimate,
+            "number",
+            "The largest sparsity whose drop is at most ε",
+        ),
+        Column(f"{level} interval", _interval, "number"),
+        Column(
+            "Certified, %",
+            _certified,
+            "number",
+            "The largest sparsity shown not to be worse by ε or more",
+        ),
+        Column("Dense score", _dense, "number", f"Without pruning, with its {level} interval"),
+        Column(
+            "Turn",
+            lambda row: row["shape"] or NONE,
+            "",
+            "Whether a hinge fits the curve better than a smooth one",
+        ),
+        Column("Seeds", lambda row: number(row["seeds"], 0), "number"),
+        Column("Examples", lambda row: number(row["examples"], 0), "number"),
+        Column("Experiment", lambda row: row["experiment"]),
+        Column("Notes", _remarks, "prose"),
     )
-    table = Table(_caption(main), columns, rows, notes=_notes(main, any(sharpness.values())))
-    return condensed(table, "Experiment", "Masks")
+    notes = _notes(main, any(sharpness.values()))
+    return Table.of(_caption(main), columns, main, notes).condensed("Experiment", "Masks")
 
 
 def tolerance_table(curves: Mapping[str, Sequence[Row]], spec: ReportSpec) -> Table | None:
@@ -69,45 +85,30 @@ def tolerance_table(curves: Mapping[str, Sequence[Row]], spec: ReportSpec) -> Ta
     tolerances = dict.fromkeys(row["tolerance"] for rows in curves.values() for row in rows)
     if len(tolerances) < 2:
         return None
-    found: dict[tuple[str, ...], dict[str, Cell]] = {}
+    found: dict[tuple[str, ...], Row] = {}
     for experiment, rows in curves.items():
         for row in rows:
-            names = (*_names(row, spec), row["label"])
-            found.setdefault((experiment, *names), {})[row["tolerance"]] = _estimate(row)
+            curve = (experiment, row["model"], row["task"], row["label"])
+            at = found.setdefault(curve, {**row, "experiment": experiment})
+            at[row["tolerance"]] = _estimate(row)
     columns = (
-        *map(Column, ("Experiment", "Model", "Task", "Masks")),
-        *(Column(tolerance, "number") for tolerance in tolerances),
+        Column("Experiment", lambda row: row["experiment"]),
+        *place_columns(spec),
+        *(Column(tolerance, partial(_at, tolerance), "number") for tolerance in tolerances),
     )
-    cells = [
-        (*map(Cell, names), *(at.get(tolerance, NONE) for tolerance in tolerances))
-        for names, at in found.items()
-    ]
-    table = Table("Essential sparsity, %, by the drop that counts as none (ε)", columns, cells)
-    return condensed(table, "Experiment", "Masks")
+    caption = "Essential sparsity, %, by the drop that counts as none (ε)"
+    return Table.of(caption, columns, found.values()).condensed("Experiment", "Masks")
 
 
-def _names(curve: Row, spec: ReportSpec) -> tuple[str, str]:
-    return spec.model_label(curve["model"]), spec.task_label(curve["task"])
+def _at(tolerance: str, curve: Row) -> Cell:
+    cell: Cell = curve.get(tolerance, NONE)
+    return cell
 
 
-def _cells(curve: Row, epsilon: Cell, turn: Row, spec: ReportSpec) -> tuple[Cell, ...]:
-    metric = METRICS[curve["metric"]]
+def _dense(curve: Row) -> Cell:
     half = (curve["dense_high"] - curve["dense_low"]) / 2
-    score = f"{curve['dense_score']:.1f} ± {half:.1f} {metric.unit}"
-    model, task = _names(curve, spec)
-    return (
-        Cell(model),
-        Cell(task),
-        Cell(curve["label"]),
-        epsilon,
-        _estimate(curve),
-        _interval(curve),
-        _certified(curve),
-        Cell(score, key=curve["dense_score"]),
-        Cell(turn["shape"]) if turn.get("shape") else NONE,
-        number(curve["seeds"], 0),
-        number(curve["examples"], 0),
-    )
+    unit = METRICS[curve["metric"]].unit
+    return Cell(f"{curve['dense_score']:.1f} ± {half:.1f} {unit}", key=curve["dense_score"])
 
 
 def _estimate(curve: Row) -> Cell:

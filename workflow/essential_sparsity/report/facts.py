@@ -1,5 +1,6 @@
-"""What was run, as tables: experiments, models, tasks, recipes, versions, and the time it took."""
+"""Tables of what was run: experiments, models, tasks, recipes, versions and times."""
 
+from collections.abc import Callable
 from typing import Any
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
@@ -13,33 +14,29 @@ Document = dict[str, Any]
 # What Python's own and this project's version are called.
 _NAMES = {"python": "Python", "essential-sparsity": "essential-sparsity"}
 
-_SHORT = 12
-
 
 def experiments_table(spec: ReportSpec) -> Table:
     """Return a row an experiment."""
+
+    def models(row: ExperimentRow) -> Cell:
+        controls = (f"control: {spec.model_label(name)}" for name in row.controls)
+        return Cell(", ".join(map(spec.model_label, row.models)), notes=tuple(controls))
+
     columns = (
-        *map(Column, ("Experiment", "Figure", "Models", "Tasks")),
-        Column("Masks", "prose"),
-        Column("Seeds"),
+        Column("Experiment", lambda row: row.name),
+        Column("Figure", lambda row: FIGURE_KINDS[row.figure].title),
+        Column("Models", models),
+        Column("Tasks", lambda row: ", ".join(map(spec.task_label, row.tasks)) or NONE),
+        Column("Masks", _masks, "prose"),
+        Column("Seeds", lambda row: _seeds(row, spec)),
     )
-    return Table("Experiments", columns, [_experiment(e, spec) for e in spec.experiments], False)
+    return Table.of("Experiments", columns, spec.experiments, sortable=False)
 
 
-def _experiment(experiment: ExperimentRow, spec: ReportSpec) -> tuple[Cell, ...]:
-    models = [spec.model_label(name) for name in experiment.models]
-    controls = [f"control: {spec.model_label(name)}" for name in experiment.controls]
-    tasks = ", ".join(spec.task_label(name) for name in experiment.tasks)
-    return (
-        Cell(experiment.name),
-        Cell(FIGURE_KINDS[experiment.figure].title),
-        Cell(", ".join(models), notes=tuple(controls)),
-        Cell(tasks or "–"),
-        Cell("searched among" if experiment.searched else "", notes=experiment.masks)
-        if experiment.masks
-        else NONE,
-        _seeds(experiment, spec),
-    )
+def _masks(experiment: ExperimentRow) -> Cell:
+    if not experiment.masks:
+        return NONE
+    return Cell("searched among" if experiment.searched else "", notes=experiment.masks)
 
 
 def _seeds(experiment: ExperimentRow, spec: ReportSpec) -> Cell:
@@ -60,36 +57,25 @@ def _list(numbers: tuple[int, ...]) -> str:
 
 def models_table(spec: ReportSpec, found: Document) -> Table:
     """Return a row a model: where its bytes came from, and which bytes they are."""
+    rows = [(name, found.get(name) or {}) for name in spec.models]
     columns = (
-        Column("Model"),
-        Column("Source"),
-        Column("Revision"),
-        Column("SHA-256 of the weights"),
-        Column("Parameters", "number"),
-        Column("Prunable", "number"),
+        Column("Model", lambda row: Cell(spec.model_label(row[0]), notes=(row[0],))),
+        Column("Source", lambda row: _source(row[1].get("source") or {})[0]),
+        Column("Revision", lambda row: Cell(_source(row[1].get("source") or {})[1], mark="code")),
+        Column("SHA-256 of the weights", lambda row: _digests(row[1])),
+        Column("Parameters", lambda row: count(row[1].get("parameters")), "number"),
+        Column("Prunable", lambda row: count(row[1].get("prunable")), "number"),
     )
-    rows = [_model(name, spec, found.get(name)) for name in spec.models]
-    return Table("Models", columns, rows, False)
+    return Table.of("Models", columns, rows, sortable=False)
 
 
-def _model(name: str, spec: ReportSpec, found: Document | None) -> tuple[Cell, ...]:
-    label = Cell(spec.model_label(name), notes=(name,))
-    if not found:
-        return (label, *([Cell(UNKNOWN)] * 3), NONE, NONE)
-    source, revision = _source(found.get("source") or {})
+def _digests(model: Document) -> Cell:
     weights = tuple(
         f"{file}: {digest}"
-        for file, digest in (found.get("files") or {}).items()
+        for file, digest in (model.get("files") or {}).items()
         if file.endswith((".safetensors", ".bin"))
     )
-    return (
-        label,
-        Cell(source),
-        Cell(revision, mark="code"),
-        Cell("", notes=weights or (UNKNOWN,), mark="code"),
-        count(found.get("parameters")),
-        count(found.get("prunable")),
-    )
+    return Cell("", notes=weights, mark="code") if weights else Cell(UNKNOWN)
 
 
 def _source(source: Document) -> tuple[str, str]:
@@ -109,30 +95,28 @@ def _source(source: Document) -> tuple[str, str]:
 
 def tasks_table(spec: ReportSpec, found: Document) -> Table:
     """Return a row a task and preprocessor: its data and how many examples."""
+    rows = [(*path.split("/")[1:], document or {}) for path, document in found.items()]
+
+    def examples(row: tuple[str, str, Document], split: str) -> Cell:
+        return count(((row[2].get("splits") or {}).get(split) or {}).get("examples"))
+
+    def task(row: tuple[str, str, Document]) -> Cell:
+        return Cell(spec.task_label(row[0]), notes=tuple(filter(None, [row[2].get("kind")])))
+
     columns = (
-        Column("Task"),
-        Column("Data"),
-        Column("Identity"),
-        Column("Made ready by"),
-        Column("Training", "number"),
-        Column("Evaluation", "number"),
+        Column("Task", task),
+        Column("Data", lambda row: _data(row[2].get("data") or {})),
+        Column("Identity", lambda row: _identity(row[2].get("corpus") or {})),
+        Column("Made ready by", lambda row: row[1]),
+        Column("Training", lambda row: examples(row, "train"), "number"),
+        Column("Evaluation", lambda row: examples(row, "evaluation"), "number"),
     )
-    rows = [_task(path, spec, document or {}) for path, document in found.items()]
-    return Table("Task data", columns, rows, False)
+    return Table.of("Task data", columns, rows, sortable=False)
 
 
-def _task(path: str, spec: ReportSpec, found: Document) -> tuple[Cell, ...]:
-    _, name, preprocessor = path.split("/")
-    splits = found.get("splits") or {}
-    corpus = found.get("corpus") or {}
+def _identity(corpus: Document) -> Cell:
     identity = corpus.get("commit") or corpus.get("revision") or corpus.get("sha256")
-    return (
-        Cell(spec.task_label(name), notes=(str(found["kind"]),) if found.get("kind") else ()),
-        Cell(_data(found.get("data") or {})),
-        Cell(str(identity or UNKNOWN)[:40], mark="code"),
-        Cell(preprocessor),
-        *(count((splits.get(split) or {}).get("examples")) for split in ("train", "evaluation")),
-    )
+    return Cell(str(identity or UNKNOWN)[:40], mark="code")
 
 
 def _data(data: Document) -> str:
@@ -150,33 +134,32 @@ def _data(data: Document) -> str:
 
 def recipes_table(spec: ReportSpec) -> Table:
     """Return a row a task's recipe."""
+
+    def setting(key: str) -> Callable[[RecipeRow], str]:
+        return lambda row: str(row.settings.get(key, UNKNOWN))
+
     columns = (
-        Column("Task"),
-        Column("Recipe"),
-        Column("Metric"),
-        Column("Epochs", "number"),
-        Column("Batch", "number"),
-        Column("Learning rate", "number"),
-        Column("Else"),
+        Column("Task", lambda row: spec.task_label(row.task)),
+        Column("Recipe", lambda row: row.recipe),
+        Column(
+            "Metric",
+            lambda row: METRICS[row.metric].title if row.metric in METRICS else row.metric,
+        ),
+        Column("Epochs", setting("epochs"), "number"),
+        Column("Batch", setting("batch_size"), "number"),
+        Column("Learning rate", setting("learning_rate"), "number"),
+        Column("Else", _others),
     )
-    return Table("Recipes", columns, [_recipe(row, spec) for row in spec.recipes], False)
+    return Table.of("Recipes", columns, spec.recipes, sortable=False)
 
 
-def _recipe(row: RecipeRow, spec: ReportSpec) -> tuple[Cell, ...]:
-    own = ("epochs", "batch_size", "learning_rate")
+def _others(row: RecipeRow) -> Cell:
     others = (
         f"{key.replace('_', ' ')}: {_say(row.settings[key])}"
         for key in RecipeSpec.model_fields
-        if key in row.settings and key not in own
+        if key in row.settings and key not in ("epochs", "batch_size", "learning_rate")
     )
-    metric = METRICS[row.metric].title if row.metric in METRICS else row.metric
-    return (
-        Cell(spec.task_label(row.task)),
-        Cell(row.recipe),
-        Cell(metric),
-        *(Cell(f"{row.settings.get(key, UNKNOWN)}") for key in own),
-        Cell("", notes=tuple(others)),
-    )
+    return Cell("", notes=tuple(others))
 
 
 def _say(value: object) -> str:
@@ -186,23 +169,25 @@ def _say(value: object) -> str:
 def stages_table(stages: list[Document]) -> Table:
     """Return a row a stage and their sum: jobs, wall, CPU and GPU time, memory."""
     columns = (
-        Column("Stage"),
-        Column("Jobs", "number"),
-        Column("Wall time", "number"),
-        Column("CPU time", "number"),
-        Column("GPU time", "number"),
-        Column("Peak memory", "number"),
+        Column("Stage", lambda row: Cell(row["stage"].capitalize(), mark=row.get("mark", ""))),
+        Column("Jobs", lambda row: count(row["jobs"]), "number"),
+        Column("Wall time", lambda row: duration(row.get("seconds")), "number"),
+        Column("CPU time", lambda row: duration(row.get("cpu_seconds")), "number"),
+        Column("GPU time", lambda row: duration(row.get("gpu_seconds")), "number"),
+        Column("Peak memory", lambda row: _memory(row.get("memory_mib")), "number"),
     )
-    rows = [_stage(stage) for stage in stages]
-    if stages:
-        rows.append(_stage(_total(stages), mark="total"))
     notes = [
         "Sums over jobs, each by its last execution; jobs may have run side by side, and other "
         "studies may share them. GPU time is how long trainings held a GPU."
     ]
     if unmeasured := sum(stage["jobs"] - stage["measured"] for stage in stages):
         notes.append(f"Of {unmeasured} jobs no time is known: they are not in the sums.")
-    return Table("Time by stage", columns, rows, False, tuple(notes))
+    rows = [*stages, _total(stages)] if stages else []
+    return Table.of("Time by stage", columns, rows, notes, sortable=False)
+
+
+def _memory(mebibytes: float | None) -> Cell:
+    return NONE if mebibytes is None else Cell(f"{mebibytes / 1024:.2f} GiB", key=mebibytes)
 
 
 def _total(stages: list[Document]) -> Document:
@@ -212,23 +197,13 @@ def _total(stages: list[Document]) -> Document:
 
     memory = max((s["memory_mib"] for s in stages if s.get("memory_mib")), default=None)
     sums = {key: total(key) for key in ("jobs", "seconds", "cpu_seconds", "gpu_seconds")}
-    return {"stage": "together", **sums, "memory_mib": memory}
-
-
-def _stage(stage: Document, mark: str = "") -> tuple[Cell, ...]:
-    memory = stage.get("memory_mib")
-    return (
-        Cell(stage["stage"].capitalize(), mark=mark),
-        count(stage["jobs"]),
-        *(duration(stage.get(key)) for key in ("seconds", "cpu_seconds", "gpu_seconds")),
-        NONE if memory is None else Cell(f"{memory / 1024:.2f} GiB", key=memory),
-    )
+    return {"stage": "together", "mark": "total", **sums, "memory_mib": memory}
 
 
 def list_facts(provenance: Document) -> list[tuple[str, str]]:
     """Return name → value, in words, of the code, the machine and the versions."""
     code, machine = provenance.get("code") or {}, provenance.get("machine") or {}
-    versions: dict[str, list[str]] = dict(provenance.get("versions") or {})
+    versions: dict[str, list[str]] = provenance.get("versions") or {}
     states = {True: "clean", False: "with uncommitted changes of code", None: UNKNOWN}
     state = states[code.get("clean")]
     commit = code.get("commit")

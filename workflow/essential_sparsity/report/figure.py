@@ -9,11 +9,12 @@ from pathlib import Path
 from docutils.core import publish_parts
 from markupsafe import Markup
 
+from essential_sparsity.figures.kind import FigureKind
 from essential_sparsity.stages import paths
 from essential_sparsity.support.errors import UserError
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-# Pictures have 300 pixels an inch (`figures.style`); a screen shows them larger than print.
+# Pictures have 300 pixels an inch (`drawing.style`); a screen shows them larger than print.
 _SHOWN = 0.4
 # From this on a picture is too wide for a phone, and scrolls in its own box.
 _WIDE = 1200
@@ -56,16 +57,13 @@ class Figure:
     data: tuple[Link, ...]
 
 
-def load_figure(
-    folder: Path, name: str, title: str, caption: Path, tables: Sequence[str]
-) -> Figure | None:
+def load_figure(folder: Path, name: str, kind: FigureKind, tables: Sequence[str]) -> Figure | None:
     """Load a figure; None if the picture is not there.
 
     Args:
         folder: of the study, to which links are relative.
         name: of the figure's files.
-        title: of the figure.
-        caption: the file of its caption, in reStructuredText.
+        kind: of figure.
         tables: paths of the tables behind it, from `folder`; those that are there are linked.
 
     Raises:
@@ -84,12 +82,12 @@ def load_figure(
         Link("PDF", _file(name, "pdf")),
     ]
     return Figure(
-        title=title,
+        title=kind.title,
         source=Markup(f"data:image/png;base64,{base64.b64encode(content).decode()}"),
         width=round(width * _SHOWN),
         height=round(height * _SHOWN),
         wide=width > _WIDE,
-        caption=load_caption(caption),
+        caption=load_caption(kind.caption),
         data=tuple(link for link in links if (folder / link.target).exists()),
     )
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from essential_sparsity.figures.difference.cost import mask_jobs
 from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.figures.masks import MasksSpec
 from essential_sparsity.report.spec import ProvenanceSpec
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.cost import mask_jobs
-from essential_sparsity.statistics.spec import MasksSpec
 from essential_sparsity.support.benchmark import Benchmark, read_benchmark
 from essential_sparsity.support.tables import origin_of, read_table
 

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from essential_sparsity.report.content import Content
-from essential_sparsity.report.redaction import redact
+from essential_sparsity.support.credentials import redact
 
 _FOLDER = Path(__file__).parent / "page"
 

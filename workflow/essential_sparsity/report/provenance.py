@@ -1,7 +1,7 @@
 """Collects what a study was made from, on what, with what versions, and how long it took.
 
-It looks at what artifacts say of themselves. What is not there, or does not say, is null: the
-report then says that it is unknown.
+It reads what artifacts record about themselves. Whatever is missing or not recorded is null, and
+the report says that it is unknown.
 """
 
 import argparse
@@ -14,12 +14,11 @@ from typing import Any
 import pyarrow as pa
 
 from essential_sparsity.checkpoints.manifest import Manifest, load_manifest
-from essential_sparsity.report.commit import describe_commit
 from essential_sparsity.report.jobs import find_jobs, stage_times
-from essential_sparsity.report.machine import describe_machine
-from essential_sparsity.report.redaction import redact_document
+from essential_sparsity.report.machine import describe_commit, describe_machine
 from essential_sparsity.report.spec import ProvenanceSpec
 from essential_sparsity.stages import paths
+from essential_sparsity.support.credentials import redact_document
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.files import read_json, write_json
 from essential_sparsity.support.tables import origin_of, read_origin, read_table

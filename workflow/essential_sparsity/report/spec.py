@@ -1,4 +1,4 @@
-"""What the report and its provenance are told besides the tables."""
+"""Specs of the report and of its provenance: all that they need besides the tables."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from essential_sparsity.support.spec import Name, Spec
 
 
 class ProvenanceSpec(Spec):
-    """Which artifacts belong to a study."""
+    """The artifacts that belong to a study."""
 
     study: Name
     models: tuple[Name, ...] = Field(description="controls, and bases of random starts, too")

@@ -1,8 +1,8 @@
 """A table of the report: plain data, of which the page makes HTML."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,20 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, what it holds, and what it means, if that needs words.
+    """A column: its heading, what it shows of a row, its kind, and what it means in words.
 
     Numbers are aligned at the right, prose has room for several words a line.
     """
 
     heading: str
+    show: Callable[[Any], Cell | str]
     kind: Literal["", "number", "prose"] = ""
     hint: str = ""
+
+    def cell(self, row: Any) -> Cell:
+        """Return what the column shows of a row."""
+        shown = self.show(row)
+        return shown if isinstance(shown, Cell) else Cell(shown)
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,42 @@ class Table:
     columns: tuple[Column, ...]
     rows: Sequence[tuple[Cell, ...]]
     sortable: bool = True
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        caption: str,
+        columns: Sequence[Column],
+        rows: Iterable[Any],
+        notes: Sequence[str] = (),
+        sortable: bool = True,
+    ) -> "Table":
+        """Return the table that shows `rows`, each as the columns do."""
+        cells = [tuple(column.cell(row) for column in columns) for row in rows]
+        return cls(caption, tuple(columns), cells, sortable, tuple(notes))
+
+    def condensed(self, *headings: str) -> "Table":
+        """Return the table without columns that are empty.
+
+        Columns called `headings` that are constant are said once below it.
+        """
+        kept: list[int] = []
+        said: list[str] = []
+        for index, column in enumerate(self.columns):
+            cells = {(row[index].text, row[index].notes) for row in self.rows}
+            if not cells - {("", ()), (NONE.text, ())}:
+                continue
+            if column.heading in headings and len(cells) == 1:
+                said.append(f"{column.heading}: {self.rows[0][index].text}.")
+            else:
+                kept.append(index)
+        return replace(
+            self,
+            columns=tuple(self.columns[index] for index in kept),
+            rows=[tuple(row[index] for index in kept) for row in self.rows],
+            notes=(*filter(None, [" ".join(said)]), *self.notes),
+        )
 
 
 UNKNOWN = "unknown"
@@ -78,27 +119,3 @@ def duration(seconds: float | None) -> Cell:
         if seconds < limit:
             return Cell(f"{seconds / size:.3g} {unit}", key=seconds)
     return Cell(f"{seconds / 86400:.3g} d", key=seconds)
-
-
-def condensed(table: Table, *headings: str) -> Table:
-    """Return the table without columns that are empty, and with constant ones said once below it.
-
-    The latter are of those called `headings`.
-    """
-    kept: list[int] = []
-    said: list[str] = []
-    for index, column in enumerate(table.columns):
-        cells = {(row[index].text, row[index].notes) for row in table.rows}
-        if not cells - {("", ()), (NONE.text, ())}:
-            continue
-        if column.heading in headings and len(cells) == 1:
-            said.append(f"{column.heading}: {table.rows[0][index].text}.")
-        else:
-            kept.append(index)
-    return Table(
-        table.caption,
-        tuple(table.columns[index] for index in kept),
-        [tuple(row[index] for index in kept) for row in table.rows],
-        table.sortable,
-        (*([" ".join(said)] if said else []), *table.notes),
-    )

@@ -1,13 +1,13 @@
-"""Decide what a search runs next: from the runs so far to a round, a small JSON file."""
+"""Decide which runs a search makes next: from the runs so far to a round, a small JSON file."""
 
 import argparse
 from pathlib import Path
 
-from essential_sparsity.search.decision import Crossing, Curve, decide
+from essential_sparsity.estimators.curve import Scores
+from essential_sparsity.estimators.search import Crossing, Curve, decide
+from essential_sparsity.estimators.words import Censoring
+from essential_sparsity.results.groups import Group, load_groups_of
 from essential_sparsity.search.rounds import Located, Round, RoundSpec, Wanted
-from essential_sparsity.statistics.censoring import Censoring
-from essential_sparsity.statistics.curve import Scores
-from essential_sparsity.statistics.groups import Group, load_groups_of
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_json
 from essential_sparsity.support.tables import provenance
@@ -29,7 +29,7 @@ def decide_round(root: Path, spec: RoundSpec, previous: Round | None) -> Round:
         of_group = [c for c in before.curves if (c.model, c.task) == (group.model, group.task)]
         if all(curve.settled for curve in of_group):
             continue
-        scores = group.scores(spec.statistics)
+        scores = group.scores(spec.statistics.settings())
         for curve in of_group:
             if not curve.settled:
                 found = _next(curve, group, scores, spec)
@@ -38,12 +38,14 @@ def decide_round(root: Path, spec: RoundSpec, previous: Round | None) -> Round:
 
 
 def _next(wanted: Wanted, group: Group, scores: Scores, spec: RoundSpec) -> Wanted:
-    """Return what is to be run of a curve that is not settled."""
+    """Return the runs that a curve needs next, which is not settled."""
     lattice = [mask.name for mask in spec.lattice(wanted.family)]
     seeds = spec.seeds_on(wanted.task)
     decision = decide(
         _curve(group, scores, wanted, lattice),
-        spec.settings,
+        spec.settings.lattice(),
+        budget=spec.settings.budget,
+        certify=spec.settings.certify,
         epsilon=spec.statistics.epsilon,
         confidence=spec.statistics.confidence,
         seeds=len(seeds),
@@ -62,7 +64,7 @@ def _next(wanted: Wanted, group: Group, scores: Scores, spec: RoundSpec) -> Want
 
 
 def _curve(group: Group, scores: Scores, wanted: Wanted, lattice: list[str]) -> Curve:
-    """Return what is known of a curve, its masks by their places on the lattice."""
+    """Return the known points of a curve, its masks by their places on the lattice."""
     names = [mask.name if model == group.model else "" for model, mask in group.entries]
     places = [place for place, name in enumerate(lattice, start=1) if name in wanted.points]
     return Curve.of(scores.curve(places, [names.index(lattice[p - 1]) for p in places]))

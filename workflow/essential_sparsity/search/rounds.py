@@ -1,4 +1,4 @@
-"""A search's rounds: each says, curve by curve, which runs there are to be, and why.
+"""A search's rounds: each lists, curve by curve, the runs that the search wants, and why.
 
 A round lists all runs from the first on, so that the last one alone tells what a search ran.
 """
@@ -10,10 +10,11 @@ from typing import Self
 
 from pydantic import Field
 
+from essential_sparsity.estimators.search import FIRST_SEEDS
+from essential_sparsity.estimators.words import Censoring
 from essential_sparsity.masks.spec import DENSE, MaskLabel
-from essential_sparsity.search.spec import FIRST_SEEDS, SearchSpec
-from essential_sparsity.statistics.censoring import Censoring
-from essential_sparsity.statistics.spec import DropSpec
+from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.search.spec import SearchSpec
 from essential_sparsity.support.files import read_json
 from essential_sparsity.support.spec import Spec
 
@@ -21,7 +22,7 @@ Seeds = tuple[int, ...]
 
 
 class Located(Spec):
-    """Where a curve crosses ε, as far as the runs before tell; censored ones lie off the ends."""
+    """The crossing of ε by the runs so far; censored ends lie off the lattice."""
 
     estimate: float
     low: float
@@ -58,14 +59,14 @@ class Wanted(Spec):
 
 
 class Round(Spec):
-    """What a search wants after a round's results."""
+    """The runs that a search wants after the results of a round."""
 
     number: int
     curves: tuple[Wanted, ...]
 
     @property
     def is_last(self) -> bool:
-        """Whether the runs listed are all that the search runs."""
+        """True if the search runs no more than the runs listed."""
         return all(curve.settled for curve in self.curves)
 
     def seeds_of(self, model: str, task: str) -> dict[str, Seeds]:
@@ -107,8 +108,8 @@ def load_last(root: Path, folder: str) -> Round:
     return next(one for one in found if one.is_last)
 
 
-class RoundSpec(DropSpec):
-    """What a search's round depends on besides runs: `masks` are all that may be tried."""
+class RoundSpec(RunsSpec):
+    """Everything that a round depends on besides runs; `masks` are all that may be tried."""
 
     settings: SearchSpec
     starts: dict[str, tuple[str, ...]] = Field(

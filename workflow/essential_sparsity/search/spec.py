@@ -1,17 +1,15 @@
-"""What a study says of a search, and the sparsities among which it looks."""
+"""The settings of a search, and the sparsities that it may try."""
 
 from decimal import Decimal
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from essential_sparsity.estimators.search import FIRST_SEEDS, reserve
 from essential_sparsity.support.spec import Sparsity, Spec
 
-# At how many sparsities, evenly spaced, a search begins that is not told where; with how many seeds
-# at each; and at how many the essential sparsity is certified.
+# At how many sparsities, evenly spaced, a search begins that is not told where.
 _BEGINNING = 5
-FIRST_SEEDS = 2
-CERTIFIED_POINTS = 2
 
 
 def _check_positive(value: float) -> float:
@@ -71,7 +69,7 @@ class SearchSpec(Spec):
 
     def reserve(self) -> int:
         """Return how many runs of the budget are kept for certification, dense ones included."""
-        return self.certify * (CERTIFIED_POINTS + 1)
+        return reserve(self.certify)
 
     def least_budget(self, beginning: int, seeds: int) -> int:
         """Return the runs of the first round and of certification."""

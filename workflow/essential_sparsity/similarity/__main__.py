@@ -5,8 +5,8 @@ from pathlib import Path
 
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.similarity.measurement import measure_similarity
+from essential_sparsity.similarity.spec import MaskSetSpec
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.spec import MaskSetSpec
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.progress import weights_bar
 from essential_sparsity.support.tables import provenance, write_table

@@ -10,11 +10,11 @@ import pyarrow as pa
 from essential_sparsity.checkpoints.manifest import Manifest, load_manifest
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.masks.streaming import Progress
+from essential_sparsity.results.names import check_header_of
 from essential_sparsity.similarity import measures
 from essential_sparsity.similarity.counts import Counts, PairCounts, compare_masks
+from essential_sparsity.similarity.spec import MaskSetSpec
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.names import check_header_of
-from essential_sparsity.statistics.spec import MaskSetSpec
 
 _COUNT, _NUMBER, _TEXT = pa.int64(), pa.float64(), pa.string()
 

@@ -1,6 +1,6 @@
 """All stages, in the order in which their artifacts are made."""
 
-from essential_sparsity.stages.figures import ESSENTIAL, FIGURES, MEASUREMENTS, SEARCH, TABLES
+from essential_sparsity.stages.figures import FIGURES, MEASUREMENTS, SEARCH, TABLES
 from essential_sparsity.stages.masks import HISTOGRAM, MASK, TICKET
 from essential_sparsity.stages.runs import REWIND, RUN
 from essential_sparsity.stages.sources import CHECKPOINT, TASK
@@ -19,7 +19,6 @@ STAGES: tuple[Stage, ...] = (
     SEARCH,
     # Before the tables, whose pattern fits the data of figures as well.
     *FIGURES.values(),
-    ESSENTIAL,
     *TABLES.values(),
     CLAIMS,
     TIDY,

@@ -2,8 +2,9 @@
 
 from functools import partial
 
-from essential_sparsity.figures.kinds import FIGURE_KINDS, FigureKind
-from essential_sparsity.figures.spec import FigureSpec
+from essential_sparsity.drawing.spec import FigureSpec
+from essential_sparsity.figures.kind import FigureKind
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, FIGURE_KINDS, STUDY_KINDS
 from essential_sparsity.metrics import module_of
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.checks import check_figure, check_files
@@ -27,8 +28,19 @@ def drawn_as(study: Resolved, kind: FigureKind) -> list[ResolvedExperiment]:
     return [e for e in study.experiments.values() if e.kind is kind]
 
 
+def figures_of(study: Resolved, kind: FigureKind) -> list[str]:
+    """Return the names of the figures of a kind: of experiments, or its own of the whole study."""
+    if kind.of_study:
+        return [kind.name] if _tables_behind(study, kind) else []
+    return [experiment.name for experiment in drawn_as(study, kind)]
+
+
 def _places(kind: FigureKind, study: Resolved) -> list[Place]:
-    return [{"experiment": experiment.name} for experiment in drawn_as(study, kind)]
+    return [{"experiment": name} for name in figures_of(study, kind)]
+
+
+def _tables_behind(study: Resolved, kind: FigureKind) -> list[str]:
+    return [path for table in kind.tables for path in tables_called(study, table).values()]
 
 
 def tables(study: Resolved, experiment: ResolvedExperiment) -> list[str]:
@@ -145,7 +157,11 @@ def _tables(kind: FigureKind) -> Stage:
         places=partial(_places, kind),
         inputs={"artifacts": table_inputs},
         spec=lambda study, place: jobs.table_spec(study, experiment_of(study, place)),
-        code=lambda study, place: (kind.statistics, *metric_modules(study, place)),
+        code=lambda study, place: (
+            "essential_sparsity.figures.tables_stage",
+            kind.statistics,
+            *metric_modules(study, place),
+        ),
         check=check_files,
         message="Statistics of experiment {wildcards.experiment}",
         resources=Resources(4000),
@@ -153,7 +169,7 @@ def _tables(kind: FigureKind) -> Stage:
     )
 
 
-TABLES = {kind.name: _tables(kind) for kind in FIGURE_KINDS.values()}
+TABLES = {kind.name: _tables(kind) for kind in EXPERIMENT_KINDS.values()}
 
 
 # Sparsities and seeds that results decide: a round reads the runs that the one before it wants.
@@ -198,8 +214,10 @@ SEARCH = Stage(
 # The figures.
 
 
-def figure_spec(study: Resolved, experiment: ResolvedExperiment | None = None) -> Spec:
+def figure_spec(study: Resolved, place: Place) -> Spec:
     """Return the spec of an experiment's figure, or of the study's: the words on it."""
+    name = place["experiment"]
+    experiment = None if name in STUDY_KINDS else experiment_of(study, place)
     tasks = study.tasks if experiment is None else experiment.recipes
     return FigureSpec(
         # All of the study's, so that a model has one colour in all of its figures.
@@ -210,6 +228,9 @@ def figure_spec(study: Resolved, experiment: ResolvedExperiment | None = None) -
 
 
 def _figure_tables(study: Resolved, place: Place) -> list[str]:
+    name = place["experiment"]
+    if name in STUDY_KINDS:
+        return _tables_behind(study, STUDY_KINDS[name])
     return tables(study, experiment_of(study, place))
 
 
@@ -224,8 +245,12 @@ def _figure(kind: FigureKind) -> Stage:
         },
         places=partial(_places, kind),
         inputs={"tables": _figure_tables},
-        spec=lambda study, place: figure_spec(study, experiment_of(study, place)),
-        code=lambda study, place: (kind.drawing, *metric_modules(study, place)),
+        spec=figure_spec,
+        code=lambda study, place: (
+            "essential_sparsity.figures.drawing_stage",
+            kind.drawing,
+            *metric_modules(study, place),
+        ),
         check=check_figure,
         message="Figure {wildcards.experiment}",
         resources=Resources(minutes=10),
@@ -234,26 +259,3 @@ def _figure(kind: FigureKind) -> Stage:
 
 
 FIGURES = {kind.name: _figure(kind) for kind in FIGURE_KINDS.values()}
-
-
-def _essential_tables(study: Resolved, place: Place) -> list[str]:
-    return list(tables_called(study, "essential").values())
-
-
-ESSENTIAL = Stage(
-    name="essential",
-    title="figures",
-    about="the essential sparsities of all experiments side by side",
-    outputs={end: paths.ESSENTIAL_FIGURE.format(study="{study}", format=end) for end in FORMATS},
-    places=lambda study: [{}] if tables_called(study, "essential") else [],
-    inputs={"tables": _essential_tables},
-    spec=lambda study, place: figure_spec(study),
-    code=lambda study, place: (
-        "essential_sparsity.figures.essential",
-        *metric_modules(study, place),
-    ),
-    check=check_figure,
-    message="Figure of all essential sparsities",
-    resources=Resources(minutes=10),
-    record="studies/{study}/figures/essential",
-)

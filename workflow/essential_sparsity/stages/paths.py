@@ -37,13 +37,13 @@ TABLE = STUDY + "/{experiment}/{table}.parquet"
 # What an experiment's search wants after each of its rounds.
 SEARCH = STUDY + "/{experiment}/search"
 SEARCH_ROUND = SEARCH + "/round{round}.json"
+# A figure of the study as a whole is called as its kind.
 FIGURE = STUDY + "/figures/{experiment}.{format}"
 CLAIMS = STUDY + "/claims.parquet"
 SUMMARY = STUDY + "/summary.txt"
 PROVENANCE = STUDY + "/provenance.json"
 REPORT = STUDY + "/report.html"
 
-# Of the study as a whole: all of its runs, all of their predictions, all essential sparsities.
+# Of the study as a whole: all of its runs, all of their predictions.
 ALL_RUNS = STUDY + "/runs.parquet"
 ALL_PREDICTIONS = STUDY + "/predictions.parquet"
-ESSENTIAL_FIGURE = STUDY + "/figures/essential.{format}"

@@ -13,7 +13,7 @@ from essential_sparsity.study import jobs
 from essential_sparsity.study.resolve import Resolved, unique
 from essential_sparsity.support.spec import Spec
 from essential_sparsity.tasks import kinds
-from essential_sparsity.tasks.sources import SOURCES
+from essential_sparsity.tasks.source import SOURCES
 from essential_sparsity.tasks.spec import LocalFiles
 
 

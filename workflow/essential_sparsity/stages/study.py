@@ -1,15 +1,16 @@
 """The stages of a study as a whole: verdicts, tidy tables, summary, provenance, report."""
 
-from essential_sparsity.claims.spec import ClaimsSpec, ModelFacts, TrainedMask
-from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.claims.check import ModelFacts, TrainedMask
+from essential_sparsity.claims.claim import ClaimsSpec
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, STUDY_KINDS
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.report.planned import provenance_spec, report_spec
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.checks import check_files
 from essential_sparsity.stages.figures import (
-    ESSENTIAL,
-    FIGURES,
+    FORMATS,
     drawn_as,
+    figures_of,
     metric_modules,
     tables,
     tables_called,
@@ -28,15 +29,13 @@ def all_tables(study: Resolved) -> list[str]:
 
 
 def all_figures(study: Resolved) -> list[str]:
-    """Return the paths of all figures, experiment by experiment; that of the study comes last."""
-    own = [
-        path
-        for experiment in study.experiments.values()
-        for path in FIGURES[experiment.kind.name].paths(study, {"experiment": experiment.name})
-    ]
+    """Return the paths of all figures, experiment by experiment; those of the study come last."""
+    of_study = (name for kind in STUDY_KINDS.values() for name in figures_of(study, kind))
+    names = [*study.experiments, *of_study]
     return [
-        *own,
-        *(path for place in ESSENTIAL.places(study) for path in ESSENTIAL.paths(study, place)),
+        paths.FIGURE.format(study=study.study.study, experiment=name, format=end)
+        for name in names
+        for end in FORMATS
     ]
 
 
@@ -55,6 +54,7 @@ def claims_spec(study: Resolved) -> ClaimsSpec:
     return ClaimsSpec(
         claims=claims,
         experiments={name: [t for t in names if t in read] for name, names in has.items()},
+        figures={n: k.tables for n, k in EXPERIMENT_KINDS.items() if read & set(k.tables)},
         models={n: ModelFacts(label=e.label, traits=e.traits) for n, e in entries.items()},
         tasks={name: entry.label for name, entry in study.tasks.items()},
         recipes={t: recipe_id(_PAPERS_RECIPE, r) for t, r in papers.items() if r is not None},
@@ -65,7 +65,7 @@ def claims_spec(study: Resolved) -> ClaimsSpec:
                 seed=mask.seed,
                 plain=not mask.training_options(),
             )
-            for experiment in drawn_as(study, FIGURE_KINDS["similarity"])
+            for experiment in drawn_as(study, EXPERIMENT_KINDS["similarity"])
             for mask in experiment.masks
             if isinstance(mask, Trained)
         },
@@ -128,7 +128,7 @@ SUMMARY = Stage(
     },
     spec=None,
     code=lambda study, place: (
-        "essential_sparsity.statistics.summary",
+        "essential_sparsity.report.summary",
         *metric_modules(study, place),
     ),
     check=None,

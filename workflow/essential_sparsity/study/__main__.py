@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from essential_sparsity.study.document import Study
+from essential_sparsity.support import extensions
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.yaml_files import read_yaml
 
@@ -13,7 +14,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m essential_sparsity.study", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, help="study files")
     for file in parser.parse_args().files:
-        Study.check(read_yaml(file), str(file))
+        document = read_yaml(file)
+        extensions.use(document, file.parent, str(file))
+        Study.check(document, str(file))
 
 
 if __name__ == "__main__":

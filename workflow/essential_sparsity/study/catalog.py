@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from pydantic import Field, model_validator
 
 from essential_sparsity.checkpoints.spec import CheckpointSpec, RandomSource
-from essential_sparsity.claims.entry import ClaimEntry, Trait
+from essential_sparsity.claims.check import Trait
+from essential_sparsity.claims.claim import ClaimEntry
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.support.errors import UserError

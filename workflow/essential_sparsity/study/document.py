@@ -5,21 +5,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, STUDY_KINDS
 from essential_sparsity.masks.grid import AnyGrid, Grid, RankedGrid, Seed
 from essential_sparsity.masks.registry import known_criteria
 from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.masks.trained import Trained
+from essential_sparsity.results.spec import StatisticsSpec
 from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.search.spec import SearchSpec
-from essential_sparsity.statistics.spec import StatisticsSpec
 from essential_sparsity.support.spec import Name, Spec
 from essential_sparsity.support.validation import explain
 
 if TYPE_CHECKING:
     FigureName = str
 else:
-    FigureName = Literal[tuple(FIGURE_KINDS)]
+    FigureName = Literal[tuple(EXPERIMENT_KINDS)]
 
 
 _REQUIRED = {name: 1 for name, field in RecipeSpec.model_fields.items() if field.is_required()}
@@ -31,10 +31,6 @@ def _check_overrides(value: dict[str, object]) -> dict[str, object]:
     except ValidationError as error:
         raise ValueError(explain(error, RecipeSpec, "of the recipe")) from None
     return value
-
-
-# Figures of a study beside those of its experiments.
-RESERVED = ("essential",)
 
 
 class Experiment(Spec):
@@ -111,7 +107,7 @@ class Experiment(Spec):
             if len(set(values)) < len(values):
                 raise ValueError(f"{key}: a value occurs twice in {list(values)}")
         self._check_amounts()
-        kind = FIGURE_KINDS[self.figure]
+        kind = EXPERIMENT_KINDS[self.figure]
         if (kind.reads == "weights") == bool(self.masks):
             raise ValueError(
                 f"figure '{self.figure}' "
@@ -151,8 +147,8 @@ class Experiment(Spec):
                         "or let a search find it"
                     )
             return
-        if not FIGURE_KINDS[self.figure].searchable:
-            known = ", ".join(name for name, kind in FIGURE_KINDS.items() if kind.searchable)
+        if not EXPERIMENT_KINDS[self.figure].searchable:
+            known = ", ".join(name for name, kind in EXPERIMENT_KINDS.items() if kind.searchable)
             raise ValueError(f"search: not for figure '{self.figure}', only for {known}")
         try:
             self.search.check_lattice()
@@ -190,6 +186,11 @@ class Study(Spec):
     catalogs: tuple[str, ...] = Field(
         default=(), description="further catalog folders, relative to the repository's root"
     )
+    extensions: tuple[str, ...] = Field(
+        default=(),
+        description="folders of your own, relative to the study's file, with "
+        "[criteria, figures and more](extending.md) that join those of the project",
+    )
     experiments: tuple[Experiment, ...] = Field(min_length=1)
     statistics: StatisticsSpec = Field(
         default=StatisticsSpec(), description="intervals and the essential sparsity"
@@ -200,7 +201,7 @@ class Study(Spec):
         names = [experiment.name for experiment in self.experiments]
         if len(set(names)) < len(names):
             raise ValueError(f"experiments: a name occurs twice in {names}")
-        for name in RESERVED:
+        for name in STUDY_KINDS:
             if name in names:
                 raise ValueError(f"experiments: '{name}' names the figure of the whole study")
         return self

@@ -10,12 +10,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from essential_sparsity.estimators.search import FIRST_SEEDS
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.search.rounds import Round, RoundSpec
-from essential_sparsity.search.spec import FIRST_SEEDS
+from essential_sparsity.similarity.spec import MaskSetSpec
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.spec import MaskSetSpec, WeightsSpec
 from essential_sparsity.study.document import Study
 from essential_sparsity.study.resolve import (
     Resolved,
@@ -24,9 +24,11 @@ from essential_sparsity.study.resolve import (
     resolve,
     unique,
 )
+from essential_sparsity.support import extensions
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.spec import Spec
 from essential_sparsity.support.yaml_files import read_yaml
+from essential_sparsity.weights.spec import WeightsSpec
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ def load_study(file: Path, root: Path, results: Path) -> Resolved:
     Raises:
         UserError: the file is no valid study, or see `resolve_study`.
     """
-    study = Study.check(read_yaml(file), str(file))
+    document = read_yaml(file)
+    extensions.use(document, file.parent, str(file))
+    study = Study.check(document, str(file))
     return resolve_study(study, root, (str(file),), results)
 
 

@@ -1,4 +1,4 @@
-"""Writes what follows from the typed configuration: its reference page and its JSON schemas.
+"""Writes what follows from the code: the reference of the configuration, its JSON schemas, the API.
 
 `python -m essential_sparsity.study.reference` writes them, `--check` fails when they have drifted.
 """
@@ -15,10 +15,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from essential_sparsity.claims.entry import ClaimEntry
-from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.claims.claim import ClaimEntry
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 from essential_sparsity.study.catalog import ModelEntry, TaskEntry
 from essential_sparsity.study.document import Study
+from essential_sparsity.study.public import public_page
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_text
 
@@ -44,12 +45,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail on differences")
     check = parser.parse_args().check
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     stale = [path for path, text in generated().items() if not _is(root / path, text)]
     for path in stale:
         if not check:
             write_text(root / path, generated()[path])
-        print(f"{path}: {'differs from the typed models' if check else 'written'}", file=sys.stderr)
+        print(f"{path}: {'differs from the code' if check else 'written'}", file=sys.stderr)
     if check and stale:
         sys.exit("error: run `make docs` and commit what it writes")
 
@@ -66,14 +67,14 @@ def generated() -> dict[str, str]:
         page += f"\n## {title}\n"
         for part in _reachable(model):
             page += _table(part, heading=part is not model)
-    return {"docs/configuration.md": page + _options(), **schemas}
+    return {"docs/configuration.md": page + _options(), "docs/api.md": public_page(), **schemas}
 
 
 def _options() -> str:
     """Return what each kind of figure takes under `options`."""
     text = "\n## Options of figures\n\n"
     text += "What an experiment may say under `options`, by its `figure`. Others have none.\n"
-    for kind in FIGURE_KINDS.values():
+    for kind in EXPERIMENT_KINDS.values():
         if kind.options.model_fields:
             text += f"\n### {kind.name}\n\n{kind.title}.\n"
             text += _rows(kind.options)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from essential_sparsity.claims.entry import ClaimEntry
-from essential_sparsity.figures.kinds import FIGURE_KINDS, FigureKind
+from essential_sparsity.claims.claim import ClaimEntry
+from essential_sparsity.figures.kind import FigureKind
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 from essential_sparsity.masks.grid import Grid
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.masks.trained import Trained
+from essential_sparsity.results.spec import StatisticsSpec
 from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
-from essential_sparsity.statistics.spec import StatisticsSpec
 from essential_sparsity.study.catalog import Catalog, ModelEntry, TaskEntry
 from essential_sparsity.study.document import Experiment, Study
 from essential_sparsity.support.errors import UserError
@@ -199,7 +200,7 @@ class _Names:
             beginning[mask.family] = (*beginning.get(mask.family, ()), mask.name)
         return ResolvedExperiment(
             settings=experiment,
-            kind=FIGURE_KINDS[experiment.figure],
+            kind=EXPERIMENT_KINDS[experiment.figure],
             masks=tuple(unique(masks)),
             beginning=beginning,
             recipes=recipes,
@@ -244,7 +245,7 @@ class _Names:
                 identity = self._recipe(experiment, task, recipe, key)
                 mask = mask.model_copy(update={"recipe": identity})
             masks.append(mask)
-            if FIGURE_KINDS[experiment.figure].reads == "runs":
+            if EXPERIMENT_KINDS[experiment.figure].reads == "runs":
                 for task, recipe in recipes.items():
                     for seed in experiment.seeds_on(task):
                         self._mask(mask.bind(task, recipe, seed), key)

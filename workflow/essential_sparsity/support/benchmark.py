@@ -1,4 +1,4 @@
-"""What a job took, as the benchmark that Snakemake keeps of its last execution has it."""
+"""The time and memory of jobs, as Snakemake benchmarks their last execution."""
 
 import csv
 from dataclasses import dataclass
@@ -30,3 +30,22 @@ def _number(text: str | None) -> float | None:
         return float(text or "") or None
     except ValueError:
         return None
+
+
+# In seconds. A look costs about a millisecond.
+_INTERVAL = 1
+
+
+def sample_often() -> None:
+    """Let the benchmarks of this Snakemake look at a job once a second.
+
+    It looks every half minute once the first 15 seconds are over, has no setting for that, and
+    what a job computes after the last look is lost: half of the CPU time of one of half a minute.
+    """
+    import snakemake.benchmark
+    from snakemake.benchmark import BenchmarkTimer
+
+    def timer(pid: int, record: object, _: float) -> BenchmarkTimer:
+        return BenchmarkTimer(pid, record, _INTERVAL)
+
+    snakemake.benchmark.BenchmarkTimer = timer

@@ -1,4 +1,4 @@
-"""Times that cannot be: of files that say they were written later than now."""
+"""Files whose times lie in the future, after a clock was wrong."""
 
 import contextlib
 import os
@@ -9,13 +9,13 @@ from pathlib import Path
 _RECORDS = ".snakemake"
 
 
-def settle(folder: Path) -> int:
-    """Let files below `folder` that are of the future be of now; return how many there were.
+def correct_times(folder: Path) -> int:
+    """Set the times of files below `folder` that lie in the future to now; return their number.
 
     A clock that was wrong leaves them, or a copy. Snakemake takes a job whose input is newer than
     its output for one that went wrong, and deletes what it made: a run of hours, at its end.
     """
-    settled = 0
+    corrected = 0
     for place, folders, names in os.walk(folder):
         if _RECORDS in folders:
             folders.remove(_RECORDS)
@@ -26,5 +26,5 @@ def settle(folder: Path) -> int:
                 file = os.path.join(place, name)
                 if os.lstat(file).st_mtime > now and not os.path.islink(file):
                     os.utime(file)
-                    settled += 1
-    return settled
+                    corrected += 1
+    return corrected

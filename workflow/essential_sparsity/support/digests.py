@@ -1,4 +1,4 @@
-"""What files from elsewhere hold, known without reading them again: SHA-256s, kept by their states.
+"""SHA-256s of files from elsewhere, remembered so that unchanged files are not read again.
 
 A file's time says little about its contents: a copy, a fresh clone or a `touch` makes it new, and a
 restored backup that holds something else makes it old. So contents decide what runs again. To read

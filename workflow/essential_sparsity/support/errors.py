@@ -1,4 +1,4 @@
-"""The one way in which a user's mistake reaches the user: a single clear line, no traceback."""
+"""Errors for users: a mistake is told in a single clear line, without a traceback."""
 
 import errno
 import os
@@ -23,7 +23,15 @@ _MACHINE_ERRORS = {
 
 
 class UserError(Exception):
-    """A mistake that the user can mend: names file, key or path, value, and what is allowed."""
+    """A mistake that the user can mend: names file, key or path, value, and what is allowed.
+
+    >>> import essential_sparsity as es
+    >>> try:
+    ...     es.open_checkpoint("/data/no-such-model")
+    ... except es.UserError as error:
+    ...     print(str(error).partition(";")[0])
+    /data/no-such-model: no such folder
+    """
 
 
 def one_line(text: object) -> str:

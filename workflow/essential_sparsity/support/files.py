@@ -50,7 +50,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~umask())
         temporary.replace(final)
     except OSError as error:
         # A full disk is noticed by calls that know no path.
@@ -60,12 +60,12 @@ def atomic_path(final: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
+def umask() -> int:
     """Return this process's umask: to be told it, one has to set it, one thread at a time."""
     with _UMASK:
-        umask = os.umask(0)
-        os.umask(umask)
-    return umask
+        found = os.umask(0)
+        os.umask(found)
+    return found
 
 
 @contextlib.contextmanager
@@ -78,7 +78,7 @@ def atomic_folder(final: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}.", suffix=".part"))
     try:
         yield temporary
-        temporary.chmod(0o777 & ~_umask())
+        temporary.chmod(0o777 & ~umask())
         if final.exists():
             shutil.rmtree(final)
         temporary.replace(final)
@@ -86,15 +86,17 @@ def atomic_folder(final: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def check_space(folder: Path, size: int) -> None:
-    """Check that the disk of `folder` has room for `size` bytes, before they are written.
+def check_space(path: Path, size: int, what: str = "") -> None:
+    """Check that the disk has room for `size` bytes, before they are written to `path`.
 
     Raises:
-        UserError: it has not; the caller says what takes them.
+        UserError: it has not; `what` names what takes them, `path` if it is not given.
     """
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(path.parent).free
     if size > free:
-        raise UserError(f"takes {size / 1e9:.2f} GB, and the disk has {free / 1e9:.2f} GB left")
+        raise UserError(
+            f"{what or path}: takes {size / 1e9:.2f} GB, and the disk has {free / 1e9:.2f} GB left"
+        )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,15 +7,15 @@ question is asked in a thread that is left behind when its time is up. Files are
 import errno
 import hashlib
 import logging
-import queue
 import re
 import sys
 import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar
 
+import tenacity
 from huggingface_hub import (
     HfApi,
     constants,
@@ -34,6 +34,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+
+# The client's own hooks are in it, and nothing public makes one.
 from huggingface_hub.utils._http import default_client_factory
 from huggingface_hub.utils.tqdm import tqdm
 
@@ -43,8 +45,6 @@ from essential_sparsity.support.files import sha256_of
 
 Answer = TypeVar("Answer")
 
-_TRIES = 3
-_WAIT = 1.0  # seconds before the second try, twice as many before the third
 # What a hub under load, or a proxy before it, answers.
 _BUSY = {408, 429, 500, 502, 503, 504}
 
@@ -52,6 +52,19 @@ _BUSY = {408, 429, 500, 502, 503, 504}
 _BROKEN = {"RemoteProtocolError", "ReadError", "WriteError"}
 # The disk's failures are not the hub's: they go up as they are.
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+
+# What the hub's refusals mean, the more special ones first.
+_REFUSALS: dict[type[Exception], str] = {
+    GatedRepoError: "says that the repository is gated: ask for access on its page, then `hf auth "
+    "login` or set HF_TOKEN",
+    DisabledRepoError: "says that the repository is disabled",
+    RevisionNotFoundError: "says that the repository has no such revision: correct it, or "
+    "take main",
+    RepositoryNotFoundError: "has no such repository, or it is private and wants a login (`hf auth "
+    "login` or HF_TOKEN)",
+    EntryNotFoundError: "lists a file that it does not have: try again later, or take another "
+    "revision",
+}
 
 
 class Unreachable(UserError):
@@ -186,25 +199,27 @@ def commit_of(info: Any) -> str:
     return str(info.sha)
 
 
+def _announce(state: tenacity.RetryCallState) -> None:
+    if state.outcome:
+        print(f"{state.outcome.exception()}; trying again", file=sys.stderr, flush=True)
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(Interrupted),
+    stop=tenacity.stop_after_attempt(3),
+    wait=tenacity.wait_incrementing(start=1, increment=1),  # seconds
+    before_sleep=_announce,
+    reraise=True,
+)
 def persist(attempt: Callable[[], Answer]) -> Answer:
     """Return what `attempt`, a call of the hub's client, returns.
 
-    Where the hub is busy or drops the connection, it is called up to three times.
+    It is called up to three times where the hub is busy or drops the connection.
 
     Raises:
         Unreachable: the hub does not answer.
         UserError: the hub refused: see `refusal`.
     """
-    for number in range(1, _TRIES):
-        try:
-            return _once(attempt)
-        except Interrupted as error:
-            print(f"{error}; trying again", file=sys.stderr, flush=True)
-            time.sleep(_WAIT * number)
-    return _once(attempt)
-
-
-def _once(attempt: Callable[[], Answer]) -> Answer:
     try:
         return attempt()
     except Exception as error:
@@ -213,22 +228,19 @@ def _once(attempt: Callable[[], Answer]) -> Answer:
 
 def _ask_once(question: Callable[[HfApi, float], Answer]) -> Answer:
     timeout = float(constants.HF_HUB_ETAG_TIMEOUT)
-    outcome: queue.Queue[tuple[bool, Any]] = queue.Queue()
+    answer: Future[Answer] = Future()
 
     def work() -> None:
         try:
-            outcome.put((True, question(HfApi(endpoint=constants.ENDPOINT), timeout)))
+            answer.set_result(question(HfApi(endpoint=constants.ENDPOINT), timeout))
         except Exception as error:
-            outcome.put((False, error))
+            answer.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()
     try:
-        answered, result = outcome.get(timeout=timeout + 1)
-    except queue.Empty:
+        return answer.result(timeout + 1)
+    except TimeoutError:
         raise _unreachable(f"no answer within {timeout:g} s") from None
-    if answered:
-        return result  # type: ignore[no-any-return]
-    raise result
 
 
 def refusal(error: Exception) -> UserError:
@@ -241,32 +253,14 @@ def refusal(error: Exception) -> UserError:
         return error
     if isinstance(error, OfflineModeIsEnabled):
         return _unreachable("HF_HUB_OFFLINE is set")
-    if isinstance(error, GatedRepoError):
-        return UserError(
-            f"{endpoint()} says that the repository is gated: ask for access on its page, "
-            "then `hf auth login` or set HF_TOKEN"
-        )
-    if isinstance(error, DisabledRepoError):
-        return UserError(f"{endpoint()} says that the repository is disabled")
-    if isinstance(error, RevisionNotFoundError):
-        return UserError(
-            f"{endpoint()} says that the repository has no such revision: correct it, or take main"
-        )
-    if isinstance(error, RepositoryNotFoundError):
-        return UserError(
-            f"{endpoint()} has no such repository, or it is private and wants a login "
-            "(`hf auth login` or HF_TOKEN)"
-        )
     if isinstance(error, LocalEntryNotFoundError):
         # The client's wrapping of whatever kept it from the network.
         if isinstance(error.__cause__, Exception):
             return refusal(error.__cause__)
         return _unreachable(public(error)[:200])
-    if isinstance(error, EntryNotFoundError):
-        return UserError(
-            f"{endpoint()} lists a file that it does not have: try again later, or take "
-            "another revision"
-        )
+    for kind, meaning in _REFUSALS.items():
+        if isinstance(error, kind):
+            return UserError(f"{endpoint()} {meaning}")
     if isinstance(error, HfHubHTTPError):
         code = error.response.status_code
         if code in (401, 403):

@@ -1,4 +1,4 @@
-"""Who works in a results folder: a lock that a dead process cannot leave behind.
+"""A lock on a results folder that a dead process cannot leave behind.
 
 Snakemake guards a folder with lock files, which a killed Snakemake leaves lying, so that somebody
 has to unlock by hand. Beside them this project holds a lock of the operating system's, which ends
@@ -24,13 +24,13 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a folder."""
+    """The process that holds a folder."""
 
     owner: str
     """Process, machine, and since when."""
 
     is_near: bool
-    """Whether it is seen from this machine to be alive; if not, only its own machine can tell."""
+    """True if this machine sees that it is alive; otherwise only its own machine can tell."""
 
     def describe(self, folder: Path) -> str:
         """Return in one line who holds `folder`, and what to do if it does so no longer."""
@@ -43,7 +43,7 @@ class Holder:
         )
 
 
-def hold(folder: Path, patience: float = 0.0, clear: bool = True) -> Holder | None:
+def take(folder: Path, patience: float = 0.0, clear: bool = True) -> Holder | None:
     """Lock `folder` for this process's lifetime.
 
     Args:

@@ -1,4 +1,4 @@
-"""The lock file `models.lock`: what hubs served first, so that they must serve it for ever after.
+"""The lock file `models.lock`: the files that hubs served first, and must serve ever after.
 
 A catalog entry says which repository, and at which revision. Where it cannot say which bytes, the
 first download writes down the commit and the SHA-256 of every file; later ones, on any machine,
@@ -13,10 +13,9 @@ from typing import Literal
 from filelock import FileLock
 from pydantic import Field
 
-from essential_sparsity.checkpoints.spec import Commit, Sha256
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import read_json, write_text
-from essential_sparsity.support.spec import Spec
+from essential_sparsity.support.spec import Commit, Sha256, Spec
 
 FORMAT_VERSION = 1
 
@@ -24,7 +23,7 @@ Kind = Literal["models", "datasets"]
 
 
 class Pin(Spec):
-    """What a hub served for one repository and revision."""
+    """The files that a hub served for one repository and revision."""
 
     revision: Commit = Field(description="the commit that the hub resolved it to")
     files: dict[str, Sha256] = Field(description="SHA-256 by name inside the repository")
@@ -55,7 +54,7 @@ class Pins:
         found: dict[str, Pin] = getattr(self._read(), kind)
         return found.get(_key(repository, revision))
 
-    def hold(
+    def pin(
         self,
         kind: Kind,
         repository: str,

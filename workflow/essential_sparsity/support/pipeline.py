@@ -1,4 +1,4 @@
-"""How the workflow is called from Python: Snakemake's command line for a study."""
+"""Snakemake's command line for a study, for callers in Python."""
 
 import sys
 from pathlib import Path

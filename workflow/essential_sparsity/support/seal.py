@@ -1,8 +1,8 @@
-"""Seals: a file that carries the SHA-256 of itself, so that one changed byte anywhere is noticed.
+"""Seals: files that carry their own SHA-256, so that one changed byte anywhere is noticed.
 
 A writer puts `BLANK` somewhere into the file, as a text of its format (a key's value, say), and
 calls `seal` when the file is whole: the zeros in it become the digest of the bytes before.
-Files without a seal are from before there were any, or somebody else's.
+Files without a seal are older than seals, or not of this project.
 """
 
 import hashlib

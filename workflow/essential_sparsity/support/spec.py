@@ -1,4 +1,4 @@
-"""What a job depends on, as typed, immutable data with one canonical text.
+"""Specs: everything that a job depends on, as typed, immutable data with one canonical text.
 
 A spec leaves out every field that is at its default, so that a new field with a default changes no
 text and keeps every artifact made before it valid. Names and hashes derive from that text alone.
@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.validation import explain
@@ -30,6 +30,8 @@ def _check_name(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 
 def _check_sparsity(value: float) -> float:
@@ -51,6 +53,15 @@ def format_sparsity(value: float) -> str:
     """
     short = f"{value:.2f}"
     return short if float(short) == value else f"{value:.6f}".rstrip("0")
+
+
+# Sparsities are equal below this: a third may be given as 0.3333.
+_TOLERANCE = 5e-4
+
+
+def equal_sparsities(one: float | None, other: float | None) -> bool:
+    """Tell whether two sparsities are the same one, to the accuracy that people write them with."""
+    return one is not None and other is not None and abs(one - other) < _TOLERANCE
 
 
 class Spec(BaseModel):

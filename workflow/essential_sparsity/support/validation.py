@@ -17,7 +17,8 @@ def unknown(where: str, key: str, value: object, allowed: Iterable[str], what: s
     """Return the line for a name that is none of `allowed`."""
     names = sorted(allowed)
     listed = ", ".join(names) if names else "none"
-    return f"{where}: {key}: unknown {what} '{value}'{near_miss(value, names)} (known: {listed})"
+    place = ": ".join(filter(None, (where, key)))
+    return f"{place}: unknown {what} '{value}'{near_miss(value, names)} (known: {listed})"
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:

@@ -1,4 +1,4 @@
-"""What the documentation corpus reads, by area of the library, and what it holds out."""
+"""The modules that the documentation corpus reads, by area, and those that it holds out."""
 
 from pathlib import Path
 

@@ -10,11 +10,9 @@ import pyarrow as pa
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import atomic_folder, sha256_of, write_json
 from essential_sparsity.support.tables import provenance, write_table
-from essential_sparsity.tasks.held_out import hold_out
 from essential_sparsity.tasks.kinds import builder, module_of
 from essential_sparsity.tasks.manifest import FORMAT_VERSION, MANIFEST
-from essential_sparsity.tasks.source import SPLITS
-from essential_sparsity.tasks.sources import SOURCES, load_source
+from essential_sparsity.tasks.source import SOURCES, SPLITS, hold_out, load_source
 from essential_sparsity.tasks.spec import TaskDataSpec
 
 

@@ -2,7 +2,8 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,38 +45,48 @@ def load(data: HubData, pins: Path | None = None) -> Source:
             split; the split is not Parquet; a file is not the one that the hub announced, or that
             was served first.
     """
-    commit = re.fullmatch(r"[0-9a-f]{40}", data.revision) is not None
-    where = f"data set {data.repository} at {data.revision[:8] if commit else data.revision}"
-    if data.train == data.evaluation:
-        raise UserError(
-            f"{where}: evaluation: '{data.evaluation}' is the training split as well; name another"
-        )
     lock = Pins(pins) if pins is not None else None
     pin = lock.find("datasets", data.repository, data.revision) if lock else None
     at = data.model_copy(update={"revision": pin.revision}) if pin else data
     keys = {split: f"{data.config or 'default'}/{getattr(data, split)}" for split in SPLITS}
-    if pin and all(key in pin.splits for key in keys.values()):
-        files = {split: pin.splits[key] for split, key in keys.items()}
-    else:
-        at = at.model_copy(update={"revision": _reach(at, where)})
-        _fetch_card(at, where)
-        files = _files_of(at, where)
-    fetched = {name: _fetch(at, name, where) for names in files.values() for name in names}
+    with _naming(data):
+        if data.train == data.evaluation:
+            raise UserError(
+                f"evaluation: '{data.evaluation}' is the training split as well; name another"
+            )
+        if pin and all(key in pin.splits for key in keys.values()):
+            files = {split: pin.splits[key] for split, key in keys.items()}
+        else:
+            at = at.model_copy(update={"revision": _reach(at)})
+            _fetch_card(at)
+            files = _files_of(at)
+        fetched = {name: _fetch(at, name) for names in files.values() for name in names}
+        tables = {
+            split: pa.concat_tables(_read(fetched[name], name) for name in names)
+            for split, names in files.items()
+        }
     served = {name: sha256_of(file) for name, file in fetched.items()}
     if lock:
         splits = {key: files[split] for split, key in keys.items()}
-        lock.hold("datasets", data.repository, data.revision, at.revision, served, splits)
-    tables = {
-        split: pa.concat_tables(_read(fetched[name], name, where) for name in names)
-        for split, names in files.items()
-    }
+        lock.pin("datasets", data.repository, data.revision, at.revision, served, splits)
     # Row numbers are stable names, because the commit is.
     splits_with_ids = {split: _with_ids(t, getattr(data, split)) for split, t in tables.items()}
     origin = {**data.model_dump(mode="json"), "commit": at.revision, "files": served}
     return Source(splits_with_ids, _classes(tables["train"]), origin)
 
 
-def _reach(data: HubData, where: str) -> str:
+@contextmanager
+def _naming(data: HubData) -> Iterator[None]:
+    """Name the data set in every error."""
+    is_commit = re.fullmatch(r"[0-9a-f]{40}", data.revision) is not None
+    revision = data.revision[:8] if is_commit else data.revision
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"data set {data.repository} at {revision}: {error}") from None
+
+
+def _reach(data: HubData) -> str:
     """Return the commit; ask with a short deadline, because what follows is retried for long."""
     try:
         info = ask(
@@ -83,56 +94,49 @@ def _reach(data: HubData, where: str) -> str:
                 data.repository, revision=data.revision, timeout=timeout
             )
         )
-        return commit_of(info)
     except Unreachable as error:
         raise UserError(
-            f"{where}: {uncached(error, 'all of it')}; or take a task whose data need no hub, such"
-            " as topic or pair"
+            f"{uncached(error, 'all of it')}; or take a task whose data need no hub, such as topic "
+            "or pair"
         ) from None
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+    return commit_of(info)
 
 
-def _fetch_card(data: HubData, where: str) -> None:
+def _fetch_card(data: HubData) -> None:
     """Fetch the card, if there is one: 🤗 datasets would wait minutes for a silent hub."""
     try:
         fetch_file("dataset", data.repository, "README.md", data.revision)
     except Unreachable as error:
-        raise UserError(f"{where}: {uncached(error, 'README.md')}") from None
+        raise uncached(error, "README.md") from None
     except UserError:
         pass  # it has none: its files speak for themselves
 
 
-def _files_of(data: HubData, where: str) -> dict[str, list[str]]:
+def _files_of(data: HubData) -> dict[str, list[str]]:
     """Return the names, inside the repository, of the Parquet files of each of our splits."""
-    available = _all_files(data, where)
+    at = {"path": data.repository, "revision": data.revision}
+    configs = _look_up(partial(datasets.get_dataset_config_names, **at))
+    if data.config not in configs and (data.config or len(configs) > 1):
+        raise UserError(unknown("", "config", data.config, configs, "configuration"))
+    builder = _look_up(partial(datasets.load_dataset_builder, name=data.config, **at))
+    available = dict(builder.config.data_files or {})
     prefix = f"hf://datasets/{data.repository}@{data.revision}/"
     files: dict[str, list[str]] = {}
     for split in SPLITS:
         name = getattr(data, split)
         if name not in available:
-            raise UserError(unknown(where, split, name, map(str, available), "split"))
+            raise UserError(unknown("", split, name, map(str, available), "split"))
         files[split] = [str(file).removeprefix(prefix) for file in available[name]]
         for file in files[split]:
             if not file.endswith(".parquet"):
                 raise UserError(
-                    f"{where}: {file} is not Parquet; take a revision of refs/convert/parquet,"
-                    " where hubs keep the same data as Parquet"
+                    f"{file} is not Parquet; take a revision of refs/convert/parquet, where hubs "
+                    "keep the same data as Parquet"
                 )
     return files
 
 
-def _all_files(data: HubData, where: str) -> dict[Any, list[Any]]:
-    """Return every split's files, as URLs."""
-    at = {"path": data.repository, "revision": data.revision}
-    configs = _look_up(partial(datasets.get_dataset_config_names, **at), where)
-    if data.config not in configs and (data.config or len(configs) > 1):
-        raise UserError(unknown(where, "config", data.config, configs, "configuration"))
-    load_builder = partial(datasets.load_dataset_builder, name=data.config, **at)
-    return dict(_look_up(load_builder, where).config.data_files or {})
-
-
-def _look_up(call: Callable[[], Any], where: str) -> Any:
+def _look_up(call: Callable[[], Any]) -> Any:
     """Return what `call`, of 🤗 datasets, finds on the hub."""
 
     def attempt() -> Any:
@@ -147,28 +151,23 @@ def _look_up(call: Callable[[], Any], where: str) -> Any:
             # Its words for a repository without data, with data of unknown kinds, or a script.
             raise UserError(f"its files cannot be made out: {public(error)[:200]}") from None
 
-    try:
-        return persist(attempt)
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+    return persist(attempt)
 
 
-def _fetch(data: HubData, name: str, where: str) -> Path:
+def _fetch(data: HubData, name: str) -> Path:
     """Fetch a file, or find it in the client's cache."""
     print(f"{data.repository}: {name}", file=sys.stderr, flush=True)
     try:
         return fetch_file("dataset", data.repository, name, data.revision)
     except Unreachable as error:
-        raise UserError(f"{where}: {uncached(error, name)}") from None
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise uncached(error, name) from None
 
 
-def _read(file: Path, name: str, where: str) -> pa.Table:
+def _read(file: Path, name: str) -> pa.Table:
     try:
         return pq.read_table(file)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{where}: {name}: not a readable Parquet file: {error}") from None
+        raise UserError(f"{name}: not a readable Parquet file: {error}") from None
 
 
 def _with_ids(table: pa.Table, split: str) -> pa.Table:

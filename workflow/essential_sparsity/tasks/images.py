@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -19,6 +18,7 @@ from transformers import AutoConfig, AutoImageProcessor
 from transformers.utils import logging
 
 from essential_sparsity.support.errors import UserError, one_line
+from essential_sparsity.support.files import check_space
 from essential_sparsity.tasks.columns import column_of
 from essential_sparsity.tasks.source import Source
 
@@ -208,11 +208,8 @@ def write_pixels(path: Path, images: ImageColumn, processor: ImageProcessor) -> 
         UserError: an image cannot be decoded, or the disk has too little space.
     """
     shape = (len(images), *processor.shape)
-    size, free = int(np.prod(shape)), shutil.disk_usage(path.parent).free
-    if size > free:
-        raise UserError(
-            f"{path}: takes {size / 1e9:.2f} GB, and the disk has {free / 1e9:.2f} GB left"
-        )
+    size = int(np.prod(shape))
+    check_space(path, size)
     print(f"{path.name}: {' × '.join(map(str, shape))}, {size / 1e9:.2f} GB", file=sys.stderr)
     with path.open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}

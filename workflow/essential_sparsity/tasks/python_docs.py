@@ -40,7 +40,7 @@ def load(data: PythonDocs, library: Path | None = None) -> Source:
 
 
 def topic_rows(passages: Sequence[Passage], split: str) -> list[Row]:
-    """Which area of the library is the passage about? At most `TOPIC_CAP` passages an area."""
+    """Return passages labelled with their area of the library, at most `TOPIC_CAP` an area."""
     chosen: list[Passage] = []
     for area in TOPICS:
         of_area = [passage for passage in passages if passage.area == area]
@@ -49,7 +49,7 @@ def topic_rows(passages: Sequence[Passage], split: str) -> list[Row]:
 
 
 def pair_rows(passages: Sequence[Passage], split: str) -> list[Row]:
-    """Does the second passage follow the first one in its document, or is it from elsewhere?
+    """Return pairs of passages, labelled as neighbours in a document or as unrelated.
 
     Half of the neighbours stay together; the other half swap their second passages among
     themselves. So no passage is a first or a second one more than once, and neither passage alone
@@ -97,7 +97,7 @@ def _name(passage: Passage) -> str:
 
 
 def _rank(name: str) -> str:
-    """A fixed random order that does not depend on what else is there."""
+    """Return a key of a fixed random order, which does not depend on the other names."""
     return hashlib.sha256(name.encode()).hexdigest()
 
 

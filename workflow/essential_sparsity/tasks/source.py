@@ -1,11 +1,29 @@
-"""What a data source yields: columns of two splits, before any tokenizer has seen them."""
+"""Raw examples: columns of two splits, before any tokenizer has seen them, and where they are from.
 
-from dataclasses import dataclass
+A source's module is named here and imported only where its kind is loaded: a task without a hub
+need not wait for the hub's clients, and its data owe nothing to the other sources' code.
+"""
+
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.tasks.sampling import lowest_hashes
+from essential_sparsity.tasks.spec import Data, TaskDataSpec
+
 SPLITS = ("train", "evaluation")
+
+# The `kind` of a task's data -> the module that loads it.
+SOURCES: dict[str, str] = {
+    "hub": "essential_sparsity.tasks.hub",
+    "python-docs": "essential_sparsity.tasks.python_docs",
+    "digits": "essential_sparsity.tasks.digits",
+    "files": "essential_sparsity.tasks.local_files",
+}
 
 
 @dataclass(frozen=True)
@@ -24,3 +42,46 @@ class Source:
     splits: dict[str, pa.Table]
     classes: dict[str, tuple[str, ...]]
     origin: dict[str, Any]
+
+
+def load_source(data: Data, pins: Path | None = None) -> Source:
+    """Return the raw examples of a task.
+
+    Args:
+        data: where they come from.
+        pins: the lock file of what hubs served first, see `essential_sparsity.support.pins`.
+
+    Raises:
+        UserError: the data cannot be had; see the source's own `load`.
+    """
+    module = import_module(SOURCES[data.kind])
+    source: Source = module.load(data, pins) if data.kind == "hub" else module.load(data)
+    return source
+
+
+def hold_out(source: Source, spec: TaskDataSpec) -> Source:
+    """Return the source without the training examples that the task sets aside, chosen by hash.
+
+    Where the task is scored on them, they are the evaluation split.
+
+    Raises:
+        UserError: more are to be set aside than there are, or none although they are scored on.
+    """
+    if spec.hold_out is None:
+        if spec.score_on == "held-out":
+            raise UserError("score_on: 'held-out' needs hold_out, the examples to set aside")
+        return source
+    train = source.splits["train"]
+    wanted = spec.hold_out * train.num_rows if spec.hold_out < 1 else spec.hold_out
+    count = round(wanted)
+    if not 0 < count < train.num_rows:
+        raise UserError(
+            f"hold_out: {spec.hold_out:g} sets aside {count} of {train.num_rows} training examples;"
+            " at least one has to be, and at least one has to be left"
+        )
+    aside = lowest_hashes(train.column("id").to_pylist(), count, purpose="hold-out ")
+    kept = sorted(set(range(train.num_rows)) - set(aside))
+    splits = {**source.splits, "train": train.take(kept)}
+    if spec.score_on == "held-out":
+        splits["evaluation"] = train.take(aside)
+    return replace(source, splits=splits)

@@ -1,4 +1,4 @@
-"""Where a task's examples come from, what an example is, and how it is made ready for a model."""
+"""Specs of task data: the source of the examples, their kind, and their preprocessing."""
 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal

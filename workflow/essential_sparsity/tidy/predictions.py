@@ -11,7 +11,7 @@ import pyarrow.types as pat
 from essential_sparsity.stages import paths
 from essential_sparsity.support.tables import read_table
 
-# Of few values: stored as numbers into a list of them, which readers may keep as they are.
+# Columns of few values: stored as indices into a list of them.
 _FEW = pa.dictionary(pa.int32(), pa.string())
 _OF_RUN = {
     "model": _FEW,

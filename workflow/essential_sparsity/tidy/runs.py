@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from essential_sparsity.checkpoints.manifest import load_manifest
+from essential_sparsity.results.groups import CURVE_COLUMNS, RUNS
+from essential_sparsity.results.names import MASK_COLUMNS
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.groups import CURVE_COLUMNS, RUNS
-from essential_sparsity.statistics.names import MASK_COLUMNS
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import origin_of, read_table
 from essential_sparsity.tidy.spec import TidySpec

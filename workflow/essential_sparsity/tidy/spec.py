@@ -1,4 +1,4 @@
-"""What the study's tables of runs and of predictions are gathered from."""
+"""The spec of the study's tables of runs and of predictions."""
 
 from pydantic import Field
 

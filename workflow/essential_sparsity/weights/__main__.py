@@ -5,11 +5,11 @@ from pathlib import Path
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.stages import paths
-from essential_sparsity.statistics.spec import WeightsSpec
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.progress import weights_bar
 from essential_sparsity.support.tables import provenance, write_table
 from essential_sparsity.weights.measurement import measure_weights
+from essential_sparsity.weights.spec import WeightsSpec
 
 STAGE = "essential_sparsity.weights"
 

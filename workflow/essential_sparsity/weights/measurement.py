@@ -20,11 +20,11 @@ from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.checkpoints.tensors import FORMATS, StoredTensor
 from essential_sparsity.masks.keys import ReadKeys, check_finite
 from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
-from essential_sparsity.statistics.spec import WeightsSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.weights.magnitudes import Magnitudes
 from essential_sparsity.weights.moments import Moments, Values
 from essential_sparsity.weights.normalisation import Normalisation
+from essential_sparsity.weights.spec import WeightsSpec
 from essential_sparsity.weights.table import SCHEMA
 
 Counts = npt.NDArray[np.int64]

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from essential_sparsity.statistics.spec import Scaling
 from essential_sparsity.weights.moments import Moments
+from essential_sparsity.weights.spec import Scaling
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where a checkpoint's files can come from: one function a kind, found by the kind's name.
+"""Sources of checkpoints: one function for each kind of source, by the kind's name.
 
 Each brings the files that `contents.choose` picks into an empty folder, raises `UserError` with the
 reason if it cannot, and returns what it learned about them, to be recorded with the source.

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import constants, hf_hub_download
+from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
 
 from essential_sparsity.checkpoints.contents import CONFIG, choose
 from essential_sparsity.checkpoints.spec import HubSource
@@ -64,14 +65,12 @@ def _list_cache(source: HubSource) -> tuple[list[str], str]:
     Weights are fetched last (see `choose`), so that where they are cached, the rest is too.
     """
     try:
-        config = hf_hub_download(
-            source.repository,
-            CONFIG,
-            revision=source.revision,
-            cache_dir=constants.HF_HUB_CACHE,
-            local_files_only=True,
+        config = try_to_load_from_cache(
+            source.repository, CONFIG, constants.HF_HUB_CACHE, source.revision
         )
-    except Exception:  # whatever is wrong with the cache, it does not have the file
+    except HFValidationError:
+        return [], ""
+    if not isinstance(config, str):
         return [], ""
     snapshot = Path(config).parent
     names = [path.name for path in snapshot.iterdir() if path.is_file()]

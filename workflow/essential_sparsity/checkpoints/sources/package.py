@@ -65,7 +65,8 @@ def _unpack(archive: zipfile.ZipFile, folder: PurePosixPath, target: Path) -> No
     if not members:
         raise UserError(f"the wheel has no folder '{folder}'")
     chosen = choose(members)
-    check_space(target, sum(members[name].file_size for name in chosen))
+    size = sum(members[name].file_size for name in chosen)
+    check_space(target / chosen[-1], size, "the checkpoint")
     for name in chosen:
         with archive.open(members[name]) as packed, (target / name).open("wb") as file:
             shutil.copyfileobj(packed, file)

@@ -1,35 +1,36 @@
-"""A test of score differences between masks that training finds and one-shot ones."""
+"""A check of score differences between masks that training finds and one-shot ones."""
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from essential_sparsity.claims.check import (
+    CURVE,
+    Evidence,
+    MaskCheck,
+    Row,
+    StudyFacts,
+    grouped,
+    percent,
+)
 from essential_sparsity.claims.checks.essential import NOT_LEARNT, has_learnt
-from essential_sparsity.claims.claim_test import MaskTest
-from essential_sparsity.claims.evidence import Evidence, Row, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
-from essential_sparsity.claims.intervals import Interval
+from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.support.spec import Sparsity
 
-if TYPE_CHECKING:
-    from essential_sparsity.claims.spec import ClaimsSpec
 
-
-class DifferenceWithin(MaskTest):
+class DifferenceWithin(MaskCheck):
     """Between two sparsities, scores less one-shot pruning's lie in a range, in points.
 
     With both ends this is an equivalence test, by an interval that must lie inside as a whole.
     """
 
     table: ClassVar[str] = "difference"
-    columns: ClassVar[frozenset[str]] = frozenset(
-        [
-            *("model", "task", "recipe", "family", "mask", "criterion", "scope", "seeds"),
-            *("sparsity", "baseline", "difference", "difference_low", "difference_high"),
-            *("dense_low", "constant"),
-        ]
+    key: ClassVar[tuple[str, ...]] = (*CURVE, "mask", "baseline")
+    columns: ClassVar[tuple[str, ...]] = (
+        *("criterion", "scope", "seeds", "sparsity", "dense_low", "constant"),
+        *("difference", "difference_low", "difference_high"),
     )
-    key: ClassVar[tuple[str, ...]] = ("model", "task", "recipe", "family", "mask", "baseline")
 
     kind: Literal["difference-within"]
     above: Sparsity = Field(default=0.0, description="of masks sparser than this")
@@ -53,22 +54,18 @@ class DifferenceWithin(MaskTest):
         inside = self.above < row["sparsity"] < self.below
         return inside and row["baseline"] == "magnitude-global" and super().concerns(row)
 
-    def is_papers(self, row: Row, spec: "ClaimsSpec") -> bool:
+    def is_papers(self, row: Row, study: StudyFacts) -> bool:
         """Tell whether the masks are found as the paper finds them."""
         plain = row["family"] == f"{self.criterion}-{self.scope}"
-        return plain and super().is_papers(row, spec)
+        return plain and super().is_papers(row, study)
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide whether every point, or every curve's mean, lies in the range."""
-        curves: dict[tuple[str, ...], list[Row]] = {}
-        for row in evidence.rows:
-            mask = row["mask"] if self.of == "points" else ""
-            curve = row["model"], row["task"], row["recipe"], row["family"], mask
-            curves.setdefault(curve, []).append(row)
-        cases = [_mean(rows, evidence) for rows in curves.values()]
+        columns = (*CURVE, "mask") if self.of == "points" else CURVE
+        cases = [_mean(rows, evidence) for rows in grouped(evidence.rows, columns).values()]
         if not cases:
             return None
-        return Range(self.low, self.high, "points", evidence.confidence).decide(cases)
+        return Range(self.low, self.high, "points", evidence.study.confidence).decide(cases)
 
 
 def _mean(rows: list[Row], evidence: Evidence) -> Case:

@@ -1,22 +1,19 @@
-"""A test of drops at one sparsity."""
+"""A check of drops at one sparsity."""
 
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from essential_sparsity.claims.check import CURVE, Evidence, MaskCheck, Row, grouped, percent
 from essential_sparsity.claims.checks.essential import NOT_LEARNT
-from essential_sparsity.claims.claim_test import MaskTest
-from essential_sparsity.claims.evidence import Evidence, Row, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
-from essential_sparsity.claims.intervals import Interval
-from essential_sparsity.statistics.certification import ONE_SEED
-from essential_sparsity.statistics.learning import is_learnt
-from essential_sparsity.statistics.spec import are_equal
-from essential_sparsity.support.spec import Sparsity
+from essential_sparsity.estimators.certification import ONE_SEED, is_learnt
+from essential_sparsity.estimators.intervals import Interval
+from essential_sparsity.support.spec import Sparsity, equal_sparsities
 
 
-class DropWithin(MaskTest):
+class DropWithin(MaskCheck):
     """At a sparsity no task has lost more than ε.
 
     Where no mask has that very sparsity, the nearest ones bracket it, for masks of one ranking are
@@ -25,13 +22,11 @@ class DropWithin(MaskTest):
     """
 
     table: ClassVar[str] = "drop"
-    columns: ClassVar[frozenset[str]] = frozenset(
-        [
-            *("model", "task", "recipe", "family", "mask", "criterion", "scope", "seeds"),
-            *("sparsity", "drop", "drop_low", "drop_high", "score_low", "constant"),
-        ]
+    key: ClassVar[tuple[str, ...]] = (*CURVE, "mask")
+    columns: ClassVar[tuple[str, ...]] = (
+        *("criterion", "scope", "seeds", "sparsity", "score_low", "constant"),
+        *("drop", "drop_low", "drop_high"),
     )
-    key: ClassVar[tuple[str, ...]] = ("model", "task", "recipe", "family", "mask")
 
     kind: Literal["drop-within"]
     sparsity: Sparsity = Field(gt=0)
@@ -45,17 +40,14 @@ class DropWithin(MaskTest):
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide whether every curve's drop at the sparsity is at most ε."""
-        curves: dict[tuple[str, ...], list[Row]] = {}
-        for row in evidence.rows:
-            curve = row["model"], row["task"], row["recipe"], row["family"]
-            curves.setdefault(curve, []).append(row)
-        found = (self._case(rows, evidence) for rows in curves.values())
+        curves = grouped(evidence.rows, CURVE).values()
+        found = (self._case(rows, evidence) for rows in curves)
         cases = [case for case in found if case is not None]
         if not cases:
             return None
-        allowed = self.tolerance(evidence.epsilon)
-        finding = Range(None, allowed, "points", evidence.confidence).decide(cases)
-        exact = any(are_equal(row["sparsity"], self.sparsity) for row in evidence.rows)
+        allowed = self.tolerance(evidence.study.epsilon)
+        finding = Range(None, allowed, "points", evidence.study.confidence).decide(cases)
+        exact = any(equal_sparsities(row["sparsity"], self.sparsity) for row in evidence.rows)
         bracket = "" if exact else f"bracketed by the masks on either side of {self._at}"
         return finding.with_reason(bracket)
 
@@ -66,7 +58,7 @@ class DropWithin(MaskTest):
     def _case(self, rows: list[Row], evidence: Evidence) -> Case | None:
         """Return a curve's drop at the sparsity; None where no mask is as sparse."""
         rows = sorted(rows, key=lambda row: row["sparsity"])
-        there = [row for row in rows if are_equal(row["sparsity"], self.sparsity)]
+        there = [row for row in rows if equal_sparsities(row["sparsity"], self.sparsity)]
         denser = there or [row for row in rows if row["sparsity"] < self.sparsity]
         sparser = there or [row for row in rows if row["sparsity"] > self.sparsity]
         if not denser or not sparser:

@@ -1,19 +1,15 @@
-"""Tests of turning points, the essential sparsities of a study's curves."""
+"""Checks of turning points, the essential sparsities of a study's curves."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from essential_sparsity.claims.claim_test import MaskTest
-from essential_sparsity.claims.evidence import Evidence, Row, percent
+from essential_sparsity.claims.check import CURVE, Evidence, MaskCheck, Row, StudyFacts, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
-from essential_sparsity.claims.intervals import Interval
-from essential_sparsity.statistics.learning import is_learnt
+from essential_sparsity.estimators.certification import is_learnt
+from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.support.spec import Sparsity
-
-if TYPE_CHECKING:
-    from essential_sparsity.claims.spec import ClaimsSpec
 
 UNIT = "%"
 NOT_LEARNT = (
@@ -21,27 +17,22 @@ NOT_LEARNT = (
     "answer to everything"
 )
 
-_COLUMNS = frozenset(
-    [
-        *("model", "task", "recipe", "family", "criterion", "scope", "seeds"),
-        *("epsilon", "relative", "main"),
-        *("estimate", "low", "high", "estimate_censored", "low_censored", "high_censored"),
-        *("certified", "uncertified_because", "dense_low", "constant"),
-    ]
-)
 
-
-class EssentialTest(MaskTest):
-    """A test of the table `essential`, at the study's ε, whatever is searched for."""
+class EssentialCheck(MaskCheck):
+    """A check of the table `essential`, at the study's ε, whatever is searched for."""
 
     table: ClassVar[str] = "essential"
-    columns: ClassVar[frozenset[str]] = _COLUMNS
-    key: ClassVar[tuple[str, ...]] = ("model", "task", "recipe", "family")
+    key: ClassVar[tuple[str, ...]] = CURVE
+    columns: ClassVar[tuple[str, ...]] = (
+        *("criterion", "scope", "seeds", "epsilon", "relative", "main"),
+        *("estimate", "low", "high", "estimate_censored", "low_censored", "high_censored"),
+        *("certified", "uncertified_because", "dense_low", "constant"),
+    )
 
-    def load(self, path: Path, spec: "ClaimsSpec") -> list[Row]:
+    def load(self, path: Path, study: StudyFacts) -> list[Row]:
         """Return the curves of such masks, at the study's ε."""
-        rows = super().load(path, spec)
-        return [row for row in rows if row["epsilon"] == spec.epsilon and not row["relative"]]
+        rows = super().load(path, study)
+        return [row for row in rows if row["epsilon"] == study.epsilon and not row["relative"]]
 
     def rank(self, row: Row) -> tuple[float, ...]:
         """Return first whether the experiment is about this ε: where it has put its runs."""
@@ -69,7 +60,7 @@ def has_learnt(row: Row) -> bool:
     return is_learnt(row["dense_low"], row["constant"])
 
 
-class EssentialWithin(EssentialTest):
+class EssentialWithin(EssentialCheck):
     """Every turning point lies in a range.
 
     That it is not below the range is a matter of certification: of non-inferiority tests up the
@@ -94,7 +85,7 @@ class EssentialWithin(EssentialTest):
             return None
         low, high = (None if end is None else 100 * end for end in (self.low, self.high))
         cases = [self._case(row, evidence) for row in evidence.rows]
-        return Range(low, high, UNIT, evidence.confidence).decide(cases)
+        return Range(low, high, UNIT, evidence.study.confidence).decide(cases)
 
     def _case(self, row: Row, evidence: Evidence) -> Case:
         floor = row["certified"]
@@ -107,7 +98,7 @@ class EssentialWithin(EssentialTest):
         )
 
 
-class EssentialOrder(EssentialTest):
+class EssentialOrder(EssentialCheck):
     """On every task the first models' turning points are beyond the second ones'.
 
     Differences are taken as those of independent values. On the same examples they vary together,
@@ -135,6 +126,8 @@ class EssentialOrder(EssentialTest):
             )
             for (first, second), both in zip(pairs, learnt, strict=True)
         ]
-        found = Range(0.0 - 100 * self.margin, None, "points", evidence.confidence).decide(cases)
+        found = Range(0.0 - 100 * self.margin, None, "points", evidence.study.confidence).decide(
+            cases
+        )
         margin = f"up to {percent(self.margin)} short counts as level" if self.margin else ""
         return found.with_reason(margin)

@@ -1,20 +1,16 @@
-"""A test of how many weights are nearly zero."""
+"""A check of how many weights are nearly zero."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from essential_sparsity.claims.claim_test import ClaimTest
-from essential_sparsity.claims.evidence import Evidence, Row
+from essential_sparsity.claims.check import Check, Evidence, Row, StudyFacts
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.claims.intervals import Interval
-
-if TYPE_CHECKING:
-    from essential_sparsity.claims.spec import ClaimsSpec
+from essential_sparsity.estimators.intervals import Interval
 
 
-class ZeroShare(ClaimTest):
+class ZeroShare(Check):
     """The first models have more near-zero weights than the second ones.
 
     Weights are counted, not sampled: what is uncertain is how near to zero is meant. So it holds
@@ -23,18 +19,16 @@ class ZeroShare(ClaimTest):
     """
 
     table: ClassVar[str] = "near_zero"
-    columns: ClassVar[frozenset[str]] = frozenset(
-        ["model", "level", "relative", "threshold", "share"]
-    )
     key: ClassVar[tuple[str, ...]] = ("model", "relative", "threshold")
+    columns: ClassVar[tuple[str, ...]] = ("level", "share")
     roles: ClassVar[tuple[str, ...]] = ("first", "second")
     universal: ClassVar[bool] = False
 
     kind: Literal["zero-share"]
 
-    def load(self, path: Path, spec: "ClaimsSpec") -> list[Row]:
+    def load(self, path: Path, study: StudyFacts) -> list[Row]:
         """Return the shares of whole models."""
-        return [row for row in super().load(path, spec) if row["level"] == "model"]
+        return [row for row in super().load(path, study) if row["level"] == "model"]
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Compare the models' shares at every threshold that they have in common."""

@@ -1,4 +1,4 @@
-"""A test of where removed weights lie."""
+"""A check of where removed weights lie."""
 
 from typing import ClassVar, Literal
 
@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from essential_sparsity.claims.claim_test import MaskTest
-from essential_sparsity.claims.evidence import Evidence, Row, percent
+from essential_sparsity.claims.check import Evidence, MaskCheck, Row, grouped, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
-from essential_sparsity.claims.intervals import Interval
-from essential_sparsity.statistics.bootstrap import named_generator, percentile_interval
+from essential_sparsity.estimators.bootstrap import named_generator, percentile_interval
+from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.support.spec import Sparsity
 
 _RESAMPLES = 2000
@@ -21,7 +20,7 @@ _Floats = npt.NDArray[np.float64]
 _Layer = tuple[_Floats, _Floats]
 
 
-class RateRatio(MaskTest):
+class RateRatio(MaskCheck):
     """Feed-forward matrices lose a larger share of their weights than attention's do.
 
     The rate ratio is Mantel and Haenszel's (1959; of rates, Rothman's), layers as strata, so that
@@ -30,13 +29,10 @@ class RateRatio(MaskTest):
     """
 
     table: ClassVar[str] = "placement"
-    columns: ClassVar[frozenset[str]] = frozenset(
-        [
-            *("model", "mask", "criterion", "scope", "sparsity", "matrix", "layer", "part"),
-            *("weights", "removed"),
-        ]
-    )
     key: ClassVar[tuple[str, ...]] = ("model", "mask", "matrix")
+    columns: ClassVar[tuple[str, ...]] = (
+        *("criterion", "scope", "sparsity", "layer", "part", "weights", "removed"),
+    )
 
     kind: Literal["rate-ratio"]
     sparsity: Sparsity = Field(gt=0)
@@ -48,16 +44,17 @@ class RateRatio(MaskTest):
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide whether every model's rate ratio is above 1."""
-        models: dict[str, list[Row]] = {}
-        for row in evidence.rows:
-            models.setdefault(row["model"], []).append(row)
+        models = {model: rows for (model,), rows in grouped(evidence.rows, ["model"]).items()}
         if not models:
             return None
         cases = [
-            Case(evidence.label(model), rate_ratio(_layers(rows), model, evidence.confidence))
+            Case(
+                evidence.label(model),
+                rate_ratio(_layers(rows), model, evidence.study.confidence),
+            )
             for model, rows in models.items()
         ]
-        finding = Range(1.0, None, "times", evidence.confidence).decide(cases)
+        finding = Range(1.0, None, "times", evidence.study.confidence).decide(cases)
         shares = "; ".join(_shares(evidence.label(name), rows) for name, rows in models.items())
         return finding.with_reason(f"at {percent(self.sparsity)}, {shares}")
 

@@ -1,27 +1,22 @@
-"""A test of how sharp turns are."""
+"""A check of how sharp turns are."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from essential_sparsity.claims.claim_test import MaskTest
-from essential_sparsity.claims.evidence import Evidence, Row, by_recipe
+from essential_sparsity.claims.check import CURVE, Evidence, MaskCheck, Row, StudyFacts, by_recipe
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.claims.intervals import Interval, normal_quantile
+from essential_sparsity.estimators.intervals import Interval, normal_quantile
 from essential_sparsity.support.tables import read_table
 
-if TYPE_CHECKING:
-    from essential_sparsity.claims.spec import ClaimsSpec
-
 _UNIT = "% of the slope"
-_CURVE = ("model", "task", "recipe", "family")
 
 
-class Sharper(MaskTest):
+class Sharper(MaskCheck):
     """Curves turn more sharply in the first role than in the second.
 
     A curve's sharpness is the share of the slope after its turn that was not there before it,
@@ -37,14 +32,12 @@ class Sharper(MaskTest):
     """
 
     table: ClassVar[str] = "sharpness"
-    columns: ClassVar[frozenset[str]] = frozenset(
-        [
-            *("model", "task", "recipe", "family", "criterion", "scope", "seeds", "slope_after"),
-            *("slope_ratio", "slope_ratio_low", "slope_ratio_high"),
-        ]
-    )
     beside: ClassVar[tuple[str, ...]] = ("drop",)
-    key: ClassVar[tuple[str, ...]] = _CURVE
+    key: ClassVar[tuple[str, ...]] = CURVE
+    columns: ClassVar[tuple[str, ...]] = (
+        *("criterion", "scope", "seeds", "slope_after"),
+        *("slope_ratio", "slope_ratio_low", "slope_ratio_high"),
+    )
     roles: ClassVar[tuple[str, ...]] = ("first", "second")
     universal: ClassVar[bool] = False
 
@@ -54,14 +47,14 @@ class Sharper(MaskTest):
         """Return the study's ε, above which a curve has turned."""
         return epsilon
 
-    def load(self, path: Path, spec: "ClaimsSpec") -> list[Row]:
+    def load(self, path: Path, study: StudyFacts) -> list[Row]:
         """Return the curves, each with whether it has `turned` by its last sparsity."""
-        drops = read_table(path.with_name("drop.parquet"), {*_CURVE, "sparsity", "drop_low"})
+        drops = read_table(path.with_name("drop.parquet"), {*CURVE, "sparsity", "drop_low"})
         in_order = sorted(drops.to_pylist(), key=lambda row: row["sparsity"] or 0)
         last = {_curve(row): row["drop_low"] for row in in_order}
         return [
-            {**row, "turned": last.get(_curve(row), 0.0) > spec.epsilon}
-            for row in super().load(path, spec)
+            {**row, "turned": last.get(_curve(row), 0.0) > study.epsilon}
+            for row in super().load(path, study)
         ]
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
@@ -81,11 +74,11 @@ class Sharper(MaskTest):
             out = filter(None, map(_left_out, self.roles, sides))
             left_out += [f"{by}left out of {text}" for text in out]
             if all(usable):
-                reason, measured = self._compare(usable, evidence.confidence)
+                reason, measured = self._compare(usable, evidence.study.confidence)
                 parts.append((f"{by}{reason}", measured))
         if not parts:
             return Finding("not resolved", "; ".join(left_out))
-        finding = Finding.by_sign(parts, _UNIT, evidence.confidence)
+        finding = Finding.by_sign(parts, _UNIT, evidence.study.confidence)
         return finding.with_reason("; ".join(left_out))
 
     def _compare(self, curves: Sequence[list[Row]], confidence: float) -> tuple[str, Interval]:
@@ -106,7 +99,7 @@ class Sharper(MaskTest):
 
 
 def _curve(row: Row) -> tuple[str | None, ...]:
-    return tuple(row[key] for key in _CURVE)
+    return tuple(row[key] for key in CURVE)
 
 
 def _is_measured(row: Row) -> bool:

@@ -1,4 +1,4 @@
-"""Tests of how alike masks are that training found and one-shot ones: counted, not estimated.
+"""Checks of how alike masks are that training found and one-shot ones: counted, not estimated.
 
 Any two masks of sparsity s have the cosine 1 − s by chance alone, and weights that moved at random
 keep most of their mask too. So every reason gives κ, what is left beyond chance, and the cosine of
@@ -9,28 +9,23 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import pyarrow.compute as pc
 from pydantic import Field
 
-from essential_sparsity.claims.claim_test import ClaimTest
-from essential_sparsity.claims.evidence import Evidence, Row, percent
+from essential_sparsity.claims.check import Check, Evidence, Row, StudyFacts, grouped, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
-from essential_sparsity.claims.intervals import Interval
+from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.labels import recipe_name
 from essential_sparsity.support.tables import read_table
 
-if TYPE_CHECKING:
-    from essential_sparsity.claims.spec import ClaimsSpec
-
-_SIDES = ("a", "b")
 _DECIMALS = 3  # to which the sparsities of two masks agree that are compared
 _ONE_SHOT = "magnitude-global"
 
 
-class SimilarityTest(ClaimTest):
-    """A test of pairs of masks of one sparsity.
+class SimilarityCheck(Check):
+    """A check of pairs of masks of one sparsity.
 
     A row's `pair` says of what: a `ticket` beside the one-shot mask, the one-shot mask beside a
     `null` model of noise, tickets of two `tasks`, or of two `seeds` of one task; two tickets are
@@ -38,39 +33,33 @@ class SimilarityTest(ClaimTest):
     """
 
     table: ClassVar[str] = "similarity"
-    columns: ClassVar[frozenset[str]] = frozenset(
-        [
-            *("model", "matrix", "cosine", "chance", "kappa"),
-            *(
-                f"{key}_{side}"
-                for key in ("mask", "family", "criterion", "sparsity")
-                for side in _SIDES
-            ),
-        ]
-    )
     key: ClassVar[tuple[str, ...]] = ("model", "mask_a", "mask_b")
+    columns: ClassVar[tuple[str, ...]] = (
+        *("matrix", "cosine", "chance", "kappa"),
+        *(f"{key}_{side}" for key in ("family", "criterion", "sparsity") for side in "ab"),
+    )
 
     up_to: float = Field(default=1.0, gt=0, le=1, description="the largest sparsity that counts")
 
-    def load(self, path: Path, spec: "ClaimsSpec") -> list[Row]:
+    def load(self, path: Path, study: StudyFacts) -> list[Row]:
         """Return the pairs that the tests are about, all matrices together."""
-        table = read_table(path, set(self.columns))
+        table = read_table(path, {*self.key, *self.columns})
         rows = table.filter(pc.is_null(table["matrix"])).to_pylist()
-        return [found for row in rows for found in _as_pair(row, spec, self.up_to)]
+        return [found for row in rows for found in _as_pair(row, study, self.up_to)]
 
-    def is_papers(self, row: Row, spec: "ClaimsSpec") -> bool:
+    def is_papers(self, row: Row, study: StudyFacts) -> bool:
         """Tell whether the tickets are found as the paper finds them."""
-        found = [spec.trained[mask] for mask in row["tickets"]]
-        return all(mask.plain and mask.recipe == spec.recipes.get(mask.task) for mask in found)
+        found = [study.trained[mask] for mask in row["tickets"]]
+        return all(mask.plain and mask.recipe == study.recipes.get(mask.task) for mask in found)
 
 
-def _as_pair(row: Row, spec: "ClaimsSpec", up_to: float) -> Iterator[Row]:
+def _as_pair(row: Row, study: StudyFacts, up_to: float) -> Iterator[Row]:
     """Yield the row as a pair, if it is one that the tests are about."""
-    sparsity, other = (round(row[f"sparsity_{side}"], _DECIMALS) for side in _SIDES)
+    sparsity, other = (round(row[f"sparsity_{side}"], _DECIMALS) for side in "ab")
     if sparsity != other or not 0 < sparsity <= up_to + 10**-_DECIMALS:
         return
-    tickets = [row[f"mask_{side}"] for side in _SIDES if row[f"criterion_{side}"] == "ticket"]
-    found = [spec.trained[mask] for mask in tickets]
+    tickets = [row[f"mask_{side}"] for side in "ab" if row[f"criterion_{side}"] == "ticket"]
+    found = [study.trained[mask] for mask in tickets]
     pair: str | None = None
     if len(found) == 2:
         one, two = found
@@ -112,7 +101,7 @@ def _beside(row: Row, evidence: Evidence) -> str:
     return text if row["cosine"] > max(null) else f"{text}: no more alike than that"
 
 
-class CosineAtLeast(SimilarityTest):
+class CosineAtLeast(SimilarityCheck):
     """Every ticket's cosine with the one-shot mask of its sparsity is at least a value."""
 
     kind: Literal["cosine-at-least"]
@@ -124,24 +113,21 @@ class CosineAtLeast(SimilarityTest):
         if not rows:
             return None
         cases = [Case(_name(row, evidence), Interval.exact(row["cosine"])) for row in rows]
-        finding = Range(self.cosine, None, "cosine", evidence.confidence).decide(cases)
+        finding = Range(self.cosine, None, "cosine", evidence.study.confidence).decide(cases)
         least = min(rows, key=lambda row: row["cosine"])
         return finding.with_reason(_beside(least, evidence))
 
 
-class CosineFalls(SimilarityTest):
+class CosineFalls(SimilarityCheck):
     """Every ticket's cosine with the one-shot mask falls from each sparsity to the next."""
 
     kind: Literal["cosine-falls"]
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide by the largest step; a chain needs two sparsities."""
-        chains: dict[tuple[object, ...], list[Row]] = {}
-        for row in sorted(_of(evidence, "ticket"), key=lambda row: row["sparsity"]):
-            chains.setdefault((row["model"], row["task"], row["recipe"], row["seed"]), []).append(
-                row
-            )
-        steps = [step for chain in chains.values() for step in pairwise(chain)]
+        tickets = sorted(_of(evidence, "ticket"), key=lambda row: row["sparsity"])
+        chains = grouped(tickets, ("model", "task", "recipe", "seed")).values()
+        steps = [step for chain in chains for step in pairwise(chain)]
         if not steps:
             return None
         cases = [
@@ -151,7 +137,7 @@ class CosineFalls(SimilarityTest):
             )
             for first, last in steps
         ]
-        finding = Range(None, 0.0, "cosine", evidence.confidence).decide(cases)
+        finding = Range(None, 0.0, "cosine", evidence.study.confidence).decide(cases)
         first, last = max(steps, key=lambda step: step[1]["cosine"] - step[0]["cosine"])
         rises = "; beyond chance they get more alike" if last["kappa"] > first["kappa"] else ""
         return finding.with_reason(
@@ -160,7 +146,7 @@ class CosineFalls(SimilarityTest):
         )
 
 
-class TasksDiffer(SimilarityTest):
+class TasksDiffer(SimilarityCheck):
     """At every sparsity, tickets of two tasks are less alike than tickets and one-shot masks."""
 
     kind: Literal["tasks-differ"]
@@ -184,7 +170,7 @@ class TasksDiffer(SimilarityTest):
             seeds += [cosine - fmean(tickets) for cosine in repeated]
         if not cases:
             return None
-        finding = Range(None, 0.0, "cosine", evidence.confidence).decide(cases)
+        finding = Range(None, 0.0, "cosine", evidence.study.confidence).decide(cases)
         if not seeds:
             return finding.with_reason("no second seed of a task to compare with")
         beside = f"tickets of one task by two seeds: as low as {min(seeds):.3g}"

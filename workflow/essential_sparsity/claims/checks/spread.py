@@ -1,15 +1,15 @@
-"""A test of what turning points depend on: tasks or models."""
+"""A check of what turning points depend on: tasks or models."""
 
 from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from essential_sparsity.claims.checks.essential import EssentialTest, has_learnt, turning_point
-from essential_sparsity.claims.evidence import Evidence, Row, by_recipe
+from essential_sparsity.claims.check import Evidence, Row, by_recipe
+from essential_sparsity.claims.checks.essential import EssentialCheck, has_learnt, turning_point
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.claims.intervals import Interval, normal_quantile
-from essential_sparsity.statistics.bootstrap import named_generator
+from essential_sparsity.estimators.bootstrap import named_generator
+from essential_sparsity.estimators.intervals import Interval, normal_quantile
 
 _DRAWS = 4000
 
@@ -20,7 +20,7 @@ _Floats = npt.NDArray[np.float64]
 _Table = list[list[Row]]
 
 
-class Spread(EssentialTest):
+class Spread(EssentialCheck):
     """Turning points differ more between tasks than between models.
 
     Of the table models × tasks, the variance of the tasks' means less that of the models' means.
@@ -48,11 +48,11 @@ class Spread(EssentialTest):
         parts = [
             (
                 f"{recipe}: {_apart(table)}" if len(tables) > 1 else _apart(table),
-                variance_difference(table, evidence.confidence),
+                variance_difference(table, evidence.study.confidence),
             )
             for recipe, table in tables.items()
         ]
-        return Finding.by_sign(parts, UNIT, evidence.confidence)
+        return Finding.by_sign(parts, UNIT, evidence.study.confidence)
 
 
 def _table(rows: list[Row]) -> _Table | None:

@@ -4,9 +4,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from essential_sparsity.support import extensions
+
 if TYPE_CHECKING:
     from essential_sparsity.runs.heads.head import Head, Sample
     from essential_sparsity.tasks.manifest import TaskData
+
+extensions.join(__path__, "heads")
 
 
 def module_of(kind: str) -> str:

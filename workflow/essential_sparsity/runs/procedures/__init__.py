@@ -10,9 +10,12 @@ from importlib import import_module
 from typing import Any
 
 from essential_sparsity.runs.job import Job, Outcome
+from essential_sparsity.support import extensions
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.spec import Spec
 from essential_sparsity.support.validation import unknown
+
+extensions.join(__path__, "procedures")
 
 DEFAULT = "fine-tuning"
 

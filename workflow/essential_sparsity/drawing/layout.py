@@ -1,0 +1,211 @@
+"""Pages laid out in inches: what fits is measured, so that nothing overlaps whatever the labels.
+
+A page is as wide as a column of print and as high as its content needs, which is known last: axes
+and legends are placed from the top edge and moved to their final place by `Page.finish`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+from matplotlib.transforms import BboxBase
+
+from essential_sparsity.drawing.style import DOUBLE_WIDTH, DPI, SINGLE_WIDTH, TEXT_SIZE
+
+LINE_HEIGHT = 1.3 / 72  # inches a line of text needs, per point of its size
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One cell of a grid of panels; lengths in inches, from the page's top-left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    leftmost: bool
+    lowest: bool
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Panels in balanced rows of three at most, one below the other; `bottom` is where they end."""
+
+    page_width: float
+    panels: tuple[Panel, ...]
+    bottom: float
+
+
+MARGIN_LEFT, MARGIN_RIGHT, GAP = 0.50, 0.16, 0.46
+
+
+def panel_columns(count: int, least: float = 0.0) -> int:
+    """Return how many panels stand side by side: three at most, and four as two by two.
+
+    They are fewer where each would have less than `least` inches.
+    """
+    return _arrange(count, least)[0]
+
+
+def panel_width(count: int, least: float = 0.0) -> float:
+    """Return the width of each of `count` panels, in inches; see `panel_columns`."""
+    return _share(*_arrange(count, least))
+
+
+def _arrange(count: int, least: float) -> tuple[int, float]:
+    """Return how many panels stand side by side, and the page's width."""
+    most = 2 if count == 4 else min(count, 3)
+    pages = [(columns, DOUBLE_WIDTH) for columns in range(most, 1, -1)]
+    pages += [(1, SINGLE_WIDTH), (1, DOUBLE_WIDTH)]
+    return next((page for page in pages if _share(*page) >= least), pages[-1])
+
+
+def _share(columns: int, page: float) -> float:
+    return (page - MARGIN_LEFT - MARGIN_RIGHT - GAP * (columns - 1)) / columns
+
+
+def panel_grid(heads: Sequence[float], height: float, foot: float, least: float = 0.0) -> Grid:
+    """Return a panel of `height` for each of `heads`, the room above it, and `foot` below it.
+
+    A panel is at least `least` inches wide, if the page can be.
+    Panels of a row stand at one height, with the room that the neediest of them asks for.
+    """
+    count = len(heads)
+    columns, page_width = _arrange(count, least)
+    width = _share(columns, page_width)
+    panels: list[Panel] = []
+    bottom = 0.0
+    for first in range(0, count, columns):
+        row = range(first, min(first + columns, count))
+        top = bottom + max(heads[i] for i in row)
+        panels += [
+            Panel(
+                left=MARGIN_LEFT + (i - first) * (width + GAP),
+                top=top,
+                width=width,
+                height=height,
+                leftmost=i == first,
+                lowest=i + columns >= count,
+            )
+            for i in row
+        ]
+        bottom = top + height + foot
+    return Grid(page_width, tuple(panels), bottom)
+
+
+class Page:
+    """A figure `width` inches wide that grows downwards."""
+
+    def __init__(self, width: float) -> None:
+        self.width = width
+        self.figure = Figure(figsize=(width, 1.0), dpi=DPI)
+        self._axes: list[tuple[Axes, float, float, float, float]] = []
+        self._legends: list[tuple[Legend, float]] = []
+        self._texts: list[tuple[Text, float]] = []
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Add axes; lengths in inches, `left` and `top` from the page's top-left corner."""
+        # Their real place follows in `finish`; until then the same one would make them equal.
+        axes = self.figure.add_axes((left / self.width, 0.0, width / self.width, 1.0))
+        self._axes.append((axes, left, top, width, height))
+        return axes
+
+    def legend(self, handles: Sequence[Artist], top: float, title: str = "") -> float:
+        """Add a legend, centred, in as many columns as fit; return the height it takes."""
+        if not handles:
+            return 0.0
+        room = 0.97 * self.width * DPI
+        for columns in range(len(handles), 0, -1):
+            legend, extent = self._add_legend(handles, columns, title)
+            if extent.width <= room or columns == 1:
+                break
+            legend.remove()
+        # As many rows as that takes, but filled evenly.
+        rows = -(-len(handles) // columns)
+        if (even := -(-len(handles) // rows)) < columns:
+            legend.remove()
+            legend, extent = self._add_legend(handles, even, title)
+        self._legends.append((legend, top))
+        return float(extent.height) / DPI
+
+    def text(self, text: str, left: float, top: float, **options: Any) -> None:
+        """Write `text`; `options` are matplotlib's, by which `left` and `top` may be its middle."""
+        written = self.figure.text(left / self.width, 0.0, text, **options)
+        self._texts.append((written, top))
+
+    def note(self, text: str, top: float) -> float:
+        """Write small print, centred on the page, broken into lines; return the height it takes."""
+        text = wrap_text(text, 0.97 * self.width, TEXT_SIZE)
+        self.text(text, self.width / 2, top, ha="center", va="top", size=TEXT_SIZE)
+        return text_height(text, TEXT_SIZE)
+
+    def _add_legend(
+        self, handles: Sequence[Artist], columns: int, title: str
+    ) -> tuple[Legend, BboxBase]:
+        # Legends fill column after column; people read row after row.
+        ordered = [handle for first in range(columns) for handle in handles[first::columns]]
+        legend = self.figure.legend(handles=ordered, ncols=columns, loc="upper center", title=title)
+        return legend, legend.get_window_extent(_renderer(self.figure))
+
+    def finish(self, height: float) -> Figure:
+        """Cut the page at `height` inches, move everything to its place, return the figure."""
+        self.figure.set_size_inches(self.width, height)
+        for axes, left, top, width, tall in self._axes:
+            bottom = height - top - tall
+            axes.set_position(
+                (left / self.width, bottom / height, width / self.width, tall / height)
+            )
+        for legend, top in self._legends:
+            legend.set_bbox_to_anchor((0.5, 1 - top / height), self.figure.transFigure)
+        for text, top in self._texts:
+            text.set_y(1 - top / height)
+        return self.figure
+
+
+def _renderer(figure: Figure) -> RendererAgg:
+    return FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call, no-any-return]
+
+
+@cache
+def text_width(text: str, size: float, weight: str = "normal") -> float:
+    """Return the width of one line of text, in inches."""
+    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
+    renderer = _renderer(Figure(figsize=(1, 1), dpi=DPI))
+    size_of = renderer.get_text_width_height_descent(text, font, False)  # type: ignore[no-untyped-call]
+    return float(size_of[0]) / DPI
+
+
+def wrap_text(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Break `text` at spaces into lines of at most `width` inches; hard spaces don't break.
+
+    A word that is wider than a line by itself is cut, with an ellipsis.
+    """
+    lines: list[str] = []
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size, weight) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(_cut(word, width, size, weight))
+    return "\n".join(lines)
+
+
+def _cut(word: str, width: float, size: float, weight: str) -> str:
+    if text_width(word, size, weight) <= width:
+        return word
+    while len(word) > 1 and text_width(word + "…", size, weight) > width:
+        word = word[:-1]
+    return word + "…"
+
+
+def text_height(text: str, size: float) -> float:
+    """Return the height that the lines of `text` need, in inches."""
+    return (text.count("\n") + 1) * size * LINE_HEIGHT

@@ -1,0 +1,1 @@
+"""Estimators of essential sparsity, on plain arrays: numpy alone, no files and no study."""

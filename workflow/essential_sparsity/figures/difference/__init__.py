@@ -1,0 +1,1 @@
+"""By how much one kind of masks scores better than another."""

@@ -1,0 +1,121 @@
+"""How much better one family of masks is than another at equal sparsity, and what either costs.
+
+The difference is the score under a mask less the score under the baseline's mask of the same
+sparsity, in points, between runs of equal seed on equal examples: for lottery tickets against
+one-shot magnitude pruning, the paper's Figure 9.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pyarrow as pa
+
+from essential_sparsity.estimators.bootstrap import named_generator
+from essential_sparsity.estimators.differences import measure_differences
+from essential_sparsity.figures.difference.cost import COST, cost_rows
+from essential_sparsity.figures.difference.spec import DifferenceSpec
+from essential_sparsity.results.groups import (
+    CURVE_COLUMNS,
+    RUNS,
+    Group,
+    Row,
+    load_groups,
+    run_rows,
+)
+from essential_sparsity.results.names import MASK_COLUMNS
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.spec import equal_sparsities
+
+_NUMBER, _TEXT = pa.float64(), pa.string()
+
+SCHEMAS = {
+    "runs": RUNS,
+    "difference": pa.schema(
+        [
+            *CURVE_COLUMNS,
+            *MASK_COLUMNS,
+            *((name, _TEXT) for name in ("baseline", "baseline_label", "baseline_mask")),
+            ("seeds", pa.int64()),
+            ("failed", pa.int64()),
+            ("examples", pa.int64()),
+            ("metric", _TEXT),
+            ("score", _NUMBER),
+            ("baseline_score", _NUMBER),
+            *((name, _NUMBER) for name in ("difference", "difference_low", "difference_high")),
+            ("confidence", _NUMBER),
+            *((name, _NUMBER) for name in ("difference_min", "difference_max")),
+            *((name, _NUMBER) for name in ("dense_low", "constant")),
+        ]
+    ),
+    "cost": COST,
+}
+
+
+def compute(root: Path, spec: DifferenceSpec) -> dict[str, pa.Table]:
+    """Compute the tables `runs`, `difference` and `cost` from what lies below `root`.
+
+    Scores and differences are in points, sparsities in [0, 1], times in seconds. A mask without a
+    partner of its sparsity in the baseline has no row in `difference`. Seeds and examples of a
+    resample are the same for a mask and its partner, so that what they do to both cancels. `failed`
+    counts runs of either whose training diverged: they count as one answer to everything.
+    `dense_low` is the lower bound of the dense score, `constant` that of one answer to everything.
+
+    Raises:
+        UserError: a run is missing or damaged, two runs cannot be paired, or no mask of a model has
+            the sparsity of one of the baseline's.
+    """
+    rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
+    for group in load_groups(root, spec):
+        rows["runs"] += run_rows(group)
+        rows["difference"] += _difference_rows(group, spec)
+        rows["cost"] += cost_rows(root, group)
+    return {name: pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in SCHEMAS}
+
+
+def _difference_rows(group: Group, spec: DifferenceSpec) -> Iterator[Row]:
+    """Yield the rows of `difference` for one group, family after family."""
+    pairs = _pairs(group, spec.baseline)
+    if not pairs:
+        raise UserError(
+            f"model '{group.model}': no mask has the sparsity of one of the family "
+            f"'{spec.baseline}': there is nothing to compare"
+        )
+    parts, metric = group.parts, group.metric
+    found, dense_low = measure_differences(
+        parts,
+        metric.combine,
+        pairs,
+        spec.statistics.settings(),
+        named_generator(group.model, group.task),
+    )
+    for (index, partner), difference in zip(pairs, found, strict=True):
+        baseline = group.entries[partner][1]
+        yield {
+            **{key: value for key, value in group.names(index).items() if key != "control_of"},
+            "recipe": group.runs[index][0].metrics["recipe"],
+            "baseline": baseline.family,
+            "baseline_label": baseline.label,
+            "baseline_mask": baseline.name,
+            "seeds": parts.shape[1],
+            "failed": group.failed(index, partner),
+            "examples": parts.shape[2],
+            "metric": metric.name,
+            **asdict(difference),
+            "dense_low": dense_low,
+            "constant": group.constant,
+        }
+
+
+def _pairs(group: Group, baseline: str) -> list[tuple[int, int]]:
+    """Return (entry, the baseline's entry of its sparsity), family after family."""
+    curves = group.curves()
+    partners = curves.pop(baseline)
+    sparsity = [mask.sparsity for _, mask in group.entries]
+    return [
+        (index, partner)
+        for indices in curves.values()
+        for index in indices
+        for partner in partners
+        if equal_sparsities(sparsity[index], sparsity[partner])
+    ]

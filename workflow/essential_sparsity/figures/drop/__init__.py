@@ -1,0 +1,1 @@
+"""Performance drops against sparsity, with the essential sparsity marked."""

@@ -1,0 +1,171 @@
+"""Performance drops and essential sparsities: from runs to the tables behind Figure 2's kind.
+
+A drop is the dense score minus the sparse one in points (percentage points, hundredths of a
+correlation), between runs of equal seed on equal examples. The essential sparsity of a curve
+(model, task, family of masks) is the largest sparsity at which the drop, made monotone by an
+isotonic fit and joined by straight lines, is at most ε (the paper's definition, whose second
+condition the fitted curve meets at any ρ).
+"""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from essential_sparsity.estimators.curve import Curve, Scores
+from essential_sparsity.estimators.settings import Settings
+from essential_sparsity.masks.spec import MaskLabel
+from essential_sparsity.results.groups import (
+    CURVE_COLUMNS,
+    RUNS,
+    Group,
+    Row,
+    load_groups,
+    run_rows,
+)
+from essential_sparsity.results.names import FAMILY_COLUMNS, MASK_COLUMNS, mask_names
+from essential_sparsity.results.spec import RunsSpec
+
+_NUMBER = pa.float64()
+
+SCHEMAS = {
+    "runs": RUNS,
+    "drop": pa.schema(
+        [
+            *CURVE_COLUMNS,
+            *MASK_COLUMNS,
+            ("control_of", pa.string()),
+            ("seeds", pa.int64()),
+            ("failed", pa.int64()),
+            ("examples", pa.int64()),
+            ("metric", pa.string()),
+            *((name, _NUMBER) for name in ("score", "score_low", "score_high")),
+            *((name, _NUMBER) for name in ("drop", "drop_low", "drop_high")),
+            *((name, _NUMBER) for name in ("drop_min", "drop_max", "constant")),
+            *((f"normalised_drop{end}", _NUMBER) for end in ("", "_low", "_high")),
+            ("p_noninferior", _NUMBER),
+        ]
+    ),
+    "essential": pa.schema(
+        [
+            *CURVE_COLUMNS,
+            *FAMILY_COLUMNS,
+            ("tolerance", pa.string()),
+            ("epsilon", _NUMBER),
+            ("relative", pa.bool_()),
+            ("main", pa.bool_()),
+            ("confidence", _NUMBER),
+            *(
+                (name + suffix, kind)
+                for name in ("estimate", "low", "high", "first_crossing", "last_crossing")
+                for suffix, kind in (("", _NUMBER), ("_censored", pa.string()))
+            ),
+            ("crossings_differ", pa.bool_()),
+            ("certified", _NUMBER),
+            ("certified_censored", pa.string()),
+            ("certification_level", _NUMBER),
+            ("uncertified_because", pa.string()),
+            ("metric", pa.string()),
+            ("dense_score", _NUMBER),
+            ("dense_low", _NUMBER),
+            ("dense_high", _NUMBER),
+            ("constant", _NUMBER),
+            ("seeds", pa.int64()),
+            ("failed", pa.int64()),
+            ("examples", pa.int64()),
+            ("grid", pa.list_(_NUMBER)),
+            ("resolution", _NUMBER),
+            ("resolved", pa.bool_()),
+        ]
+    ),
+    "sharpness": pa.schema(
+        [
+            *CURVE_COLUMNS,
+            *FAMILY_COLUMNS,
+            *((name, _NUMBER) for name in ("breakpoint", "breakpoint_low", "breakpoint_high")),
+            *((name, _NUMBER) for name in ("slope_before", "slope_after")),
+            *((name, _NUMBER) for name in ("slope_ratio", "slope_ratio_low", "slope_ratio_high")),
+            *((name, _NUMBER) for name in ("aicc_hinge", "aicc_smooth", "evidence")),
+            ("shape", pa.string()),
+            ("points", pa.int64()),
+            ("seeds", pa.int64()),
+            ("confidence", _NUMBER),
+        ]
+    ),
+}
+
+
+def compute(root: Path, spec: RunsSpec) -> dict[str, pa.Table]:
+    """Compute the tables `runs`, `drop`, `essential` and `sharpness` from the runs below `root`.
+
+    Scores and drops are in points, sparsities in [0, 1]. Every curve of `drop` starts with its
+    dense row. A control is one dense row, and its drop is that of the base model's dense score.
+    `failed` counts runs whose training diverged, among those of a mask or of a curve with its dense
+    model: they count as one answer to everything.
+    `essential` has a row for each curve and tolerance. A value whose `_censored` is "above" or
+    "below" stands for one beyond that end of the sparse points. `resolution` is half the width of
+    the drop's interval in points, at the sparse points on either side of the estimate the wider
+    one's, and a curve is `resolved` where that is at most ε, or where the interval of the estimate
+    lies beyond one end as a whole: where it is not, drops of ε cannot be told from none.
+
+    Raises:
+        UserError: a run is missing or damaged, or two runs cannot be paired.
+    """
+    rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
+    for group in load_groups(root, spec):
+        rows["runs"] += run_rows(group)
+        for name, found in _statistics_rows(group, spec.statistics.settings()).items():
+            rows[name] += found
+    return {name: pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in SCHEMAS}
+
+
+def _statistics_rows(group: Group, settings: Settings) -> dict[str, list[Row]]:
+    """Return the rows of `drop`, `essential` and `sharpness` for one group."""
+    scores = group.scores(settings)
+    recipe = {"recipe": group.runs[0][0].metrics["recipe"]}
+    measured = {
+        "examples": scores.examples,
+        "metric": group.metric.name,
+        "constant": group.constant,
+    }
+
+    def drop_row(index: int) -> Row:
+        names = group.names(index)
+        seeds = {"seeds": int(scores.seeds[index]), "failed": group.failed(index)}
+        return {**names, **recipe, **seeds, **measured, **scores.drop_row(index)}
+
+    rows: dict[str, list[Row]] = {"drop": [], "essential": [], "sharpness": []}
+    for sparse in group.curves().values():
+        masks = [group.entries[index][1] for index in sparse]
+        family = {name: mask_names(masks[0])[name] for name, _ in FAMILY_COLUMNS}
+        curve = _curve(scores, group, sparse, _certifying(group, masks, settings))
+        seeds = {"seeds": int(curve.seeds.max())}
+        names = {"model": group.model, "task": group.task, **recipe, **family, **seeds}
+        failed = {"failed": group.failed(0, *sparse)}
+        p_values = [None, *curve.p_values(settings.epsilon)]
+        rows["drop"] += [
+            {**drop_row(index), **family, "p_noninferior": p_value}
+            for index, p_value in zip((0, *sparse), p_values, strict=True)
+        ]
+        rows["essential"] += [
+            {**names, **measured, **failed, **row} for row in curve.essential_rows()
+        ]
+        rows["sharpness"].append({**names, **curve.sharpness_row()})
+    controls = [i for i, (model, _) in enumerate(group.entries) if model != group.model]
+    rows["drop"] += [drop_row(index) for index in controls]
+    return rows
+
+
+def _curve(scores: Scores, group: Group, sparse: list[int], certifying: Curve | None) -> Curve:
+    sparsities = [float(group.entries[index][1].sparsity or 0) for index in sparse]
+    return scores.curve(sparsities, sparse, certifying)
+
+
+def _certifying(group: Group, masks: list[MaskLabel], settings: Settings) -> Curve | None:
+    """Return the curve of a search's fresh seeds, perhaps of no points; None without a search."""
+    if group.certification is None:
+        return None
+    names = [mask.name for mask in masks]
+    fresh = {name: seeds for name, seeds in group.certification.items() if name in names}
+    tested = group.only(fresh) if fresh else group
+    sparse = [i for i, (_, mask) in enumerate(tested.entries) if mask.name in fresh]
+    return _curve(tested.scores(settings), tested, sparse, None)

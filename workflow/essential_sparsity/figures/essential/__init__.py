@@ -1,0 +1,1 @@
+"""All essential sparsities of a study side by side."""

@@ -1,0 +1,1 @@
+"""Performance drops against N:M patterns."""

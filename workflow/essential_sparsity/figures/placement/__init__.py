@@ -1,0 +1,1 @@
+"""Where the removed weights lie, by module and layer."""

@@ -1,0 +1,1 @@
+"""The pattern of removed weights in chosen matrices."""

@@ -1,0 +1,168 @@
+"""Where in its matrix each removed weight lies, block by block: the tables behind Figure 1's kind.
+
+A block's rate shows the pattern; the dispersions say whether it is more than chance. Were the
+removed weights of a matrix drawn at random, the number that a row loses would be hypergeometric. A
+dispersion is the variance of these numbers over that of chance: 1 by chance, give or take
+√(2 / (rows − 1)), above it where removed weights gather in some rows, below it where each row is
+held to its share. That of the columns is alike.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from essential_sparsity.checkpoints.manifest import Manifest, Matrix
+from essential_sparsity.figures.positions.spec import PositionsSpec
+from essential_sparsity.masks.mask import Mask
+from essential_sparsity.results.names import MASK_COLUMNS, load_masks, mask_names
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.validation import unknown
+
+_COUNT = pa.int64()
+_PLACE = [
+    ("model", pa.string()),
+    *MASK_COLUMNS,
+    ("matrix", pa.string()),
+    ("layer", _COUNT),
+    ("module", pa.string()),
+    ("part", pa.string()),
+]
+_EDGES = ("row_start", "row_stop", "column_start", "column_stop")
+_REMOVED = [("weights", _COUNT), ("removed", _COUNT), ("rate", pa.float64())]
+
+SCHEMAS = {
+    "positions": pa.schema([*_PLACE, *((name, _COUNT) for name in _EDGES), *_REMOVED]),
+    "dispersion": pa.schema(
+        [
+            *_PLACE,
+            *((name, _COUNT) for name in ("rows", "columns")),
+            *_REMOVED,
+            *((name, pa.float64()) for name in ("row_dispersion", "column_dispersion")),
+        ]
+    ),
+}
+
+_Counts = npt.NDArray[np.int64]
+
+
+def compute(root: Path, spec: PositionsSpec) -> dict[str, pa.Table]:
+    """Count the removed weights of every block, row and column of the chosen matrices.
+
+    Returns:
+        `positions`, a row a block (half-open, from 0; rows are outputs, columns inputs), and
+        `dispersion`, a row a matrix, whose dispersions are null where chance has no variance.
+
+    Raises:
+        UserError: a model has no such layer or module, or a mask or checkpoint is missing or
+            damaged, or they do not belong together.
+    """
+    tables: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
+    for model, label, mask, manifest in load_masks(root, spec):
+        for matrix in _choose(spec, model, manifest):
+            place = {
+                "model": model,
+                **mask_names(label),
+                "matrix": matrix.name,
+                "layer": matrix.layer,
+                "module": matrix.module,
+                "part": matrix.part,
+            }
+            for name, columns in _count(mask, matrix, spec.blocks).items():
+                tables[name].append(_with_place(place, columns, SCHEMAS[name]))
+    return {name: pa.concat_tables(found) for name, found in tables.items()}
+
+
+def _choose(spec: PositionsSpec, model: str, manifest: Manifest) -> Iterator[Matrix]:
+    """Yield the chosen matrices in THE matrix order."""
+    layers = sorted({matrix.layer for matrix in manifest.matrices})
+    modules = list(dict.fromkeys(matrix.module for matrix in manifest.matrices))
+    where = f"model '{model}'"
+    for layer in spec.layers:
+        if layer not in layers:
+            known = f"{layers[0]} to {layers[-1]}"
+            raise UserError(f"{where}: options.layers: unknown layer {layer} (known: {known})")
+    for module in spec.modules:
+        if module not in modules:
+            raise UserError(unknown(where, "options.modules", module, modules, "module"))
+    wanted = [m for m in manifest.matrices if m.module in (spec.modules or modules)]
+    # A pooler is no layer: it is drawn where its place, or its module alone, is asked for.
+    own = sorted({m.layer for m in wanted if m.part != "pooler"}) or layers[-1:]
+    chosen = spec.layers or (own[0], own[len(own) // 2], own[-1])
+    found = [matrix for matrix in wanted if matrix.layer in chosen]
+    if not found:
+        raise UserError(f"{where}: options: no chosen layer has one of the chosen modules")
+    yield from found
+
+
+def _edges(size: int, blocks: int) -> _Counts:
+    """Return where nearly equal stretches begin and end, of at most `blocks`: (stretches + 1,)."""
+    count = min(blocks, size)
+    return np.arange(count + 1) * size // count
+
+
+def _count(mask: Mask, matrix: Matrix, blocks: int) -> dict[str, dict[str, Any]]:
+    """Return the columns of both tables that belong to one matrix alone."""
+    gone = ~mask.keep(matrix.name)
+    rows, columns = gone.shape
+    down, across = _edges(rows, blocks), _edges(columns, blocks)
+    by_row_block = np.add.reduceat(gone, down[:-1], axis=0, dtype=np.int64)
+    by_block = np.add.reduceat(by_row_block, across[:-1], axis=1)
+    by_row, by_column = gone.sum(axis=1), by_row_block.sum(axis=0)
+    sizes = np.outer(np.diff(down), np.diff(across))
+    tall, wide = sizes.shape
+    removed = int(by_row.sum())
+    return {
+        "positions": {
+            "row_start": np.repeat(down[:-1], wide),
+            "row_stop": np.repeat(down[1:], wide),
+            "column_start": np.tile(across[:-1], tall),
+            "column_stop": np.tile(across[1:], tall),
+            "weights": sizes.ravel(),
+            "removed": by_block.ravel(),
+            "rate": (by_block / sizes).ravel(),
+        },
+        "dispersion": {
+            "rows": [rows],
+            "columns": [columns],
+            "weights": [gone.size],
+            "removed": [removed],
+            "rate": [removed / gone.size],
+            "row_dispersion": [dispersion(by_row, columns)],
+            "column_dispersion": [dispersion(by_column, rows)],
+        },
+    }
+
+
+def dispersion(counts: _Counts, size: int) -> float | None:
+    """Return the variance of counts over that of drawing as many weights at random.
+
+    Args:
+        counts: (lines,), how many weights each row (or column) loses.
+        size: the weights of each.
+
+    Returns:
+        1 in the mean if it is chance; None where chance has no variance: all or no weights are
+        removed, or there is one line.
+    """
+    lines = len(counts)
+    total = lines * size
+    rate = float(counts.sum()) / total
+    if lines == 1 or rate in (0, 1):
+        return None
+    by_chance = size * rate * (1 - rate) * (total - size) / (total - 1)
+    return float(counts.var()) / by_chance
+
+
+def _with_place(place: dict[str, Any], columns: dict[str, Any], schema: pa.Schema) -> pa.Table:
+    count = len(columns["weights"])
+    arrays = [
+        pa.array(columns[field.name], field.type)
+        if field.name in columns
+        else pa.array([place[field.name]] * count, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)

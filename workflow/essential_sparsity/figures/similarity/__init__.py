@@ -1,0 +1,1 @@
+"""How similar masks are to each other."""

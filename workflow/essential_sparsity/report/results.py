@@ -1,0 +1,186 @@
+"""The report's tables of an experiment: differences, costs, searches, and runs that diverged."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+from essential_sparsity.estimators.words import in_percent
+from essential_sparsity.report.spec import ReportSpec
+from essential_sparsity.report.table import (
+    NONE,
+    Cell,
+    Column,
+    Table,
+    count,
+    duration,
+    interval,
+    number,
+)
+from essential_sparsity.runs.job import REMEDY
+from essential_sparsity.search.rounds import Located, Seeds, load_last
+from essential_sparsity.stages import paths
+
+DIFFERENCE_COLUMNS = {
+    *("model", "task", "label", "baseline_label", "sparsity", "seeds", "score", "baseline_score"),
+    *("difference", "difference_low", "difference_high", "confidence"),
+}
+COST_COLUMNS = {
+    *("model", "task", "label", "sparsity", "mask_jobs", "mask_seconds", "mask_cpu_seconds"),
+    "run_seconds",
+}
+FAILURE_COLUMNS = {"model", "task", "label", "sparsity", "seed", "failure", "run"}
+
+Row = dict[str, Any]
+
+_SEARCH = PurePath(paths.SEARCH).name
+
+
+def place_columns(spec: ReportSpec) -> tuple[Column, Column, Column]:
+    """Return the columns of a row's model, task and masks."""
+    return (
+        Column("Model", lambda row: spec.model_label(row["model"])),
+        Column("Task", lambda row: spec.task_label(row["task"])),
+        Column("Masks", lambda row: row["label"]),
+    )
+
+
+def difference_table(rows: Sequence[Row], spec: ReportSpec) -> Table:
+    """Return a row a mask with a partner among the baseline's masks."""
+    level, base = f"{100 * rows[0]['confidence']:g} %", rows[0]["baseline_label"]
+    columns = (
+        *place_columns(spec),
+        Column("Sparsity, %", _sparsity, "number"),
+        Column("Score", lambda row: number(row["score"]), "number"),
+        Column("Baseline", lambda row: number(row["baseline_score"]), "number", base),
+        Column(
+            "Difference",
+            lambda row: number(row["difference"], sign=True),
+            "number",
+            "Points; above 0 the masks are better than the baseline's",
+        ),
+        Column(
+            f"{level} interval",
+            lambda row: interval(row["difference_low"], row["difference_high"], sign=True),
+            "number",
+        ),
+        Column("Seeds", lambda row: number(row["seeds"], 0), "number"),
+    )
+    return Table.of(f"Score less that of {base}", columns, rows).condensed("Masks")
+
+
+def cost_table(rows: Sequence[Row], spec: ReportSpec) -> Table:
+    """Return a row a mask: means over seeds of what finding it and fine-tuning under it took."""
+    places: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        place = (row["model"], row["task"], row["label"], row["sparsity"])
+        places.setdefault(place, []).append(row)
+    means = [
+        found[0]
+        | {
+            key: _mean(row[key] for row in found)
+            for key in ("mask_seconds", "mask_cpu_seconds", "run_seconds")
+        }
+        for found in places.values()
+    ]
+    columns = (
+        *place_columns(spec),
+        Column("Sparsity, %", _sparsity, "number"),
+        Column("Jobs", lambda row: count(row["mask_jobs"]), "number", "That led to the mask"),
+        Column("To find the mask", lambda row: duration(row["mask_seconds"]), "number"),
+        Column("CPU", lambda row: duration(row["mask_cpu_seconds"]), "number"),
+        Column("To fine-tune", lambda row: duration(row["run_seconds"]), "number"),
+    )
+    note = "Times but for “CPU” are by the clock, which other work on the machine lengthens."
+    return Table.of("What masks cost, means over seeds", columns, means, [note])
+
+
+def _sparsity(row: Row) -> Cell:
+    return Cell(f"{100 * row['sparsity']:.3g}", key=row["sparsity"])
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def failures_table(runs: Iterable[Row], spec: ReportSpec) -> Table | None:
+    """Return a row a run that diverged, each once, with the reason; None where there is none."""
+    failed = {row["run"]: row for row in runs if row["failure"] is not None}
+    if not failed:
+        return None
+    columns = (
+        *place_columns(spec),
+        Column(
+            "Sparsity, %",
+            lambda row: number(None if row["sparsity"] is None else 100 * row["sparsity"]),
+            "number",
+        ),
+        Column("Seed", lambda row: number(row["seed"], 0), "number"),
+        Column("Why", lambda row: row["failure"], "prose"),
+    )
+    note = (
+        "Each counts as a constant answer, which is what it is worth, and none is left out. They "
+        f"are not tried again; {REMEDY}."
+    )
+    return Table.of("Runs whose training diverged", columns, failed.values(), [note])
+
+
+def search_table(experiment: Path, spec: ReportSpec) -> Table | None:
+    """Return a row for each curve of an experiment's search; None if it has none.
+
+    Args:
+        experiment: its folder, in which the rounds lie.
+        spec: labels and words.
+
+    Raises:
+        UserError: a round is missing or damaged.
+    """
+    if not (experiment / _SEARCH).is_dir():
+        return None
+    found = load_last(experiment, _SEARCH)
+    columns = (
+        Column("Model", lambda curve: spec.model_label(curve.model)),
+        Column("Task", lambda curve: spec.task_label(curve.task)),
+        Column("Masks", lambda curve: curve.family),
+        Column(
+            "Sparsities tried",
+            lambda curve: count(len(curve.points)),
+            "number",
+            "To locate the crossing",
+        ),
+        Column("Runs to locate", lambda curve: count(_runs(curve.points)), "number"),
+        Column(
+            "Runs to certify",
+            lambda curve: count(_runs(curve.certification)),
+            "number",
+            "With seeds that the search has not seen",
+        ),
+        Column(
+            "Crossing, %",
+            lambda curve: _located(curve.located),
+            "number",
+            "Before the runs that certify",
+        ),
+        Column("Why it ended", lambda curve: curve.reason, "prose"),
+    )
+    rounds = "1 round" if found.number == 1 else f"{found.number} rounds"
+    note = (
+        "Crossing: as the search located it. The essential sparsity above uses all runs, those "
+        "that certify included."
+    )
+    caption = f"Adaptive search, {rounds}: sparse runs by curve"
+    return Table.of(caption, columns, found.curves, [note]).condensed("Masks")
+
+
+def _runs(seeds_of: Mapping[str, Seeds]) -> int:
+    return sum(map(len, seeds_of.values()))
+
+
+def _located(found: Located | None) -> Cell:
+    if found is None:
+        return NONE
+    estimate, low, high = (
+        in_percent(getattr(found, name), getattr(found, f"{name}_censored"))
+        for name in ("estimate", "low", "high")
+    )
+    return Cell(estimate, key=found.estimate, notes=(f"[{low}, {high}]",))

@@ -1,0 +1,1 @@
+"""Finished runs, read back: checked, and in the groups that are resampled together."""

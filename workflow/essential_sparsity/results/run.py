@@ -1,0 +1,144 @@
+"""The scores of finished runs, read from disk, checked against each other and lined up in pairs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pat
+
+from essential_sparsity.estimators.spread import Floats
+from essential_sparsity.metrics import METRICS
+from essential_sparsity.metrics.metric import Metric
+from essential_sparsity.stages import paths
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import read_table
+from essential_sparsity.support.validation import unknown
+
+_IDENTITY = ("model", "task", "recipe", "mask", "seed")
+_METRICS = {*_IDENTITY, "metric", "score", "loss", "examples", "seconds", "last", "failure"}
+_EXAMPLES = ["id", "label"]
+
+# In points: far below one example of any evaluation set, far above the error of a float64 mean.
+_AGREEMENT = 1e-3
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's last evaluation.
+
+    `path` is that of its predictions; `metrics` is the row of `metrics.parquet`; `examples` are
+    their ids and labels, sorted by id; `parts` (examples, parts) are those of `metric`.
+    """
+
+    path: Path
+    metrics: dict[str, Any]
+    examples: pa.Table
+    parts: Floats
+
+    @property
+    def metric(self) -> Metric:
+        """The metric of `parts`."""
+        return METRICS[self.metrics["metric"]]
+
+
+def load_run(root: Path, wanted: str = "", **identity: str | int) -> Run:
+    """Load the run of a model, task, recipe, mask and seed below `root`.
+
+    Its score is that of the metric that is `wanted` (else that it was scored by when it was made),
+    and of the metric as it is now: where it was another one, the predictions are scored anew.
+
+    Raises:
+        UserError: a file is missing or damaged, belongs to another run, holds a score, a loss or
+            predictions that are not finite numbers or an example twice, names a metric that is not
+            known, or the two files disagree.
+    """
+    metrics_path = root / paths.METRICS.format(**identity)
+    metrics = _last_row(metrics_path, identity)
+    path = root / paths.PREDICTIONS.format(**identity)
+    made = metrics["metric"], metrics.get("metric_version", 1)
+    metric = METRICS[wanted or metrics["metric"]]
+    columns = {*_EXAMPLES, *metric.columns}
+    table = read_table(path, columns).select(sorted(columns)).sort_by("id")
+    for column in metric.columns:
+        _check_numbers(path, table, column)
+    if pc.count_distinct(table["id"]).as_py() < len(table):
+        raise UserError(f"{path}: id: an example is there more than once; {_REMEDY}")
+    if len(table) != metrics["examples"] or len(table) == 0:
+        raise UserError(
+            f"{path}: {len(table)} examples, but {metrics_path} counts {metrics['examples']}; "
+            f"{_REMEDY}"
+        )
+    parts = metric.parts(table)
+    score = float(metric.combine(parts.mean(axis=0)))
+    if made != (metric.name, metric.version):
+        if metrics["failure"]:
+            raise UserError(
+                f"{path}: its training diverged, and its answers are those that score best by "
+                f"{made[0]}, version {made[1]}, not by {metric.name}, version {metric.version}; "
+                f"{_REMEDY}"
+            )
+        metrics |= {"metric": metric.name, "score": score}
+    elif abs(score - metrics["score"]) > _AGREEMENT:
+        raise UserError(
+            f"{path}: the predictions' score is {score:.4f} {metric.unit}, but {metrics_path} "
+            f"says {metrics['score']:.4f} {metric.unit}; {_REMEDY}"
+        )
+    return Run(path, metrics, table.select(_EXAMPLES), parts)
+
+
+def _check_numbers(path: Path, table: pa.Table, column: str) -> None:
+    kind = table.schema.field(column).type
+    if not (pat.is_integer(kind) or pat.is_floating(kind)):
+        raise UserError(f"{path}: {column}: holds {kind}, not numbers; {_REMEDY}")
+    values = pc.cast(table[column], pa.float64()).to_numpy()
+    if not np.isfinite(values).all():
+        bad = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise UserError(
+            f"{path}: {column}: {values[bad]} for '{table['id'][bad]}', not a finite number; "
+            f"{_REMEDY}"
+        )
+
+
+def _last_row(path: Path, identity: dict[str, str | int]) -> dict[str, Any]:
+    table = read_table(path, _METRICS)
+    rows = [row for row in table.to_pylist() if row["last"]]
+    if len(rows) != 1:
+        raise UserError(f"{path}: last: {len(rows)} rows are the last evaluation, not one")
+    row: dict[str, Any] = rows[0]
+    for key in _IDENTITY:
+        if row[key] != identity[key]:
+            raise UserError(f"{path}: {key}: {row[key]!r} is not what its path says; {_REMEDY}")
+    if row["metric"] not in METRICS:
+        raise UserError(unknown(str(path), "metric", row["metric"], METRICS, "metric"))
+    # Training that diverged has a score, that of one answer to everything, and no loss.
+    for key in ("score",) if row["failure"] else ("score", "loss"):
+        if row[key] is None or not np.isfinite(row[key]):
+            raise UserError(f"{path}: {key}: {row[key]} is not a finite number; {_REMEDY}")
+    return row
+
+
+def check_paired(runs: list[Run]) -> None:
+    """Check that all runs answered the same examples, with the same labels, by the same metric.
+
+    Raises:
+        UserError: names the two files that differ.
+    """
+    first = runs[0]
+    for other in runs[1:]:
+        if other.metric != first.metric:
+            raise UserError(
+                f"{other.path}: scored by '{other.metric.name}', but {first.path} by "
+                f"'{first.metric.name}'; only runs of one metric can be paired; delete the older "
+                "one and run again"
+            )
+        if not other.examples.equals(first.examples):
+            raise UserError(
+                f"{other.path}: its examples or their labels are not those of {first.path}; only "
+                "runs on the same examples can be paired; delete the older one and run again"
+            )
+
+
+_REMEDY = "delete the run's folder and run the study again"

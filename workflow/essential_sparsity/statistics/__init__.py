@@ -1,1 +1,0 @@
-"""Turns runs and masks into the tidy tables that stand behind the figures."""
