@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from essential_sparsity.architectures.architecture import SCOPES, Module
+from essential_sparsity.architectures import find_architecture
+from essential_sparsity.architectures.architecture import Module
 from essential_sparsity.checkpoints.tensors import FORMATS, Bits
 
 _SHARD = 2_000_000_000  # bytes, at most
@@ -34,10 +35,10 @@ class Model:
 
     def matrices(self) -> Iterator[tuple[str, tuple[int, int], float]]:
         """Yield name, shape and standard deviation of every prunable matrix."""
-        scope = SCOPES[self.architecture]
+        (stack,) = find_architecture(self.architecture, self.label).stacks
         for layer in range(self.layers):
-            for place, module in enumerate(scope.modules):
-                name = f"{scope.stacks[0]}.{layer}.{module.spellings[0]}.weight"
+            for place, module in enumerate(stack.modules):
+                name = f"{stack.names[0]}.{layer}.{module.spellings[0]}.weight"
                 scale = 0.02 * (1 + layer / self.layers) * (1 + 0.1 * place)
                 yield name, self._shape(module), scale
 

@@ -33,10 +33,12 @@ rule run:
         task=subpath(input.task, parent=True),
         folder=subpath(output.metrics, parent=True),
         start=lambda wildcards, input: [f"--start={file}" for file in input.start],
+        # What reads the inputs makes nothing run again.
+        score=lambda wildcards, input: stages.runs.scored_by(STUDY, wildcards.task),
     message:
         RUN.message
     shell:
         "python -m essential_sparsity.runs --spec {params.spec:q}"
         " --checkpoint {params.checkpoint:q} --task {params.task:q} --mask {input.mask:q}"
-        " {params.start:q} --output {params.folder:q}"
+        " {params.start:q} --score {params.score} --output {params.folder:q}"
         f" {ON_GPUS} 2>&1 | tee {{log:q}}"

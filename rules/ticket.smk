@@ -32,6 +32,7 @@ rule ticket:
         checkpoint=subpath(input.checkpoint, parent=True),
         task=subpath(input.task, parent=True),
         start=lambda wildcards, input: [f"--start={file}" for file in input.start],
+        score=lambda wildcards, input: stages.masks.scored_by(STUDY, wildcards.mask),
         record=subpath(output.metrics, parent=True),
     message:
         TICKET.message
@@ -39,7 +40,7 @@ rule ticket:
         "python -m essential_sparsity.tickets --spec {params.spec:q}"
         " --checkpoint {params.checkpoint:q} --task {params.task:q} --mask {input.mask:q}"
         f" {ON_GPUS}"
-        " {params.start:q} --threads {threads} --output {output.mask:q} --record {params.record:q}"
+        " {params.start:q} --score {params.score} --threads {threads} --output {output.mask:q} --record {params.record:q}"
         " 2>&1 | tee {log:q}"
 
 

@@ -11,7 +11,9 @@ from essential_sparsity.checkpoints.stage import fetch_checkpoint
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.spec import RecipeSpec, RunSpec
+from essential_sparsity.metrics.scoring import Scoring
+from essential_sparsity.runs.job import Job
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec, RunSpec
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.manifest import TaskData, load_task
 from essential_sparsity.tasks.spec import TaskDataSpec
@@ -51,20 +53,23 @@ class Stages:
 
     def model(self, task: TaskData, seed: int = 1, **recipe: Any) -> Any:
         """Return the model of a run, and its kind of examples."""
-        from essential_sparsity.runs.kind import open_kind
+        from essential_sparsity.runs.heads import open_head
         from essential_sparsity.runs.model import load_model
 
-        kind = open_kind(task, self.checkpoint, recipe_of(**recipe))
+        kind = open_head(task, self.checkpoint, recipe_of(**recipe))
         return load_model(self.checkpoint, self.manifest, kind, seed), kind
 
     def run(self, task: TaskData, mask: Mask, metric: str, **recipe: Any) -> Any:
         """Fine-tune for two steps; return the outcome."""
-        from essential_sparsity.runs.fine_tuning import fine_tune
-        from essential_sparsity.runs.resume import RestartPoint
+        from essential_sparsity.runs.procedures.fine_tuning.run import fine_tune
+        from essential_sparsity.runs.training.resume import RestartPoint
 
-        spec = RunSpec(recipe=recipe_of(**recipe), metric=metric, seed=1)
+        spec = RunSpec(recipe=recipe_of(**recipe), seed=1)
         restart = RestartPoint(self.folder / "restart", "identity")
-        return fine_tune(self.checkpoint, self.manifest, task, mask, spec, restart, "title")
+        job = Job(
+            self.checkpoint, self.manifest, task, mask, spec, restart, "title", Scoring.of(metric)
+        )
+        return fine_tune(job)
 
 
 def recipe_of(**changes: Any) -> RecipeSpec:

@@ -169,8 +169,8 @@ CASES: dict[str, tuple[Callable[[Path], None], str, Any, tuple[str, ...], str]] 
         "hold_out: 5000 sets aside 5000 of ",
     ),
     "a metric that nobody knows": (
-        nothing, "runs", {**RUN, "metric": "acuracy"}, (*ON_MASK, "m.safetensors"),
-        "--spec: metric: ",
+        nothing, "runs", RUN, (*ON_MASK, "m.safetensors", "--score", "acuracy"),
+        "--score: metric: unknown metric 'acuracy'; did you mean 'accuracy'?",
     ),
     "missing column": (
         nothing, "tasks", {**TASK, "examples": {**TEXTS, "fields": ["texts"]}},

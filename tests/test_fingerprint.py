@@ -72,7 +72,7 @@ def test_code_anywhere_in_the_closure_counts(copy: Path, module: str) -> None:
 def test_other_stages_do_not_count(copy: Path) -> None:
     before = fingerprint_in(copy, "essential_sparsity.masks")
     for module in (
-        "runs/fine_tuning.py",
+        "runs/procedures/fine_tuning/run.py",
         "figures/drop/draw.py",
         "figures/drop/tables.py",
         "study/jobs.py",
@@ -118,7 +118,9 @@ def test_the_closure_holds_every_module_that_the_stage_imports(stage: str) -> No
     imported = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert set(imported) <= set(names)
+    # Metrics are found by name: stages add those that they use.
+    found = {name for name in imported if name.startswith("essential_sparsity.metrics.")}
+    assert set(imported) - found <= set(names)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -150,7 +152,12 @@ def test_nothing_is_imported_by_a_name_that_the_syntax_hides() -> None:
         PACKAGE / "masks" / "registry.py",
         PACKAGE / "tasks" / "source.py",
         PACKAGE / "tasks" / "kinds" / "__init__.py",
-        PACKAGE / "runs" / "kind.py",
+        PACKAGE / "architectures" / "__init__.py",
+        PACKAGE / "metrics" / "__init__.py",
+        PACKAGE / "runs" / "__main__.py",
+        PACKAGE / "runs" / "heads" / "__init__.py",
+        PACKAGE / "runs" / "procedures" / "__init__.py",
+        PACKAGE / "tickets" / "__main__.py",
         PACKAGE / "command" / "__main__.py",
         PACKAGE / "__init__.py",  # public names, which nothing in the package takes from there
     }

@@ -21,7 +21,9 @@ from essential_sparsity.masks.criteria.noisy_magnitude import NoisyMagnitude
 from essential_sparsity.masks.criteria.ticket import Ticket
 from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.metrics.scoring import Scoring
+from essential_sparsity.runs.job import Job
+from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.manifest import TaskData
@@ -127,7 +129,7 @@ def test_the_layers_lose_what_they_lose_without_it(made: Stages, plain: Stages) 
 def test_a_run_holds_the_poolers_zeros_at_every_step(
     made: Stages, texts: TaskData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from essential_sparsity.runs.callbacks import Progress
+    from essential_sparsity.runs.training.trainer import Progress
 
     mask = made.mask(0.5)
     keep = torch.from_numpy(mask.keep(POOLER))
@@ -184,29 +186,33 @@ def test_a_tickets_rounds_are_exact_and_rewind_the_pooler(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from essential_sparsity.runs.resume import RestartPoint
-    from essential_sparsity.runs.rewound import Rewound
+    from essential_sparsity.runs.training.companion import Rewound
+    from essential_sparsity.runs.training.resume import RestartPoint
     from essential_sparsity.tickets.training import find_mask
 
     data: TaskData = request.getfixturevalue(task)
     starts: list[np.ndarray[Any, Any]] = []
 
-    def look(self: Rewound, held: Any, parameters: Any, resumed: Any) -> list[Any]:
-        starts.append(dict((m.name, p.detach().numpy().copy()) for m, p in parameters)[POOLER])
+    def look(self: Rewound, held: Any, weights: Any, resumed: Any) -> list[Any]:
+        starts.append({w.matrix.name: w.values.numpy().copy() for w in weights}[POOLER])
         return []
 
     monkeypatch.setattr(Rewound, "callbacks", look)
     compute(Dense())
     begun, masks = tmp_path / "dense.safetensors", []
     settings = {"texts": {}, "questions": {"max_length": 16, "stride": 4}}[task]
-    metric = {"texts": "accuracy", "questions": "span-f1"}[task]
-    run = RunSpec(recipe=recipe_of(learning_rate=1e-2, **settings), metric=metric, seed=1)
+    scoring = Scoring.of({"texts": "accuracy", "questions": "span-f1"}[task])
+    run = RunSpec(recipe=recipe_of(learning_rate=1e-2, **settings), seed=1)
     for sparsity in (0.25, 0.5):
         spec = Ticket(sparsity=sparsity, step=0.25, task=task, recipe="quick-1", seed=1)
         path = tmp_path / f"{spec.name}.safetensors"
         restart = RestartPoint(tmp_path / spec.name, "identity")
         with Checkpoint.load(made.checkpoint) as checkpoint:
-            find_mask(checkpoint, data, begun, spec, run, restart, tmp_path, path, threads=1)
+            job = Job(
+                made.checkpoint, made.manifest, data, Mask.load(begun), run, restart, spec.name,
+                scoring,
+            )  # fmt: skip
+            find_mask(checkpoint, job, begun, spec, tmp_path, path, threads=1)
         begun = path
         masks.append(Mask.load(path))
         assert sum(masks[-1].removed().values()) == sparsity * TOTAL

@@ -5,7 +5,7 @@ from pydantic import Field
 
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE, DenseSpec
-from essential_sparsity.runs.spec import RecipeSpec
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.spec import Spec, format_sparsity, is_name
 

@@ -13,14 +13,14 @@ def be_broken() -> None:
     raise ValueError("a defect")
 
 
-def fine_tune_until(step: int, *arguments: Any) -> Any:
+def fine_tune_until(step: int, job: Any) -> Any:
     """Fine-tune, and fail in the middle."""
-    from essential_sparsity.runs import callbacks
-    from essential_sparsity.runs.fine_tuning import fine_tune
+    from essential_sparsity.runs.procedures.fine_tuning.run import fine_tune
+    from essential_sparsity.runs.training import trainer
 
     def fail(self: Any, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step == step:
             raise RuntimeError("killed")
 
-    callbacks.Progress.on_step_end = fail  # type: ignore[method-assign]
-    return fine_tune(*arguments)
+    trainer.Progress.on_step_end = fail  # type: ignore[method-assign]
+    return fine_tune(job)

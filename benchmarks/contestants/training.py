@@ -14,8 +14,7 @@ from transformers import BertConfig, BertForSequenceClassification
 from benchmarks.contestants.turn import resident_peak
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.held_mask import HeldMask
-from essential_sparsity.runs.model import match_parameters
+from essential_sparsity.runs.model import HeldMask, match_parameters
 
 _WARM_UP = 2  # steps; the first one allocates the optimiser's moments
 
@@ -88,14 +87,14 @@ def _nothing() -> None:
 
 
 def _hold(model: Any, checkpoint: Path, mask: Path) -> Callable[[], None]:
-    parameters = match_parameters(model, load_manifest(checkpoint))
-    return HeldMask(Mask.load(mask), parameters).mask_gradients
+    weights = match_parameters(model, load_manifest(checkpoint))
+    return HeldMask(Mask.load(mask), weights).mask_gradients
 
 
 def _prune(model: Any, checkpoint: Path, mask: Path) -> Callable[[], None]:
     loaded = Mask.load(mask)
-    pairs = match_parameters(model, load_manifest(checkpoint))
-    names = {id(parameter): matrix.name for matrix, parameter in pairs}
+    weights = match_parameters(model, load_manifest(checkpoint))
+    names = {id(weight.parameter): weight.matrix.name for weight in weights}
     for module in list(model.modules()):
         if isinstance(module, nn.Linear) and id(module.weight) in names:
             keep = torch.from_numpy(loaded.keep(names[id(module.weight)])).to(module.weight.device)

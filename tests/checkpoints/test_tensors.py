@@ -19,6 +19,11 @@ class Place:
     file: str
     dtype: str
     shape: tuple[int, ...]
+    layout: None = None
+
+    @property
+    def tensor(self) -> str:
+        return self.name
 
 
 def file_of(header: Any, data: bytes, announced: int | None = None) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from essential_sparsity.architectures.architecture import SCOPES
+from essential_sparsity.architectures import known_architectures
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.tensors import read_header
 from essential_sparsity.masks.mask import Mask
@@ -41,7 +41,10 @@ def test_from_pretrained_gives_the_masked_weights(
     run("compute", folder, "--output", tmp_path, "--sparsity", 0.5)
     run("apply", tmp_path / MASK, folder, "--output", tmp_path / "pruned")
     mask = Mask.load(tmp_path / MASK)
-    place = SCOPES[architecture].place
+
+    def place(name: str) -> Any:
+        return next((f.place for f in known_architectures()[architecture].places(name)), None)
+
     keeps = {place(name): mask.keep(name) for name in mask.matrices}
     before, after = load(architecture, folder), load(architecture, tmp_path / "pruned")
     old, new = before.state_dict(), after.state_dict()
@@ -89,17 +92,6 @@ def test_every_other_byte_stays(
         assert np.array_equal(new, expected), path.name
     record = json.loads((pruned / "pruned.json").read_text())
     assert (record["removed"], record["mask"]) == (mask.header.removed, "magnitude-global-s0.50")
-
-
-def test_long_matrices_are_written_in_pieces(
-    models: Path, tmp_path: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run("compute", models / "bert", "--output", tmp_path, "--sparsity", 0.5)
-    run("apply", tmp_path / MASK, models / "bert", "--output", tmp_path / "whole")
-    monkeypatch.setattr("essential_sparsity.masks.pruned._CHUNK", 1)
-    run("apply", tmp_path / MASK, models / "bert", "--output", tmp_path / "pieces")
-    for path in (tmp_path / "whole").iterdir():
-        assert path.read_bytes() == (tmp_path / "pieces" / path.name).read_bytes()
 
 
 def test_tensors_may_lie_in_any_order(

@@ -136,7 +136,7 @@ MISTAKES = [
     ),
     (f"{COMPUTE} --sparsity 0.5 --histogram of-bert/{HALF}", nothing, "not a whole histogram"),
     (f"{COMPUTE} --sparsity 0.5", unknown_type, "unknown architecture 'reformer' (known: bert, "),
-    (f"{COMPUTE} --sparsity 0.5", unknown_type, "to add one, add a Scope to essential_sparsity"),
+    (f"{COMPUTE} --sparsity 0.5", unknown_type, "to add one, add a file to essential_sparsity"),
     (f"{COMPUTE} --sparsity 0.5", forget_layers, "no prunable matrix of architecture 'bert'"),
     (f"{COMPUTE} --sparsity 0.5", spoil_weight, "weight [0, 0] is not a number"),
     (f"{COMPUTE} --pattern 2:4", spoil_weight, "weight [0, 0] is not a number"),

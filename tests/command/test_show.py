@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from essential_sparsity.architectures.architecture import SCOPES
+from essential_sparsity.architectures import known_architectures
 from essential_sparsity.command.output import draw_sparkline
 from essential_sparsity.masks.mask import Mask
 
 
 def save_mask(path: Path, architecture: str, layers: int, kept: Callable[[int, int], int]) -> None:
     """Save a mask of 10 × 10 matrices; of layer i's module j `kept(i, j)` of 100 weights stay."""
-    scope = SCOPES[architecture]
+    (stack,) = known_architectures()[architecture].stacks
     keeps = {
-        f"{scope.stacks[0]}.{layer}.{module.spellings[0]}.weight": (
+        f"{stack.names[0]}.{layer}.{module.spellings[0]}.weight": (
             np.arange(100).reshape(10, 10) < kept(layer, place)
         )
         for layer in range(layers)
-        for place, module in enumerate(scope.modules)
+        for place, module in enumerate(stack.modules)
     }
     spec = {"criterion": "random", "sparsity": 0.5, "seed": 4}
     mask = Mask.build(

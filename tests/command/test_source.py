@@ -92,7 +92,7 @@ def test_an_unknown_architecture_is_refused_before_its_weights_come(
     with pytest.raises(UserError) as caught:
         find_checkpoint("org/bert")
     assert "unknown architecture 'bret'; did you mean 'bert'?" in str(caught.value)
-    assert "add a Scope to" in str(caught.value)
+    assert "add a file to" in str(caught.value)
     assert not [request for request in hub.requests if "model.safetensors" in request]
 
 

@@ -15,7 +15,9 @@ from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criteria.dense import Dense
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.spec import RecipeSpec, RunSpec
+from essential_sparsity.metrics.scoring import Scoring
+from essential_sparsity.runs.job import Job
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec, RunSpec
 from essential_sparsity.tasks.build import build_task
 from essential_sparsity.tasks.manifest import TaskData, load_task
 from essential_sparsity.tasks.spec import LocalFiles, TaskDataSpec, TextClassification
@@ -38,11 +40,11 @@ class Bench:
         return Mask.load(path)
 
     def model(self, seed: int = 1) -> Any:
-        from essential_sparsity.runs.kind import open_kind
+        from essential_sparsity.runs.heads import open_head
         from essential_sparsity.runs.model import load_model
 
         recipe = RecipeSpec(epochs=1, batch_size=8, learning_rate=1e-2)
-        kind = open_kind(self.task, self.checkpoint, recipe)
+        kind = open_head(self.task, self.checkpoint, recipe)
         return load_model(self.checkpoint, self.manifest, kind, seed)
 
 
@@ -71,8 +73,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 @pytest.fixture
 def run(bench: Bench, tmp_path: Path) -> Callable[..., Any]:
     """Return `run(sparsity, seed, **recipe)`, which fine-tunes and returns the outcome."""
-    from essential_sparsity.runs.fine_tuning import fine_tune
-    from essential_sparsity.runs.resume import RestartPoint
+    from essential_sparsity.runs.procedures.fine_tuning.run import fine_tune
+    from essential_sparsity.runs.training.resume import RestartPoint
 
     def run_one(
         sparsity: float = 0.5,
@@ -85,9 +87,10 @@ def run(bench: Bench, tmp_path: Path) -> Callable[..., Any]:
         recipe = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, **changes}
         spec = RunSpec(recipe=RecipeSpec(**recipe), seed=seed)
         point = RestartPoint(restart or tmp_path / f"{sparsity}-{seed}", "identity")
-        return fine_tune(
+        job = Job(
             bench.checkpoint, bench.manifest, bench.task, bench.mask(sparsity), spec, point,
-            "title", per_device_batch, companion,
+            "title", Scoring.of("accuracy"), limit=per_device_batch,
         )  # fmt: skip
+        return fine_tune(job, companion)
 
     return run_one

@@ -5,7 +5,7 @@ from itertools import chain, product
 import pytest
 import torch
 
-from essential_sparsity.runs.batches import Batches, Loader, Sharing
+from essential_sparsity.runs.training.batches import Batches, Loader, Sharing
 
 LENGTHS = [3 + 7 * i % 11 for i in range(61)]
 

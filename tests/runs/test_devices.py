@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import together
-from essential_sparsity.runs.processes import launch
-from essential_sparsity.runs.resume import RestartPoint
-from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.metrics.scoring import Scoring
+from essential_sparsity.runs.job import Job
+from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
+from essential_sparsity.runs.training.devices import launch
+from essential_sparsity.runs.training.resume import RestartPoint
 from essential_sparsity.support.errors import UserError
 from miniatures import save_bert, write_examples
 from stages import Stages, recipe_of
@@ -18,7 +20,7 @@ from stages import Stages, recipe_of
 # 43 examples in steps of 8: the last step has 3. Evaluation batches of 64: the last has 17.
 RECIPE = {"epochs": 3, "learning_rate": 1e-2, "train_examples": None, "group_by_length": True}
 
-Arguments = Callable[..., tuple[Any, ...]]
+Arguments = Callable[..., Job[RunSpec]]
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +35,13 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> Arguments:
     examples = {"kind": "text-classification", "fields": ["text"], "labels": ["bad", "good"]}
     task = stages.task(data={"kind": "files", **files}, examples=examples, max_length=24)
 
-    def make(restart: Path) -> tuple[Any, ...]:
+    def make(restart: Path, limit: int = 0) -> Job[RunSpec]:
         spec = RunSpec(recipe=recipe_of(**RECIPE), seed=1)
         point = RestartPoint(restart, "identity")
-        return stages.checkpoint, stages.manifest, task, stages.mask(), spec, point, "title"
+        return Job(
+            stages.checkpoint, stages.manifest, task, stages.mask(), spec, point, "title",
+            Scoring.of("accuracy"), limit=limit,
+        )  # fmt: skip
 
     return make
 
@@ -44,22 +49,22 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> Arguments:
 @pytest.fixture(scope="module")
 def plain(arguments: Arguments, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The run on one device, whole batches at once."""
-    from essential_sparsity.runs.fine_tuning import fine_tune
+    from essential_sparsity.runs.procedures.fine_tuning.run import fine_tune
 
-    return fine_tune(*arguments(tmp_path_factory.mktemp("plain")))
+    return fine_tune(arguments(tmp_path_factory.mktemp("plain")))
 
 
 @pytest.fixture(scope="module")
 def pair(arguments: Arguments, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The same run by two processes, at most 3 examples at once, killed on the way and resumed."""
-    from essential_sparsity.runs.fine_tuning import fine_tune
+    from essential_sparsity.runs.procedures.fine_tuning.run import fine_tune
 
     folder = tmp_path_factory.mktemp("pair")
-    made = (*arguments(folder), 3)
+    made = arguments(folder, 3)
     with pytest.raises(RuntimeError, match="killed"):
-        launch(2, together.fine_tune_until, 14, *made)
+        launch(2, together.fine_tune_until, 14, made)
     assert [path.parent.name for path in folder.glob("*/whole")] == ["checkpoint-12"]
-    return launch(2, fine_tune, *made)
+    return launch(2, fine_tune, made)
 
 
 def assert_same_numbers(one: Any, other: Any) -> None:
@@ -81,9 +86,9 @@ def placed(outcome: Any) -> tuple[int, int]:
 def test_a_smaller_device_batch_changes_no_number(
     arguments, plain, tmp_path, capsys, limit: int, device_batch: int
 ) -> None:
-    from essential_sparsity.runs.fine_tuning import fine_tune
+    from essential_sparsity.runs.procedures.fine_tuning.run import fine_tune
 
-    outcome = fine_tune(*arguments(tmp_path / "r"), limit)
+    outcome = fine_tune(arguments(tmp_path / "r", limit))
     assert placed(plain) == (1, 8) and placed(outcome) == (1, device_batch)
     assert outcome.metrics["step"].to_pylist() == [6, 12, 18]
     assert plain.metrics["score"].to_pylist()[-1] > 90  # it did train
@@ -118,7 +123,7 @@ def test_only_texts_have_a_length_to_group_by(bench, run, monkeypatch) -> None:
 def test_a_loss_in_parts_is_that_of_the_whole(shape: tuple[int, ...]) -> None:
     """Labels may be one an example or several, and those that are -100 count nothing."""
     torch = pytest.importorskip("torch")
-    from essential_sparsity.runs.loss import MeanLoss
+    from essential_sparsity.runs.training.trainer import MeanLoss
 
     class Squares:
         def loss(self, outputs: Any, labels: Any) -> Any:
@@ -140,7 +145,7 @@ def test_a_loss_in_parts_is_that_of_the_whole(shape: tuple[int, ...]) -> None:
 
 def test_a_number_of_minus_100_counts_nothing_in_a_regression() -> None:
     torch = pytest.importorskip("torch")
-    from essential_sparsity.runs.kinds.text_regression import TextRegression
+    from essential_sparsity.runs.heads.text_regression import TextRegression
 
     class Outputs:
         logits = torch.tensor([[1.0], [2.0]], requires_grad=True)

@@ -3,16 +3,19 @@
 import math
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.runs.kind import open_kind
-from essential_sparsity.runs.resume import RestartPoint, mark_whole
-from essential_sparsity.runs.spec import RecipeSpec, RunSpec
+from essential_sparsity.metrics.scoring import Scoring
+from essential_sparsity.runs.heads import open_head
+from essential_sparsity.runs.job import Job
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec, RunSpec
+from essential_sparsity.runs.training.resume import RestartPoint, mark_whole
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.tickets.harvest import Harvest
+from essential_sparsity.tickets.selection import Harvest
 
 
 def test_a_run_learns_and_keeps_its_predictions(run) -> None:
@@ -68,7 +71,7 @@ def test_a_seed_fixes_head_order_and_dropout_whatever_the_mask(run, monkeypatch)
 def test_a_killed_run_resumes_at_its_last_epoch_with_the_same_numbers(
     run, tmp_path, monkeypatch, grouped: bool
 ) -> None:
-    from essential_sparsity.runs import callbacks
+    from essential_sparsity.runs.training import trainer
 
     changes = {"epochs": 3, "group_by_length": grouped, "train_examples": 40}
     undisturbed = run(restart=tmp_path / "undisturbed", **changes)
@@ -81,7 +84,7 @@ def test_a_killed_run_resumes_at_its_last_epoch_with_the_same_numbers(
             raise Killed
 
     with monkeypatch.context() as context:
-        context.setattr(callbacks.Progress, "on_step_end", die)
+        context.setattr(trainer.Progress, "on_step_end", die)
         with pytest.raises(Killed):
             run(restart=tmp_path / "killed", **changes)
     saved = sorted(p.name for p in (tmp_path / "killed").glob("checkpoint-*"))
@@ -95,7 +98,6 @@ def test_a_killed_run_resumes_at_its_last_epoch_with_the_same_numbers(
 
 def test_a_run_killed_after_its_last_epoch_repeats_that_one(run, tmp_path, monkeypatch) -> None:
     """It is evaluated but has no tables yet: what goes on has to have something to evaluate."""
-    from essential_sparsity.runs import fine_tuning
 
     undisturbed = run(restart=tmp_path / "undisturbed", epochs=3)
 
@@ -106,7 +108,7 @@ def test_a_run_killed_after_its_last_epoch_repeats_that_one(run, tmp_path, monke
         raise Killed
 
     with monkeypatch.context() as context:
-        context.setattr(fine_tuning, "_with_shares", die)
+        context.setattr(Scoring, "with_shares", die)
         with pytest.raises(Killed):
             run(restart=tmp_path / "killed", epochs=3)
     resumed = run(restart=tmp_path / "killed", epochs=3)
@@ -149,7 +151,7 @@ def test_a_damaged_restart_point_is_passed_over(tmp_path, capsys, file: str) -> 
 
 
 def test_samples_are_fixed_and_nested(bench) -> None:
-    from essential_sparsity.runs.kind import take_sample
+    from essential_sparsity.runs.heads.head import take_sample
 
     table = bench.task.table("train")
     few, more = (set(take_sample(table, n)["id"].to_pylist()) for n in (10, 20))
@@ -159,14 +161,13 @@ def test_samples_are_fixed_and_nested(bench) -> None:
 
 
 def test_padding_is_masked_out() -> None:
-    from essential_sparsity.runs.tokens import Padding
+    from essential_sparsity.runs.heads.text_classification import TextClassification
 
-    batch = Padding(7)(
-        [
-            {"input_ids": [1, 2, 3], "token_type_ids": [0, 0, 1], "labels": 1},
-            {"input_ids": [4], "token_type_ids": [1], "labels": 0},
-        ]
-    )
+    examples = [
+        {"input_ids": [1, 2, 3], "token_type_ids": [0, 0, 1], "labels": 1},
+        {"input_ids": [4], "token_type_ids": [1], "labels": 0},
+    ]
+    batch = TextClassification.collate(SimpleNamespace(pad_token_id=7), examples)
     assert batch["input_ids"].tolist() == [[1, 2, 3], [4, 7, 7]]
     assert batch["token_type_ids"].tolist() == [[0, 0, 1], [1, 0, 0]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
@@ -195,7 +196,7 @@ def test_a_mask_needs_weights_that_have_not_diverged(run) -> None:
 
 def test_the_best_constant_answer_depends_on_the_metric(bench) -> None:
     recipe = RecipeSpec(epochs=1, batch_size=8, learning_rate=1e-2)
-    kind = open_kind(bench.task, bench.checkpoint, recipe)
+    kind = open_head(bench.task, bench.checkpoint, recipe)
     rows = kind.evaluation()
     answers = [set(found["prediction"].to_pylist()) for found in kind.constants(rows)]
     assert answers == [{0}, {1}]
@@ -214,9 +215,9 @@ def test_inputs_that_do_not_belong_together(bench, run, tmp_path, monkeypatch) -
 
 
 def test_a_task_of_another_tokenizer(bench, run, monkeypatch) -> None:
-    from essential_sparsity.runs import texts
+    from essential_sparsity.runs.heads import head
 
-    monkeypatch.setattr(texts, "tokenizer_digest", lambda folder: "0" * 64)
+    monkeypatch.setattr(head, "tokenizer_digest", lambda folder: "0" * 64)
     with pytest.raises(UserError, match="made ready by another tokenizer"):
         run()
 
@@ -232,18 +233,14 @@ def test_a_label_that_the_head_lacks(bench, run, monkeypatch) -> None:
 
 def test_a_metric_for_two_classes_on_a_task_of_three(bench, tmp_path) -> None:
     """A task whose entry names no labels is known to have three once its data are there."""
-    from essential_sparsity.runs.fine_tuning import fine_tune
+    from essential_sparsity.runs.procedures.fine_tuning.run import fine_tune
 
     task = replace(bench.task, labels=("a", "b", "c"))
     spec = RunSpec(recipe=RecipeSpec(epochs=1, batch_size=8, learning_rate=1e-2), seed=1)
-    for changes in ({"metric": "f1"}, {"also": ("f1",)}):
+    for metrics in ("f1", "accuracy,f1"):
+        job = Job(
+            bench.checkpoint, bench.manifest, task, bench.mask(0.5), spec,
+            RestartPoint(tmp_path, "identity"), "title", Scoring.of(metrics),
+        )  # fmt: skip
         with pytest.raises(UserError, match="'f1' is for two classes, there are 3: a, b, c"):
-            fine_tune(
-                bench.checkpoint,
-                bench.manifest,
-                task,
-                bench.mask(0.5),
-                spec.model_copy(update=changes),
-                RestartPoint(tmp_path, "identity"),
-                "title",
-            )
+            fine_tune(job)

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from essential_sparsity.runs.held_mask import HeldMask, MaskBrokenError
-from essential_sparsity.runs.model import match_parameters
+from essential_sparsity.runs.model import HeldMask, MaskBrokenError, match_parameters
 
 
 @pytest.fixture
@@ -24,8 +23,8 @@ def training(bench):
 
 
 def removed_entries(bench, model, mask):
-    for matrix, parameter in match_parameters(model, bench.manifest):
-        yield parameter, ~torch.from_numpy(mask.keep(matrix.name))
+    for weight in match_parameters(model, bench.manifest):
+        yield weight.parameter, ~torch.from_numpy(mask.keep(weight.matrix.name))
 
 
 def test_weights_gradients_and_moments_stay_zero(bench, training) -> None:
@@ -46,7 +45,7 @@ def test_weights_gradients_and_moments_stay_zero(bench, training) -> None:
 def test_everything_else_trains_dense(bench, training) -> None:
     model, _, _, _ = training
     fresh = bench.model()
-    prunable = {id(p) for _, p in match_parameters(model, bench.manifest)}
+    prunable = {id(weight.parameter) for weight in match_parameters(model, bench.manifest)}
     before = dict(fresh.named_parameters())
     for name, parameter in model.named_parameters():
         if id(parameter) not in prunable and parameter.grad is not None:

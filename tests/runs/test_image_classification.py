@@ -17,7 +17,9 @@ from essential_sparsity.checkpoints.stage import fetch_checkpoint
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.spec import RecipeSpec, RunSpec
+from essential_sparsity.metrics.scoring import Scoring
+from essential_sparsity.runs.job import Job
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec, RunSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import read_json, write_json
 from essential_sparsity.tasks.build import build_task
@@ -58,11 +60,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def kind(folder: Path) -> Callable[..., Any]:
     """Return `kind(model, size, **recipe)`, the task as a run with that model uses it."""
-    from essential_sparsity.runs.kind import open_kind
+    from essential_sparsity.runs.heads import open_head
 
     def open_one(model: str = "vit", size: int | None = None, **changes: Any) -> Any:
         recipe = RecipeSpec(**{**RECIPE, "image_size": size, **changes})
-        return open_kind(load_task(folder / f"task-{size}"), folder / model, recipe)
+        return open_head(load_task(folder / f"task-{size}"), folder / model, recipe)
 
     return open_one
 
@@ -81,15 +83,15 @@ def load(folder: Path, kind: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.fixture
 def run(folder: Path, tmp_path: Path) -> Callable[..., Any]:
     """Return `run(model, size, **recipe)`, which fine-tunes at 50 % and returns the outcome."""
-    from essential_sparsity.runs.fine_tuning import fine_tune
-    from essential_sparsity.runs.resume import RestartPoint
+    from essential_sparsity.runs.procedures.fine_tuning.run import fine_tune
+    from essential_sparsity.runs.training.resume import RestartPoint
 
     def run_one(model: str = "vit", size: int | None = None, **changes: Any) -> Any:
         mask = tmp_path / "mask.safetensors"
         with Checkpoint.load(folder / model) as checkpoint:
             compute_masks(checkpoint, {mask: Magnitude(sparsity=0.5)})
         spec = RunSpec(recipe=RecipeSpec(**{**RECIPE, "image_size": size, **changes}), seed=1)
-        return fine_tune(
+        job = Job(
             folder / model,
             load_manifest(folder / model),
             load_task(folder / f"task-{size}"),
@@ -97,7 +99,9 @@ def run(folder: Path, tmp_path: Path) -> Callable[..., Any]:
             spec,
             RestartPoint(tmp_path / "restart", "identity"),
             "title",
+            Scoring.of("accuracy"),
         )
+        return fine_tune(job)
 
     return run_one
 
@@ -179,19 +183,19 @@ def test_pixels_of_another_processor_or_size_are_refused(
 ) -> None:
     with pytest.raises(UserError, match="made ready by another image processor than the one in"):
         kind("deit")
-    from essential_sparsity.runs.kind import open_kind
+    from essential_sparsity.runs.heads import open_head
 
     recipe = RecipeSpec(**RECIPE, image_size=16)
     with pytest.raises(UserError, match="made ready by another image processor than the one in"):
-        open_kind(load_task(folder / "task-24"), folder / "vit", recipe)
+        open_head(load_task(folder / "task-24"), folder / "vit", recipe)
 
 
 def test_a_label_beyond_the_classes_is_refused(folder: Path, tmp_path: Path) -> None:
-    from essential_sparsity.runs.kind import open_kind
+    from essential_sparsity.runs.heads import open_head
 
     shutil.copytree(folder / "task-None", tmp_path / "task")
     manifest = tmp_path / "task" / "task.json"
     write_json(manifest, {**read_json(manifest, "task manifest"), "labels": ["one"]})
-    images = open_kind(load_task(tmp_path / "task"), folder / "vit", RecipeSpec(**RECIPE))
+    images = open_head(load_task(tmp_path / "task"), folder / "vit", RecipeSpec(**RECIPE))
     with pytest.raises(UserError, match="label 1: the head has 1 classes"):
         images.evaluation()

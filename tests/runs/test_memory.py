@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from essential_sparsity.runs.memory import fit_memory
-from essential_sparsity.runs.processes import launch
+from essential_sparsity.runs.training.devices import fit_memory, launch
 from essential_sparsity.support.errors import UserError
 
 SHORT = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has …"

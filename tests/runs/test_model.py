@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from essential_sparsity.checkpoints.tensors import read_tensor
-from essential_sparsity.runs.held_mask import HeldMask
-from essential_sparsity.runs.model import match_parameters
+from essential_sparsity.runs.model import HeldMask, match_parameters
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.manifest import TaskData
 from miniature_repositories import IMAGE, PICKLE, POSITIONS, REPOSITORIES, TEXT_REPOSITORIES
@@ -136,9 +135,9 @@ def test_half_precision_is_selected_on_as_stored_and_trained_in_single(
     assert made.mask(0.5).header.selected_on == "F16"
     model, _ = made.model(texts(made))
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
-    for matrix, parameter in match_parameters(model, made.manifest):
-        stored = torch.tensor(read_tensor(made.checkpoint, matrix).values())
-        assert torch.equal(stored, parameter.detach())
+    for weight in match_parameters(model, made.manifest):
+        stored = torch.tensor(read_tensor(made.checkpoint, weight.matrix).values())
+        assert torch.equal(stored, weight.values)
 
 
 def test_opt_350m_s_projections_and_norms_are_left_whole(stages: Callable[[str], Stages]) -> None:
@@ -147,7 +146,7 @@ def test_opt_350m_s_projections_and_norms_are_left_whole(stages: Callable[[str],
     fresh, _ = made.model(task)
     model, _ = made.model(task)
     held = HeldMask(made.mask(0.9), match_parameters(model, made.manifest))
-    prunable = {id(parameter) for _, parameter in match_parameters(model, made.manifest)}
+    prunable = {id(weight.parameter) for weight in match_parameters(model, made.manifest)}
     names = [n for n, parameter in model.named_parameters() if id(parameter) not in prunable]
     assert {"model.decoder.project_in.weight", "model.decoder.project_out.weight"} < set(names)
     assert model.model.decoder.final_layer_norm is None  # norms come after, there is no last one

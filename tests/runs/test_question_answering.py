@@ -13,9 +13,9 @@ import torch
 
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.results.run import load_run
-from essential_sparsity.runs import spans
-from essential_sparsity.runs.kinds.question_answering import QuestionAnswering
-from essential_sparsity.runs.spec import RecipeSpec
+from essential_sparsity.runs.heads import question_answering as spans
+from essential_sparsity.runs.heads.question_answering import QuestionAnswering
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.support.tables import write_table
 from essential_sparsity.tasks.manifest import TaskData

@@ -103,16 +103,17 @@ def test_a_restart_point_is_not_unpickled(
     name: str, model: Path, saved: Path, tmp_path: Path, trace: Path
 ) -> None:
     """A run goes on from what lies in its folder, which may have come from elsewhere."""
-    from essential_sparsity.runs.fine_tuning import fine_tune
-    from essential_sparsity.runs.resume import RestartPoint, mark_whole
-    from essential_sparsity.runs.spec import RunSpec
+    from essential_sparsity.runs.job import Job
+    from essential_sparsity.runs.procedures.fine_tuning.run import fine_tune
+    from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
+    from essential_sparsity.runs.training.resume import RestartPoint, mark_whole
 
     stages = fetched(model, tmp_path)
     task, mask = task_of(stages, saved), stages.mask()
-    spec = RunSpec(recipe=recipe_of(epochs=3, max_length=24), metric="accuracy", seed=1)
+    spec = RunSpec(recipe=recipe_of(epochs=3, max_length=24), seed=1)
 
     def run(restart: RestartPoint) -> None:
-        fine_tune(stages.checkpoint, stages.manifest, task, mask, spec, restart, "title")
+        fine_tune(Job(stages.checkpoint, stages.manifest, task, mask, spec, restart, "title"))
 
     restart = RestartPoint(tmp_path / "restart", "identity")
     run(restart)

@@ -138,7 +138,7 @@ def test_an_array_of_objects_is_not_unpickled(
     pictures: Callable[[Any], TaskData], trace: Path
 ) -> None:
     """The pixels lie in an array file, a format that can hold pickles."""
-    from essential_sparsity.runs.kind import open_kind
+    from essential_sparsity.runs.heads import open_head
     from stages import recipe_of
 
     encoded = io.BytesIO()
@@ -147,7 +147,7 @@ def test_an_array_of_objects_is_not_unpickled(
     bombs = np.empty(4, dtype=object)
     bombs[:] = Bomb(trace)
     np.save(task.folder / task.document["pixels"]["train"], bombs, allow_pickle=True)
-    kind = open_kind(task, task.folder.parent / "checkpoint", recipe_of())
+    kind = open_head(task, task.folder.parent / "checkpoint", recipe_of())
     with pytest.raises(ValueError, match="object"):
         kind.dataset(kind.train(), "train")
     assert not trace.exists()

@@ -11,14 +11,15 @@ from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criteria.dense import Dense
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.masks.trained import Trained
-from essential_sparsity.runs.spec import RecipeSpec, RunSpec
+from essential_sparsity.runs.job import Job
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec, RunSpec
 from runs.conftest import Bench, bench  # noqa: F401 - a fixture
 
 
 @pytest.fixture
 def find(bench: Bench, tmp_path: Path) -> Callable[..., Any]:  # noqa: F811
     """Return `find(spec, seed, **recipe)`: the mask's path, after those that lead to it."""
-    from essential_sparsity.runs.resume import RestartPoint
+    from essential_sparsity.runs.training.resume import RestartPoint
     from essential_sparsity.tickets.training import find_mask
 
     def find_one(spec: Trained, seed: int = 1, **changes: Any) -> Path:
@@ -38,7 +39,11 @@ def find(bench: Bench, tmp_path: Path) -> Callable[..., Any]:  # noqa: F811
             scratch = folder / "scratch"
             scratch.mkdir(exist_ok=True)
             restart = RestartPoint(folder / f".{spec.name}", "identity")
-            find_mask(checkpoint, bench.task, begun, spec, run, restart, scratch, path, threads=1)
+            job = Job(
+                bench.checkpoint, bench.manifest, bench.task, Mask.load(begun), run, restart,
+                spec.name,
+            )  # fmt: skip
+            find_mask(checkpoint, job, begun, spec, scratch, path, threads=1)
             assert not list(scratch.glob("weights*")), "fine-tuned weights were left behind"
             restart.clear()
         return path

@@ -73,13 +73,13 @@ def test_without_learning_a_ticket_is_one_shot_magnitude_pruning_bit_for_bit(
 def test_each_round_begins_with_the_pre_trained_weights_that_are_left(
     find: Callable[..., Path], bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from essential_sparsity.runs.rewound import Rewound
+    from essential_sparsity.runs.training.companion import Rewound
 
     starts: list[dict[str, np.ndarray[Any, Any]]] = []
     before = {path.name: sha256_of(path) for path in bench.checkpoint.iterdir()}
 
-    def look(self: Rewound, held: Any, parameters: Any, resumed: Any) -> list[Any]:
-        starts.append({matrix.name: p.detach().numpy().copy() for matrix, p in parameters})
+    def look(self: Rewound, held: Any, weights: Any, resumed: Any) -> list[Any]:
+        starts.append({w.matrix.name: w.values.numpy().copy() for w in weights})
         return []
 
     monkeypatch.setattr(Rewound, "callbacks", look)
@@ -98,7 +98,7 @@ def test_each_round_begins_with_the_pre_trained_weights_that_are_left(
 def test_a_round_that_was_killed_goes_on_to_the_same_mask(
     find: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from essential_sparsity.runs.callbacks import MaskCheck
+    from essential_sparsity.runs.training.trainer import MaskCheck
 
     whole = bits(find(ticket(0.5)))
     find(ticket(0.25)).with_name(f"{ticket(0.5).name}.safetensors").unlink()

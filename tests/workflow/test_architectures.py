@@ -13,7 +13,7 @@ import pytest
 
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.kinds import module_of
+from essential_sparsity.runs.heads import module_of
 from essential_sparsity.tasks.manifest import TaskData
 from loopback_hub import REVISION, LoopbackHub
 from miniature_repositories import IMAGE, IMAGE_REPOSITORIES, REPOSITORIES, TEXT_REPOSITORIES

@@ -99,7 +99,7 @@ def test_plotting_code_redraws_its_figure_only(project: Project) -> None:
 
 
 def test_training_code_runs_runs_again_but_not_masks(project: Project) -> None:
-    project.edit_code("runs/fine_tuning.py")
+    project.edit_code("runs/procedures/fine_tuning/run.py")
     assert project.planned() == {"run": 2, **BEHIND_RUNS}
 
 
@@ -155,7 +155,8 @@ def test_a_new_criterion_is_run(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["masks/computation.py", "runs/fine_tuning.py", "support/files.py"]
+    "module",
+    ["masks/computation.py", "runs/procedures/fine_tuning/run.py", "support/files.py"],
 )
 def test_a_comment_or_docstring_runs_nothing(project: Project, module: str) -> None:
     file = project.folder / "workflow/essential_sparsity" / module

@@ -1,41 +1,141 @@
-"""What is pruned: for each architecture, the matrices of a layer, by every name they go under.
+"""What is pruned: for each family of models, the matrices of a layer, by every name they go under.
 
 A checkpoint on disk, the model that transformers builds and its wrappers (a task head, a causal-LM
-head) spell the same matrix differently. A scope maps all of these spellings to one place, (layer,
-module), by which names of different origin are joined.
+head) spell the same matrix differently, and may keep several in one tensor. An architecture maps
+all of these spellings to places, (layer, module), by which matrices of different origin are joined.
 
-Pruned are the weights of the attention and feed-forward matrices of every layer; BERT's pooler too
-if a model's catalog entry asks for it. Never pruned: embeddings, the patch convolution, LayerNorm,
-biases, other poolers, heads, and OPT's `project_in/out`.
-
-To add an architecture, add one `Scope` to `_KNOWN`: its modules in the order in which a layer
-applies them, each with its spellings relative to the layer.
+Pruned are the weights of the attention and feed-forward matrices of every layer; a pooler too if a
+model's catalog entry asks for it. Never pruned: embeddings, convolutions, normalisation, biases,
+routers of experts, heads, and projections outside the layers.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any, Literal
 
-from essential_sparsity.checkpoints.spec import Part
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.validation import near_miss
+
+Part = Literal["attention", "feed_forward", "pooler"]
+# What a model's `config.json` says.
+Config = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Module:
-    """One matrix: its public name, its part, its spellings below the layer, or below the model."""
+    """One matrix of a layer.
+
+    Attributes:
+        name: its public name.
+        part: what it is a part of.
+        spellings: its names below the layer (a pooler's: below the model), without `.weight`;
+            `{expert}` stands for an expert's number. None where it only lies in a `Tensor`.
+        optional: a layer may lack it.
+        experts: there is one for each expert of a layer, by the name `name[3]`.
+    """
 
     name: str
     part: Part
-    spellings: tuple[str, ...]
+    spellings: tuple[str, ...] = ()
+    optional: bool = False
+    experts: bool = False
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor that is not simply one matrix of shape (out, in).
+
+    Attributes:
+        spelling: its name below the layer, without `.weight`.
+        modules: those whose matrices it holds, one behind the other along the outputs. Those of
+            experts lie in a tensor of three dimensions, the first of which counts the experts,
+            unless the spelling has `{expert}`.
+        transposed: it is stored as (in, out).
+        shares: how many outputs each of `modules` has, in proportion; equally many if None.
+        blocks: the outputs are so many blocks, each of which holds its share of every module (the
+            heads of attention, say, each with its query, key and value); one block if None.
+    """
+
+    spelling: str
+    modules: tuple[str, ...]
+    transposed: bool = False
+    shares: Callable[[Config], tuple[int, ...]] | None = None
+    blocks: Callable[[Config], int] | None = None
+
+    def rows(self, module: int, outputs: int, config: Config) -> tuple[int, int, int] | None:
+        """Return where the rows of a module lie, see `Layout`; None if there are no others.
+
+        Raises:
+            ValueError: the outputs cannot be divided so.
+        """
+        if len(self.modules) == 1:
+            return None
+        shares = self.shares(config) if self.shares else (1,) * len(self.modules)
+        blocks = self.blocks(config) if self.blocks else 1
+        unit, rest = divmod(outputs, blocks * sum(shares))
+        if rest or not unit:
+            raise ValueError(
+                f"{outputs} outputs are not {blocks} block(s) of {', '.join(self.modules)} in "
+                f"proportions of {':'.join(map(str, shares))}"
+            )
+        return unit * sum(shares[:module]), unit * shares[module], unit * sum(shares)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A list of layers.
+
+    Attributes:
+        names: its spellings, such as `encoder.layer`; whatever comes before them (`bert.`,
+            `model.`, a wrapper's name) does not matter.
+        modules: a layer's matrices in the order in which it applies them.
+        tensors: those that are not simply one matrix.
+        layers: the key of `config.json` that says how many layers there are.
+    """
+
+    names: tuple[str, ...]
+    modules: tuple[Module, ...]
+    tensors: tuple[Tensor, ...] = ()
+    layers: str = "num_hidden_layers"
+
+    @cached_property
+    def module(self) -> dict[str, Module]:
+        """The modules by their names."""
+        return {module.name: module for module in self.modules}
+
+    @cached_property
+    def rank(self) -> dict[str, int]:
+        """Name → place of a module in a layer."""
+        return {module.name: rank for rank, module in enumerate(self.modules)}
+
+    @cached_property
+    def patterns(self) -> list[tuple[re.Pattern[str], Tensor]]:
+        """What full names of parameters match, and what tensor each of them is."""
+        plain = [Tensor(s, (module.name,)) for module in self.modules for s in module.spellings]
+        names = "|".join(map(re.escape, self.names))
+        return [
+            (
+                re.compile(
+                    rf"(?P<tensor>(?:\w+\.)*?(?:{names})\.(?P<layer>\d+)\."
+                    + re.escape(tensor.spelling).replace(r"\{expert\}", r"(?P<number>\d+)")
+                    + r"(?:\.weight)?)(?:\[(?P<expert>\d+)\])?(?::(?P<module>\w+))?"
+                ),
+                tensor,
+            )
+            for tensor in (*plain, *self.tensors)
+        ]
+
+    def spelling(self, module: Module) -> str:
+        """Return the first spelling of a module, or of the tensor that holds it."""
+        return next(t.spelling for _, t in self.patterns if module.name in t.modules)
+
+
+@dataclass(frozen=True)
 class Place:
     """Where a matrix lies: the layer's index from 0, and the module's public name and part.
 
-    A pooler's layer is the number of layers: it comes after the last one.
+    Layers are numbered through all stacks. A pooler comes after the last one.
     """
 
     layer: int
@@ -44,216 +144,268 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Scope:
-    """The prunable matrices of one architecture (`model_type` in `config.json`).
+class Layout:
+    """How a matrix lies in a tensor that has another shape.
 
-    `stacks` are the spellings of the list of layers, such as `encoder.layer`; whatever comes before
-    them (`bert.`, `model.`, a wrapper's name) does not matter. `pooler` is what a classifier's head
-    reads the last layer through, None where it does without; it is pruned if `prunes_pooler`.
+    Attributes:
+        tensor: the tensor's name.
+        index: of the tensor's first dimension, where it has three.
+        transposed: what is left has shape (in, out).
+        rows: of these outputs the matrix has `length` in a row, beginning with `start` and then
+            every `step`: (start, length, step). None for all.
     """
 
-    architecture: str
-    stacks: tuple[str, ...]
-    modules: tuple[Module, ...]
-    pooler: Module | None = None
-    prunes_pooler: bool = False
+    tensor: str
+    index: int | None = None
+    transposed: bool = False
+    rows: tuple[int, int, int] | None = None
 
-    def with_pooler(self, where: str) -> "Scope":
-        """Return the scope with the pooler; `where` names the file that states the architecture.
+    def view(self, tensor: Any) -> Any:
+        """Return the matrix as a view of the tensor, an array of numpy's or torch's.
 
-        Raises:
-            UserError: the architecture has none.
+        Its shape is (out, in), or (blocks, out / blocks, in) where the rows lie in several blocks.
         """
-        if self.pooler is None:
-            known = ", ".join(scope.architecture for scope in SCOPES.values() if scope.pooler)
-            raise UserError(
-                f"{where}: model_type: '{self.architecture}' has no pooler to prune, as "
-                f"'prune_pooler: true' in the model's catalog entry asks for (has one: {known})"
-            )
-        return replace(self, prunes_pooler=True)
+        found = tensor if self.index is None else tensor[self.index]
+        found = found.T if self.transposed else found
+        if self.rows is None:
+            return found
+        start, length, step = self.rows
+        blocks = found.reshape(-1, step, found.shape[1])[:, start : start + length]
+        return blocks[0] if len(blocks) == 1 else blocks
 
-    def covering(self, names: Iterable[str]) -> "Scope":
-        """Return the scope with the pooler if it is among `names`, and without it if not."""
-        return replace(self, prunes_pooler=any(map(self._is_pooler, names)))
+    def shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the matrix's shape, (out, in), in a tensor of shape `stored`."""
+        left = stored if self.index is None else stored[1:]
+        left = left[::-1] if self.transposed else left
+        if self.rows is None:
+            return left
+        _, length, step = self.rows
+        return left[0] // step * length, *left[1:]
 
-    def place(self, name: str) -> Place | None:
-        """Return where in the layers the parameter `name` lies, or None if it is none of theirs."""
-        match = self._pattern.fullmatch(name)
-        if match is None:
-            return None
-        module = self._by_spelling[match["module"]]
-        return Place(int(match["layer"]), module.name, module.part)
 
-    def order(self, place: Place) -> tuple[int, int]:
-        """Return the key of THE matrix order: by layer, then as this scope lists the modules."""
-        return place.layer, self._rank[place.module]
+@dataclass(frozen=True)
+class Found:
+    """A prunable matrix among parameters.
 
-    def find(self, names: Iterable[str], where: str) -> list[tuple[str, Place]]:
-        """Return the prunable ones of `names` with their places, in the matrix order.
+    Attributes:
+        name: its public name.
+        place: where it lies.
+        layout: how it lies in its tensor, None where it is a tensor of its own.
+        stack: the number of its stack; a pooler's is None.
+    """
+
+    name: str
+    place: Place
+    layout: Layout | None = None
+    stack: int | None = 0
+
+    @property
+    def tensor(self) -> str:
+        """The name of the tensor that holds it."""
+        return self.layout.tensor if self.layout else self.name
+
+    def shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the matrix's shape, (out, in), in a tensor of shape `stored`."""
+        return self.layout.shape(stored) if self.layout else stored
+
+
+def _positions(config: Config) -> int | None:
+    found = config.get("max_position_embeddings")
+    return found if isinstance(found, int) else None
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A family of models.
+
+    Attributes:
+        model_types: what `config.json` calls them.
+        stacks: its lists of layers: one; or an encoder's and a decoder's.
+        pooler: what a classifier's head reads the last layer through, None where it does without.
+            It is drawn with the head if pre-training left none, and pruned if asked for.
+        positions: how many positions a text may have, by the configuration; None for any number.
+    """
+
+    model_types: tuple[str, ...]
+    stacks: tuple[Stack, ...]
+    pooler: Module | None = None
+    positions: Callable[[Config], int | None] = _positions
+
+    def places(
+        self, name: str, shape: tuple[int, ...] = (), config: Config | None = None
+    ) -> Iterator[Found]:
+        """Yield the prunable matrices of a parameter; layers count from 0 in each stack.
 
         Args:
-            names: every name of a state dict or a model.
+            name: a parameter's, or a matrix's public one.
+            shape: the parameter's, where it may hold several matrices.
+            config: the model's, where it decides how they lie.
+
+        Raises:
+            ValueError: the shape is not one of such a tensor.
+        """
+        for number, stack in enumerate(self.stacks):
+            for pattern, tensor in stack.patterns:
+                if match := pattern.fullmatch(name):
+                    for found in _matrices(match, stack, tensor, shape, config or {}):
+                        yield replace(found, stack=number)
+                    return
+
+    def find(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        where: str,
+        config: Config | None = None,
+        pooler: bool | None = False,
+    ) -> list[Found]:
+        """Return the prunable matrices among parameters in THE order: layer, module, expert.
+
+        Args:
+            shapes: every name of a state dict, a model or a mask, and its shape.
             where: the file or folder they come from, for the error.
+            config: the model's, if it is at hand.
+            pooler: whether the pooler is one of them; None if it is there.
 
         Raises:
             UserError: there are none, a layer lacks a module, the pooler is lacking, or two names
                 claim one place.
         """
-        names = list(names)
-        found: dict[Place, str] = {}
-        for name in names:
-            if (place := self.place(name)) is None:
-                continue
-            if place in found:
+        found: dict[tuple[int | None, Place], Found] = {}
+        for name, shape in shapes.items():
+            try:
+                for matrix in self.places(name, shape, config):
+                    key = (matrix.stack, matrix.place)
+                    if (other := found.setdefault(key, matrix)) is not matrix:
+                        raise UserError(
+                            f"{where}: '{other.name}' and '{matrix.name}' are both layer "
+                            f"{matrix.place.layer}'s {matrix.place.module}; one {self.name} model "
+                            "was expected"
+                        )
+            except ValueError as error:
+                raise UserError(f"{where}: '{name}': {error}") from None
+        if not found:
+            first = self.stacks[0]
+            raise UserError(
+                f"{where}: no prunable matrix of architecture '{self.name}' (looked for names such "
+                f"as '{first.names[0]}.0.{first.spelling(first.modules[0])}.weight')"
+            )
+        ordered: list[Found] = []
+        layers = 0
+        for number, stack in enumerate(self.stacks):
+            own = [matrix for matrix in found.values() if matrix.stack == number]
+            count = 1 + max((matrix.place.layer for matrix in own), default=-1)
+            _check_whole(stack, own, count, where)
+            for matrix in sorted(own, key=partial(_order, stack)):
+                place = replace(matrix.place, layer=layers + matrix.place.layer)
+                ordered.append(replace(matrix, place=place))
+            layers += count
+        return ordered + self._find_pooler(shapes, layers, where, pooler)
+
+    def check_layers(self, found: list[Found], config: Config, where: str) -> None:
+        """Check that there are as many layers as the configuration says.
+
+        Raises:
+            UserError: there are not.
+        """
+        for number, stack in enumerate(self.stacks):
+            layers = len({matrix.place.layer for matrix in found if matrix.stack == number})
+            promised = config.get(stack.layers)
+            if isinstance(promised, int) and promised != layers:
                 raise UserError(
-                    f"{where}: '{found[place]}' and '{name}' are both layer {place.layer}'s "
-                    f"{place.module}; one {self.architecture} model was expected"
+                    f"{where}: incomplete: the weights have {layers} layers, config.json says "
+                    f"{stack.layers}: {promised}"
                 )
-            found[place] = name
-        if not found:
-            raise UserError(
-                f"{where}: no prunable matrix of architecture '{self.architecture}' "
-                f"(looked for names such as '{self._example}')"
-            )
-        layers = 1 + max(place.layer for place in found)
-        for layer in range(layers):
-            for module in self.modules:
-                if Place(layer, module.name, module.part) not in found:
-                    raise UserError(
-                        f"{where}: incomplete: layer {layer} of {layers} lacks its {module.name} "
-                        f"('{self.stacks[0]}.{layer}.{module.spellings[0]}.weight')"
-                    )
-        ordered = [(found[place], place) for place in sorted(found, key=self.order)]
-        if self.prunes_pooler and self.pooler:
-            name = self._find_pooler(self.pooler, names, where)
-            ordered.append((name, Place(layers, self.pooler.name, self.pooler.part)))
-        return ordered
 
-    def _find_pooler(self, pooler: Module, names: list[str], where: str) -> str:
-        found = [name for name in names if self._is_pooler(name)]
-        if not found:
-            raise UserError(
-                f"{where}: incomplete: lacks the pooler ('{pooler.spellings[0]}.weight')"
-            )
-        if len(found) > 1:
-            raise UserError(
-                f"{where}: '{found[0]}' and '{found[1]}' are both the pooler; one "
-                f"{self.architecture} model was expected"
-            )
-        return found[0]
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return self.model_types[0]
 
-    def _is_pooler(self, name: str) -> bool:
+    def is_pooler(self, name: str) -> bool:
+        """Tell whether a parameter is the pooler's."""
         if self.pooler is None:
             return False
         spellings = "|".join(map(re.escape, self.pooler.spellings))
-        return re.fullmatch(rf"(?:\w+\.)*?(?:{spellings})\.weight", name) is not None
+        return re.fullmatch(rf"(?:\w+\.)*?(?:{spellings})\.\w+", name) is not None
 
-    @property
-    def _example(self) -> str:
-        return f"{self.stacks[0]}.0.{self.modules[0].spellings[0]}.weight"
-
-    @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        stacks = "|".join(map(re.escape, self.stacks))
-        modules = "|".join(map(re.escape, self._by_spelling))
-        return re.compile(
-            rf"(?:\w+\.)*?(?:{stacks})\.(?P<layer>\d+)\.(?P<module>{modules})\.weight"
-        )
-
-    @cached_property
-    def _by_spelling(self) -> dict[str, Module]:
-        return {spelling: module for module in self.modules for spelling in module.spellings}
-
-    @cached_property
-    def _rank(self) -> dict[str, int]:
-        return {module.name: rank for rank, module in enumerate(self.modules)}
+    def _find_pooler(
+        self, shapes: Mapping[str, tuple[int, ...]], layers: int, where: str, wanted: bool | None
+    ) -> list[Found]:
+        if self.pooler is None or wanted is False:
+            return []
+        found = [name for name in shapes if name.endswith(".weight") and self.is_pooler(name)]
+        if wanted and not found:
+            raise UserError(
+                f"{where}: incomplete: lacks the pooler ('{self.pooler.spellings[0]}.weight')"
+            )
+        if len(found) > 1:
+            raise UserError(
+                f"{where}: '{found[0]}' and '{found[1]}' are both the pooler; one {self.name} "
+                "model was expected"
+            )
+        place = Place(layers, self.pooler.name, self.pooler.part)
+        return [Found(name, place, stack=None) for name in found]
 
 
-def _attention(query: str, key: str, value: str, output: str) -> tuple[Module, ...]:
+def _check_whole(stack: Stack, found: list[Found], layers: int, where: str) -> None:
+    there = {(matrix.place.layer, matrix.place.module) for matrix in found}
+    experts = [0] * layers
+    for matrix in found:
+        layer, rank, expert = _order(stack, matrix)
+        if stack.modules[rank].experts:
+            experts[layer] = max(experts[layer], expert + 1)
+    for layer in range(layers):
+        for module in stack.modules:
+            names = [module.name]
+            if module.experts:
+                names = [f"{module.name}[{expert}]" for expert in range(experts[layer])]
+            lacking = [name for name in names if (layer, name) not in there]
+            if lacking and not (module.optional and lacking == names):
+                raise UserError(
+                    f"{where}: incomplete: layer {layer} of {layers} lacks its {lacking[0]} "
+                    f"('{stack.names[0]}.{layer}.{stack.spelling(module)}.weight')"
+                )
+
+
+def _matrices(
+    match: re.Match[str], stack: Stack, tensor: Tensor, shape: tuple[int, ...], config: Config
+) -> Iterator[Found]:
+    """Yield the matrices of a parameter, or the one that a matrix's public name is of."""
+    layer, given = int(match["layer"]), match["expert"] or match.groupdict().get("number")
+    stacked = stack.module[tensor.modules[0]].experts and given is None
+    if stacked and len(shape) != 3:
+        raise ValueError(f"shape {list(shape)}: that of all experts has three dimensions")
+    is_public = match["expert"] is not None or match["module"] is not None
+    for expert in range(shape[0]) if stacked else [given]:
+        for position, name in enumerate(tensor.modules):
+            if match["module"] not in (None, name):
+                continue
+            module = stack.module[name]
+            place = Place(layer, name if expert is None else f"{name}[{expert}]", module.part)
+            rows = None
+            if not is_public and len(tensor.modules) > 1:
+                outputs = shape[-1 if tensor.transposed else -2]
+                rows = tensor.rows(position, outputs, config)
+            if is_public or not (stacked or rows or tensor.transposed):
+                yield Found(match[0], place)
+                continue
+            index = int(expert) if stacked and expert is not None else None
+            full = match["tensor"] + (f"[{index}]" if stacked else "")
+            full += f":{name}" if rows else ""
+            yield Found(full, place, Layout(match["tensor"], index, tensor.transposed, rows))
+
+
+def _order(stack: Stack, matrix: Found) -> tuple[int, int, int]:
+    name, _, expert = matrix.place.module.rstrip("]").partition("[")
+    return matrix.place.layer, stack.rank[name], int(expert or 0)
+
+
+def attention(query: str, key: str, value: str, output: str) -> tuple[Module, ...]:
     """Return the four attention modules; each argument holds the spellings, separated by spaces."""
     names = {"query": query, "key": key, "value": value, "attention_output": output}
     return tuple(Module(name, "attention", tuple(text.split())) for name, text in names.items())
 
 
-def _feed_forward(**names: str) -> tuple[Module, ...]:
+def feed_forward(**names: str) -> tuple[Module, ...]:
     """Return the feed-forward modules; each argument holds the spellings, separated by spaces."""
     return tuple(Module(name, "feed_forward", tuple(text.split())) for name, text in names.items())
-
-
-_KNOWN = (
-    Scope(
-        "bert",
-        ("encoder.layer",),
-        _attention(
-            query="attention.self.query",
-            key="attention.self.key",
-            value="attention.self.value",
-            output="attention.output.dense",
-        )
-        + _feed_forward(
-            feed_forward_in="intermediate.dense",
-            feed_forward_out="output.dense",
-        ),
-        Module("pooler", "pooler", ("pooler.dense",)),
-    ),
-    Scope(
-        "opt",
-        ("decoder.layers",),
-        _attention(
-            query="self_attn.q_proj",
-            key="self_attn.k_proj",
-            value="self_attn.v_proj",
-            output="self_attn.out_proj",
-        )
-        + _feed_forward(feed_forward_in="fc1", feed_forward_out="fc2"),
-    ),
-    Scope(
-        # Also DINO and DeiT. On disk as transformers 4 wrote it, in memory as version 5 spells it.
-        # What some files have of a pooler, no head reads.
-        "vit",
-        ("encoder.layer", "layers"),
-        _attention(
-            query="attention.attention.query attention.q_proj",
-            key="attention.attention.key attention.k_proj",
-            value="attention.attention.value attention.v_proj",
-            output="attention.output.dense attention.o_proj",
-        )
-        + _feed_forward(
-            feed_forward_in="intermediate.dense mlp.fc1",
-            feed_forward_out="output.dense mlp.fc2",
-        ),
-    ),
-    Scope(
-        # Also Vicuna.
-        "llama",
-        ("layers",),
-        _attention(
-            query="self_attn.q_proj",
-            key="self_attn.k_proj",
-            value="self_attn.v_proj",
-            output="self_attn.o_proj",
-        )
-        + _feed_forward(
-            feed_forward_gate="mlp.gate_proj",
-            feed_forward_in="mlp.up_proj",
-            feed_forward_out="mlp.down_proj",
-        ),
-    ),
-)
-
-SCOPES: dict[str, Scope] = {scope.architecture: scope for scope in _KNOWN}
-
-
-def find_scope(architecture: object, where: str) -> Scope:
-    """Return the scope of `architecture`; `where` names the file that states it.
-
-    Raises:
-        UserError: nobody has said yet what is prunable in this architecture.
-    """
-    if isinstance(architecture, str) and architecture in SCOPES:
-        return SCOPES[architecture]
-    raise UserError(
-        f"{where}: model_type: unknown architecture {architecture!r}"
-        f"{near_miss(architecture, SCOPES)} (known: {', '.join(sorted(SCOPES))}); "
-        "to add one, add a Scope to essential_sparsity/architectures/architecture.py"
-    )

@@ -15,7 +15,7 @@ from essential_sparsity.checkpoints.manifest import (
     load_manifest,
 )
 from essential_sparsity.checkpoints.tensors import (
-    RowReader,
+    ReadRows,
     StoredTensor,
     TensorFiles,
     read_tensor,
@@ -97,7 +97,7 @@ class Checkpoint:
         """The prunable matrices in THE order: their names, shapes, types, layers, modules."""
         return self.manifest.matrices
 
-    def rows(self, matrix: Matrix) -> RowReader:
+    def rows(self, matrix: Matrix) -> ReadRows:
         """Return a reader of the matrix's rows, usable from any thread until this is closed.
 
         Raises:

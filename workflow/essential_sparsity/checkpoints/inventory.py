@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from essential_sparsity.architectures.architecture import find_scope
+from essential_sparsity.architectures import check_pooler, find_architecture
+from essential_sparsity.architectures.architecture import Found
 from essential_sparsity.checkpoints.contents import CONFIG
 from essential_sparsity.checkpoints.manifest import Matrix, Parameters, Prunable
 from essential_sparsity.checkpoints.tensors import FORMATS, Entry, map_tensor, read_header
@@ -40,23 +41,18 @@ def take_inventory(folder: Path, prune_pooler: bool = False) -> Inventory:
     path = folder / CONFIG
     config = read_json(path, "model configuration")
     _check_plain(config, path)
-    scope = find_scope(config.get("model_type"), str(path))
+    model_type = config.get("model_type")
+    architecture = find_architecture(model_type, str(path))
     if prune_pooler:
-        scope = scope.with_pooler(str(path))
+        check_pooler(str(model_type), str(path))
     tensors = _tensors(folder)
-    matrices = tuple(
-        _matrix(name, *tensors[name], place.layer, place.module, place.part, folder)
-        for name, place in scope.find(tensors, str(folder / WEIGHTS))
-    )
-    layers = 1 + max(matrix.layer for matrix in matrices if matrix.part != "pooler")
-    promised = config.get("num_hidden_layers")
-    if isinstance(promised, int) and promised != layers:
-        raise UserError(
-            f"{folder / WEIGHTS}: incomplete: the weights have {layers} layers, "
-            f"{CONFIG} says num_hidden_layers: {promised}"
-        )
+    shapes = {name: entry.shape for name, (_, entry) in tensors.items()}
+    where = str(folder / WEIGHTS)
+    found = architecture.find(shapes, where, config, prune_pooler)
+    matrices = tuple(_matrix(one, *tensors[one.tensor], folder) for one in found)
+    architecture.check_layers(found, config, where)
     return Inventory(
-        architecture=scope.architecture,
+        architecture=str(model_type),
         prunable=Prunable(count=sum(matrix.size for matrix in matrices), matrices=matrices),
         parameters=Parameters(count=_count_parameters(folder, tensors, matrices)),
     )
@@ -98,27 +94,30 @@ def _weight_files(folder: Path) -> list[str]:
     return [json.loads(file) for file in files]
 
 
-def _matrix(
-    name: str, file: str, entry: Entry, layer: int, module: str, part: str, folder: Path
-) -> Matrix:
-    if len(entry.shape) != 2 or not entry.size or entry.dtype not in FORMATS:
+def _matrix(found: Found, file: str, entry: Entry, folder: Path) -> Matrix:
+    shape = found.shape(entry.shape)
+    if len(shape) != 2 or not entry.size or entry.dtype not in FORMATS:
         raise UserError(
-            f"{folder / file}: '{name}' is {entry.dtype} {list(entry.shape)}; a prunable matrix "
-            f"has two dimensions and one of the types {', '.join(FORMATS)}"
+            f"{folder / file}: '{found.tensor}' is {entry.dtype} {list(entry.shape)}; a prunable "
+            f"matrix has two dimensions and one of the types {', '.join(FORMATS)}"
         )
-    return Matrix.model_validate(
-        {
-            "name": name, "shape": entry.shape, "dtype": entry.dtype, "file": file,
-            "layer": layer, "module": module, "part": part,
-        }
-    )  # fmt: skip
+    return Matrix(
+        name=found.name,
+        shape=shape,
+        dtype=entry.dtype,
+        file=file,
+        layer=found.place.layer,
+        module=found.place.module,
+        part=found.place.part,
+        layout=found.layout,
+    )
 
 
 def _count_parameters(
     folder: Path, tensors: dict[str, tuple[str, Entry]], matrices: tuple[Matrix, ...]
 ) -> int:
     """Count every floating-point parameter once, also where a tied head is stored a second time."""
-    prunable = {matrix.name for matrix in matrices}
+    prunable = {matrix.tensor for matrix in matrices}
     parameters = {
         name: (file, entry)
         for name, (file, entry) in tensors.items()

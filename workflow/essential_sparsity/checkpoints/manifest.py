@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from essential_sparsity.checkpoints.spec import Part
+from essential_sparsity.architectures.architecture import Layout, Part
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import REMEDY, read_json, sha256_of_all
 from essential_sparsity.support.spec import Sha256, canonical_json
@@ -23,7 +23,11 @@ class _Record(BaseModel):
 
 
 class Matrix(_Record):
-    """A prunable matrix: its name in the state dict, `[out, in]` shape, file, and place."""
+    """A prunable matrix: its name in the state dict, `[out, in]` shape, file, and place.
+
+    Where it is no tensor of its own, `layout` says how it lies in one, and the name says which part
+    of it: `h.0.attn.c_attn.weight:query`, of an expert `experts.gate_up_proj[3]:feed_forward_in`.
+    """
 
     name: str
     shape: tuple[int, ...] = Field(min_length=2, max_length=2)
@@ -32,6 +36,16 @@ class Matrix(_Record):
     layer: int = Field(ge=0)
     module: str
     part: Part
+    layout: Layout | None = Field(default=None, exclude_if=lambda layout: layout is None)
+
+    @property
+    def tensor(self) -> str:
+        """The name of the tensor that holds it."""
+        return self.layout.tensor if self.layout else self.name
+
+    def view(self, tensor: Any) -> Any:
+        """Return the matrix as a view of the tensor that holds it, see `Layout.view`."""
+        return self.layout.view(tensor) if self.layout else tensor
 
     @property
     def size(self) -> int:

@@ -9,7 +9,6 @@ from essential_sparsity.support.spec import Name, Sha256, Spec
 
 # A commit, or a branch or tag: nothing that could leave a folder.
 Revision = Annotated[str, StringConstraints(pattern=r"^\w[\w-]*([./][\w-]+)*$")]
-Part = Literal["attention", "feed_forward", "pooler"]
 Repository = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
 
 

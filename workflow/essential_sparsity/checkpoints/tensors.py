@@ -8,6 +8,7 @@ and float32 alike. Nothing is rounded, and torch is not imported.
 import json
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
+from essential_sparsity.architectures.architecture import Layout
 from essential_sparsity.support.errors import UserError
 
 Bits = npt.NDArray[np.unsignedinteger[Any]]
@@ -106,34 +108,68 @@ class Stored(Protocol):
     def dtype(self) -> str: ...  # noqa: D102
     @property
     def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def tensor(self) -> str: ...  # noqa: D102
+    @property
+    def layout(self) -> Layout | None: ...  # noqa: D102
 
 
 def read_tensor(folder: Path, matrix: Stored) -> StoredTensor:
     """Return `matrix` of the checkpoint in `folder`, mapped from the file, not copied.
+
+    It is copied where it is no tensor of its own.
 
     Raises:
         UserError: the file is missing or damaged, lacks the tensor, or holds it with another shape
             or type than `matrix` says.
     """
     path = folder / matrix.file
-    return map_tensor(path, matrix.name, _find_entry(path, matrix))
+    stored = map_tensor(path, matrix.tensor, find_entry(path, matrix))
+    if matrix.layout is None:
+        return stored
+    bits = np.ascontiguousarray(matrix.layout.view(stored.bits)).reshape(matrix.shape)
+    return StoredTensor(matrix.name, matrix.dtype, matrix.shape, bits)
 
 
-def _find_entry(path: Path, matrix: Stored) -> Entry:
-    entry = read_header(path).get(matrix.name)
+def find_entry(path: Path, matrix: Stored) -> Entry:
+    """Return the entry of the tensor that holds `matrix`, of the file's header.
+
+    Raises:
+        UserError: see `read_tensor`.
+    """
+    entry = read_header(path).get(matrix.tensor)
     if entry is None:
-        raise UserError(f"{path}: lacks the tensor '{matrix.name}'")
-    if (entry.dtype, entry.shape) != (matrix.dtype, matrix.shape):
+        raise UserError(f"{path}: lacks the tensor '{matrix.tensor}'")
+    shape = matrix.layout.shape(entry.shape) if matrix.layout else entry.shape
+    if (entry.dtype, shape) != (matrix.dtype, matrix.shape):
         raise UserError(
-            f"{path}: '{matrix.name}' is {entry.dtype} {list(entry.shape)}, "
+            f"{path}: '{matrix.name}' is {entry.dtype} {list(shape)}, "
             f"{matrix.dtype} {list(matrix.shape)} was expected"
         )
     return entry
 
 
+# Reads rows `start` to `stop` of a matrix, (stop − start, columns), into fresh memory.
+ReadRows = Callable[[int, int], Bits]
+
+
 @dataclass(frozen=True)
-class RowReader:
-    """Reads rows of one stored matrix into fresh memory, from any thread.
+class _ViewReader:
+    """Reads rows of a matrix that is a view of a mapped tensor, see `Layout.view`."""
+
+    view: Bits
+
+    def read(self, start: int, stop: int) -> Bits:
+        """Return the bits of rows `start` to `stop`, (stop − start, columns)."""
+        if self.view.ndim == 2:
+            return np.array(self.view[start:stop], order="C")
+        rows: Bits = self.view[np.divmod(np.arange(start, stop), self.view.shape[1])]
+        return rows
+
+
+@dataclass(frozen=True)
+class _RowReader:
+    """Reads rows of a matrix that is a tensor of its own.
 
     A mapped file counts as resident memory page by page as it is read; what is read here is freed
     with the array, so that a checkpoint of any size passes through little memory.
@@ -172,19 +208,21 @@ class TensorFiles:
         self._folder = folder
         self._descriptors: dict[Path, int] = {}
 
-    def rows(self, matrix: Stored) -> RowReader:
-        """Return the reader of `matrix`, a tensor of two dimensions.
+    def rows(self, matrix: Stored) -> ReadRows:
+        """Return the reader of `matrix`.
 
         Raises:
             UserError: as `read_tensor`.
         """
         path = self._folder / matrix.file
-        entry = _find_entry(path, matrix)
+        entry = find_entry(path, matrix)
+        if matrix.layout is not None:
+            return _ViewReader(matrix.layout.view(map_tensor(path, matrix.tensor, entry).bits)).read
         if path not in self._descriptors:
             self._descriptors[path] = os.open(path, os.O_RDONLY)
-        return RowReader(
+        return _RowReader(
             path, matrix.name, entry.dtype, entry.shape, entry.offset, self._descriptors[path]
-        )
+        ).read
 
     def close(self) -> None:
         """Close every file."""

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.architectures.architecture import find_scope
+from essential_sparsity.architectures import find_architecture
 from essential_sparsity.command.output import (
     add_json,
     describe_count,
@@ -51,20 +51,20 @@ def run(arguments: argparse.Namespace) -> None:
 def _count_matrices(path: Path) -> list[dict[str, Any]]:
     """Return place, weights and removed weights of every matrix, from the bits themselves."""
     header = load_header(path)
-    scope = find_scope(header.architecture, str(path)).covering(header.shapes)
-    places = scope.find(header.shapes, str(path))
+    architecture = find_architecture(header.architecture, str(path))
+    found = architecture.find(header.shapes, str(path), pooler=None)
     counts = compare_masks([path])
     kept = dict(zip(counts.matrices, counts.kept[:, 0].tolist(), strict=True))
     return [
         {
-            "matrix": name,
-            "layer": place.layer,
-            "module": place.module,
-            "part": place.part,
-            "weights": header.size(name),
-            "removed": header.size(name) - kept[name],
+            "matrix": matrix.name,
+            "layer": matrix.place.layer,
+            "module": matrix.place.module,
+            "part": matrix.place.part,
+            "weights": header.size(matrix.name),
+            "removed": header.size(matrix.name) - kept[matrix.name],
         }
-        for name, place in places
+        for matrix in found
     ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from essential_sparsity.architectures.architecture import find_scope
+from essential_sparsity.architectures import find_architecture
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.contents import CONFIG
 from essential_sparsity.support.errors import UserError
@@ -164,4 +164,4 @@ def _check_architecture(repository: str, commit: str) -> None:
         config = ask(question)
     except UserError:
         return  # what is wrong shows when the files are listed, and the cache may have them
-    find_scope(read_json(Path(config), "model configuration").get("model_type"), CONFIG)
+    find_architecture(read_json(Path(config), "model configuration").get("model_type"), CONFIG)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from essential_sparsity.estimate.amount import Amount
 from essential_sparsity.estimate.sizes import Sizes
-from essential_sparsity.runs.spec import RecipeSpec
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 
 Device = Literal["gpu", "cpu"]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from essential_sparsity.estimate.amount import Amount
 from essential_sparsity.estimate.findings import Findings
-from essential_sparsity.runs.spec import RecipeSpec
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.study.catalog import ModelSize, TaskSize
 from essential_sparsity.study.resolve import Resolved
 

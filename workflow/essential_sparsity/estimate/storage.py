@@ -2,7 +2,7 @@
 
 from essential_sparsity.estimate.amount import Amount
 from essential_sparsity.estimate.sizes import Sizes
-from essential_sparsity.runs.spec import RecipeSpec
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 
 # As measured on tables of real tasks, which Parquet compresses: docs/planning.md.
 _BYTES_A_TOKEN = 2

@@ -14,8 +14,8 @@ from essential_sparsity.support.spec import Spec
 
 # Fields of table specs that follow from the rest of the study.
 _FILLED = {
-    "models", "masks", "controls", "tasks", "seeds", "seeds_of", "search", "statistics",
-    "measurements",
+    "models", "masks", "controls", "tasks", "metrics", "seeds", "seeds_of", "search",
+    "statistics", "measurements",
 }  # fmt: skip
 
 

@@ -100,7 +100,7 @@ class Magnitudes:
         widen = self.bits == 31 and matrix.dtype != "F32"
 
         def read(start: int, stop: int) -> Keys:
-            bits = rows.read(start, stop)
+            bits = rows(start, stop)
             if widen:
                 values = StoredTensor(matrix.name, matrix.dtype, bits.shape, bits).values()
                 bits = values.view(np.uint32)

@@ -11,20 +11,18 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-from essential_sparsity.architectures.architecture import find_scope
+from essential_sparsity.architectures import find_architecture
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
+from essential_sparsity.checkpoints.tensors import find_entry, map_tensor
 from essential_sparsity.masks.header import Header
 from essential_sparsity.masks.mask import check_bits, check_removed
 from essential_sparsity.masks.streaming import Progress
-from essential_sparsity.masks.writer import Packed
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import atomic_folder, read_json, sha256_of, write_json
 
 RECORD = "pruned.json"
 FORMAT_VERSION = 1
-
-_CHUNK = 1 << 20  # weights
 
 
 def match_matrices(
@@ -52,9 +50,9 @@ def match_matrices(
             f"{path}: is a mask of a {header.architecture} model, {checkpoint.folder} is "
             f"{checkpoint.manifest.architecture}"
         )
-    scope = find_scope(header.architecture, str(path)).covering(header.shapes)
-    found = scope.find(header.shapes, str(path))
-    names = {(place.layer, place.module): name for name, place in found}
+    architecture = find_architecture(header.architecture, str(path))
+    found = architecture.find(header.shapes, str(path), pooler=None)
+    names = {(matrix.place.layer, matrix.place.module): matrix.name for matrix in found}
     pairs = {}
     for matrix in checkpoint.matrices:
         name = names.pop((matrix.layer, matrix.module), None)
@@ -116,7 +114,7 @@ def write_pruned(
 
     The files are those of the checkpoint, byte by byte, but for the removed weights, which are +0.
     What shares memory in the model (a tied head) is stored as it was, so that it is tied again when
-    it is loaded. Memory is bounded by one matrix's bits and a stretch of its weights.
+    it is loaded. Memory is bounded by one tensor.
 
     Args:
         checkpoint: opened.
@@ -129,6 +127,9 @@ def write_pruned(
     Raises:
         UserError: mask or checkpoint turns out to be damaged.
     """
+    by_tensor: dict[tuple[str, str], list[Matrix]] = {}
+    for matrix in checkpoint.matrices:
+        by_tensor.setdefault((matrix.file, matrix.tensor), []).append(matrix)
     record = {
         "format_version": FORMAT_VERSION,
         "mask": header.name,
@@ -143,32 +144,23 @@ def write_pruned(
         for name in checkpoint.manifest.files:
             shutil.copyfile(checkpoint.folder / name, folder / name)
         removed = 0
-        for matrix in checkpoint.matrices:
-            packed = bits.get_tensor(names[matrix.name])
-            check_bits(mask, header, names[matrix.name], packed)
-            removed += matrix.size - int(np.bitwise_count(packed).sum(dtype=np.int64))
-            _prune(checkpoint, matrix, packed, folder / matrix.file, progress)
+        for tensor in by_tensor.values():
+            stored = checkpoint.folder / tensor[0].file
+            entry = find_entry(stored, tensor[0])
+            weights = np.array(map_tensor(stored, tensor[0].tensor, entry).bits)
+            for matrix in tensor:
+                packed = bits.get_tensor(names[matrix.name])
+                check_bits(mask, header, names[matrix.name], packed)
+                keep = np.unpackbits(packed, count=matrix.size, bitorder="little")
+                removed += matrix.size - int(np.count_nonzero(keep))
+                view = matrix.view(weights)
+                # As integers: a product of floats would leave −0 where a negative weight goes.
+                np.multiply(view, keep.reshape(view.shape), out=view)
+                if progress:
+                    progress(matrix.size)
+            with (folder / tensor[0].file).open("r+b") as new:
+                new.seek(entry.offset)
+                new.write(weights.data)
         check_removed(mask, header, removed)
         write_json(folder / RECORD, record)
     return record
-
-
-def _prune(
-    checkpoint: Checkpoint, matrix: Matrix, packed: Packed, file: Path, progress: Progress | None
-) -> None:
-    """Write the matrix, pruned, over the one in `file`."""
-    rows = checkpoint.rows(matrix)
-    height, width = matrix.shape
-    # A multiple of eight rows ends on a whole byte of bits.
-    step = max(8, _CHUNK // width // 8 * 8)
-    with file.open("r+b") as new:
-        new.seek(rows.offset)
-        for start in range(0, height, step):
-            stop = min(start + step, height)
-            stored = rows.read(start, stop)
-            part = packed[start * width // 8 : (stop * width + 7) // 8]
-            keep = np.unpackbits(part, count=stored.size, bitorder="little").reshape(stored.shape)
-            # As integers: a product of floats would leave −0 where a negative weight goes.
-            new.write(np.multiply(stored, keep, out=stored).data)
-            if progress:
-                progress(stored.size)

@@ -149,7 +149,8 @@ class Survivors:
     def open(self, matrix: Matrix) -> ReadKeys:
         """Return the reader of the matrix's keys."""
         weights = self.inputs.files["weights"]
-        trained = matrix.model_copy(update={"file": weights.name, "dtype": "F32"})
+        own = {"file": weights.name, "dtype": "F32", "layout": None}
+        trained = matrix.model_copy(update=own)
         keys = read_tensor(weights.parent, trained).bits & np.uint32(0x7FFFFFFF)
         keys += np.uint32(1)
         keys *= self._held.keep(matrix.name)

@@ -7,7 +7,7 @@ from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.report.spec import ExperimentRow, RecipeRow, ReportSpec
 from essential_sparsity.report.table import NONE, UNKNOWN, Cell, Column, Table, count, duration
-from essential_sparsity.runs.spec import RecipeSpec
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 
 Document = dict[str, Any]
 

@@ -18,7 +18,7 @@ from essential_sparsity.report.table import (
     interval,
     number,
 )
-from essential_sparsity.runs.divergence import REMEDY
+from essential_sparsity.runs.job import REMEDY
 from essential_sparsity.search.rounds import Located, Seeds, load_last
 from essential_sparsity.stages import paths
 

@@ -14,7 +14,7 @@ from essential_sparsity.estimators.search import FIRST_SEEDS
 from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.estimators.spread import Floats
 from essential_sparsity.masks.spec import DENSE, MaskLabel
-from essential_sparsity.metrics import Metric
+from essential_sparsity.metrics.metric import Metric
 from essential_sparsity.results.names import MASK_COLUMNS, mask_names, resolve_sparsity
 from essential_sparsity.results.run import Run, check_paired, load_run
 from essential_sparsity.results.spec import RunsSpec
@@ -156,6 +156,7 @@ def load_groups_of(root: Path, spec: RunsSpec, found: Round | None) -> Iterator[
                 [
                     load_run(
                         root,
+                        spec.metric_of(task),
                         model=name,
                         task=task,
                         recipe=recipe,

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.types as pat
 
 from essential_sparsity.estimators.spread import Floats
-from essential_sparsity.metrics import METRICS, Metric
+from essential_sparsity.metrics import METRICS
+from essential_sparsity.metrics.metric import Metric
 from essential_sparsity.stages import paths
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import read_table
@@ -39,12 +40,15 @@ class Run:
 
     @property
     def metric(self) -> Metric:
-        """The metric that the run was scored by."""
+        """The metric of `parts`."""
         return METRICS[self.metrics["metric"]]
 
 
-def load_run(root: Path, **identity: str | int) -> Run:
+def load_run(root: Path, wanted: str = "", **identity: str | int) -> Run:
     """Load the run of a model, task, recipe, mask and seed below `root`.
+
+    Its score is that of the metric that is `wanted` (else that it was scored by when it was made),
+    and of the metric as it is now: where it was another one, the predictions are scored anew.
 
     Raises:
         UserError: a file is missing or damaged, belongs to another run, holds a score, a loss or
@@ -54,7 +58,8 @@ def load_run(root: Path, **identity: str | int) -> Run:
     metrics_path = root / paths.METRICS.format(**identity)
     metrics = _last_row(metrics_path, identity)
     path = root / paths.PREDICTIONS.format(**identity)
-    metric = METRICS[metrics["metric"]]
+    made = metrics["metric"], metrics.get("metric_version", 1)
+    metric = METRICS[wanted or metrics["metric"]]
     columns = {*_EXAMPLES, *metric.columns}
     table = read_table(path, columns).select(sorted(columns)).sort_by("id")
     for column in metric.columns:
@@ -68,7 +73,15 @@ def load_run(root: Path, **identity: str | int) -> Run:
         )
     parts = metric.parts(table)
     score = float(metric.combine(parts.mean(axis=0)))
-    if abs(score - metrics["score"]) > _AGREEMENT:
+    if made != (metric.name, metric.version):
+        if metrics["failure"]:
+            raise UserError(
+                f"{path}: its training diverged, and its answers are those that score best by "
+                f"{made[0]}, version {made[1]}, not by {metric.name}, version {metric.version}; "
+                f"{_REMEDY}"
+            )
+        metrics |= {"metric": metric.name, "score": score}
+    elif abs(score - metrics["score"]) > _AGREEMENT:
         raise UserError(
             f"{path}: the predictions' score is {score:.4f} {metric.unit}, but {metrics_path} "
             f"says {metrics['score']:.4f} {metric.unit}; {_REMEDY}"

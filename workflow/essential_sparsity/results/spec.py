@@ -55,7 +55,14 @@ class RunsSpec(Spec):
     search: str = Field(
         default="", description="folder of a search's rounds: of all runs, those that it chose"
     )
+    metrics: dict[Name, str] = Field(
+        default={}, description="task → metric; else the one that its runs were scored by"
+    )
     statistics: StatisticsSpec = StatisticsSpec()
+
+    def metric_of(self, task: str) -> str:
+        """Return the name of a task's metric, an empty one if its runs say it."""
+        return self.metrics.get(task, "")
 
     def seeds_on(self, task: str) -> tuple[int, ...]:
         """Return the seeds of a task's runs."""

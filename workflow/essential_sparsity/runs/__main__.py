@@ -1,27 +1,27 @@
-"""Fine-tunes one masked checkpoint on one task and keeps metrics and predictions."""
+"""Runs one masked checkpoint on one task by a procedure, and keeps metrics and predictions."""
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
 
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.divergence import REMEDY
-from essential_sparsity.runs.kinds import module_of
-from essential_sparsity.runs.resume import RestartPoint
-from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.runs import heads, procedures
+from essential_sparsity.runs.job import REMEDY, SCORING, Job
+from essential_sparsity.runs.training.resume import RestartPoint
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import sha256_of, write_json
 from essential_sparsity.support.gpus import add_share, reserve
-from essential_sparsity.support.spec import canonical_json
+from essential_sparsity.support.spec import canonical_json, read_document
 from essential_sparsity.support.tables import provenance, write_table
 from essential_sparsity.tasks.manifest import MANIFEST, load_task
 
 
 def main() -> None:
-    """Read the arguments and the three inputs, fine-tune, write metrics and predictions."""
+    """Read the arguments and the three inputs, run the procedure, write what it leaves."""
     parser = argparse.ArgumentParser(prog="python -m essential_sparsity.runs", description=__doc__)
     parser.add_argument(
         "--spec",
@@ -34,6 +34,12 @@ def main() -> None:
     parser.add_argument("--mask", required=True, type=Path, help="a mask of the checkpoint")
     parser.add_argument(
         "--start", type=Path, action="append", default=[], help="tensors to start from instead"
+    )
+    parser.add_argument(
+        "--score",
+        default="accuracy",
+        metavar="NAMES",
+        help="metrics, separated by commas: the first one is the run's (default: %(default)s)",
     )
     parser.add_argument("--output", required=True, type=Path, help="the folder to write to")
     parser.add_argument(
@@ -54,7 +60,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.per_device_batch < 0 or (arguments.gpus or 0) < 0:
         parser.error("--per-device-batch and --gpus take 0 or more")
-    spec = RunSpec.read(arguments.spec)
+    document, where = read_document(arguments.spec)
+    spec = procedures.check_spec(document, where)
+    procedure = procedures.name_in(document, where)
+    scoring = import_module(SCORING).Scoring.of(arguments.score)
     manifest = load_manifest(arguments.checkpoint)
     task = load_task(arguments.task)
     mask = Mask.load(arguments.mask)
@@ -65,8 +74,9 @@ def main() -> None:
         "task": sha256_of(arguments.task / MANIFEST),
         **{path.name: sha256_of(path) for path in arguments.start},
     }
-    made_by = provenance("essential_sparsity.runs", spec.document(), module_of(task.kind))
-    origin = {**made_by, "inputs": inputs}
+    code = (heads.module_of(task.kind), *procedures.code_of(procedure))
+    made_by = provenance("essential_sparsity.runs", spec.document(), *code)
+    origin = {**made_by, "inputs": inputs, "metrics": scoring.versions}
     restart = RestartPoint(arguments.output / ".restart", canonical_json(origin))
     title = "/".join(arguments.output.parts[-5:])
     gpus = reserve(arguments.gpus, arguments.gpu_share)
@@ -75,32 +85,25 @@ def main() -> None:
     # not before it is settled which GPUs torch is to see.
     import torch
 
-    from essential_sparsity.runs.fine_tuning import Outcome, fine_tune
-    from essential_sparsity.runs.memory import fit_memory
-    from essential_sparsity.runs.processes import launch
-    from essential_sparsity.runs.rewound import Rewound
-
     if gpus and not torch.cuda.is_available():
         gpus = []
         print(
             f"{title}: note: on the CPU, as torch {torch.__version__} cannot use the GPU",
             file=sys.stderr,
         )
-    devices = max(1, len(gpus))
+    job = Job(
+        arguments.checkpoint, manifest, task, mask, spec, restart, title, scoring,
+        tuple(arguments.start), max(1, len(gpus)), arguments.per_device_batch,
+    )  # fmt: skip
+    outcome = procedures.open_procedure(procedure)(job)
 
-    def train(limit: int) -> Outcome:
-        return launch(
-            devices, fine_tune, arguments.checkpoint, manifest, task, mask, spec, restart,
-            title, limit, Rewound(*arguments.start),
-        )  # fmt: skip
-
-    outcome = fit_memory(train, spec.recipe.batch_size, devices, arguments.per_device_batch, title)
-
-    names = dict(
+    names: dict[str, object] = dict(
         zip(("model", "task", "recipe", "mask"), arguments.output.parts[-5:], strict=False)
     )
+    if (seed := getattr(spec, "seed", None)) is not None:
+        names["seed"] = seed
     metrics = outcome.metrics
-    for position, (column, value) in enumerate({**names, "seed": spec.seed}.items()):
+    for position, (column, value) in enumerate(names.items()):
         metrics = metrics.add_column(position, column, pa.array([value] * metrics.num_rows))
     write_table(arguments.output / "predictions.parquet", outcome.predictions, origin)
     write_json(arguments.output / "movement.json", outcome.movement)

@@ -5,12 +5,13 @@ from functools import partial
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.kind import FigureKind
 from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, FIGURE_KINDS, STUDY_KINDS
+from essential_sparsity.metrics import module_of
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.checks import check_figure, check_files
 from essential_sparsity.stages.sources import checkpoint_of
 from essential_sparsity.stages.stage import Place, Resources, Stage
 from essential_sparsity.study import jobs
-from essential_sparsity.study.resolve import Resolved, ResolvedExperiment
+from essential_sparsity.study.resolve import Resolved, ResolvedExperiment, unique
 from essential_sparsity.support.spec import Spec
 
 # A figure as picture, as print, as data.
@@ -138,6 +139,12 @@ def search_rounds(study: Resolved, experiment: ResolvedExperiment) -> list[str]:
     return [jobs.round_path(study, experiment, number + 1) for number in range(last)]
 
 
+def metric_modules(study: Resolved, place: Place) -> list[str]:
+    """Return the modules of the metrics of an experiment, or of the study: found by name."""
+    tasks = experiment_of(study, place).recipes if "experiment" in place else study.tasks
+    return unique(module_of(study.tasks[task].metric) for task in tasks)
+
+
 def _tables(kind: FigureKind) -> Stage:
     return Stage(
         name=f"{kind.name}_statistics",
@@ -150,7 +157,11 @@ def _tables(kind: FigureKind) -> Stage:
         places=partial(_places, kind),
         inputs={"artifacts": table_inputs},
         spec=lambda study, place: jobs.table_spec(study, experiment_of(study, place)),
-        code=lambda study, place: ("essential_sparsity.figures.tables_stage", kind.statistics),
+        code=lambda study, place: (
+            "essential_sparsity.figures.tables_stage",
+            kind.statistics,
+            *metric_modules(study, place),
+        ),
         check=check_files,
         message="Statistics of experiment {wildcards.experiment}",
         resources=Resources(4000),
@@ -192,7 +203,7 @@ SEARCH = Stage(
     places=_round_places,
     inputs={"runs": _round_runs, "previous": _round_before},
     spec=lambda study, place: jobs.round_spec(study, experiment_of(study, place)),
-    code=lambda study, place: ("essential_sparsity.search",),
+    code=lambda study, place: ("essential_sparsity.search", *metric_modules(study, place)),
     check=check_files,
     message="Search of experiment {wildcards.experiment}, round {wildcards.round}",
     resources=Resources(4000),
@@ -235,7 +246,11 @@ def _figure(kind: FigureKind) -> Stage:
         places=partial(_places, kind),
         inputs={"tables": _figure_tables},
         spec=figure_spec,
-        code=lambda study, place: ("essential_sparsity.figures.drawing_stage", kind.drawing),
+        code=lambda study, place: (
+            "essential_sparsity.figures.drawing_stage",
+            kind.drawing,
+            *metric_modules(study, place),
+        ),
         check=check_figure,
         message="Figure {wildcards.experiment}",
         resources=Resources(minutes=10),

@@ -7,8 +7,8 @@ from essential_sparsity.masks.criterion import Ranking
 from essential_sparsity.masks.registry import module_of
 from essential_sparsity.masks.spec import MaskSpec
 from essential_sparsity.masks.trained import Trained
-from essential_sparsity.runs import kinds as run_kinds
-from essential_sparsity.stages import paths
+from essential_sparsity.runs import heads
+from essential_sparsity.stages import paths, runs
 from essential_sparsity.stages.checks import check_files, check_mask
 from essential_sparsity.stages.runs import RUN, run_spec, start_of
 from essential_sparsity.stages.sources import checkpoint_of
@@ -143,10 +143,15 @@ def _training_spec(study: Resolved, place: Place) -> Spec:
     return TrainingSpec(mask=spec.document(), run=run)
 
 
+def scored_by(study: Resolved, mask: str) -> str:
+    """Return the metrics by which the training that finds a mask is scored."""
+    return runs.scored_by(study, str(training(study, mask).task))
+
+
 def _training_code(study: Resolved, place: Place) -> tuple[str, ...]:
     spec = training(study, place["mask"])
     kind = study.tasks[str(spec.task)].examples.kind
-    return "essential_sparsity.tickets", module_of(spec.criterion), run_kinds.module_of(kind)
+    return "essential_sparsity.tickets", module_of(spec.criterion), heads.module_of(kind)
 
 
 TICKET = Stage(

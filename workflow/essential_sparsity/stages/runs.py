@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 from essential_sparsity.estimate import storage
 from essential_sparsity.masks.trained import Trained
-from essential_sparsity.runs import kinds
-from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.runs import heads, procedures
+from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.checks import check_files
 from essential_sparsity.stages.sources import checkpoint_of
@@ -16,10 +16,16 @@ from essential_sparsity.study.resolve import Resolved
 
 def run_spec(study: Resolved, task: str, recipe: str, seed: int) -> RunSpec:
     """Return the spec of a run, or of a training like it."""
-    entry = study.find(study.tasks, task, "task")
+    study.find(study.tasks, task, "task")
     known = {name: spec for (of, name), spec in study.recipes.items() if of == task}
     settings = study.find(known, recipe, f"recipe of task '{task}'")
-    return RunSpec(recipe=settings, metric=entry.metric, also=entry.also, seed=seed)
+    return RunSpec(recipe=settings, seed=seed)
+
+
+def scored_by(study: Resolved, task: str) -> str:
+    """Return the metrics by which the runs on a task are scored, which are no part of their key."""
+    entry = study.find(study.tasks, task, "task")
+    return ",".join((entry.metric, *entry.also))
 
 
 def start_of(study: Resolved, place: Place) -> list[str]:
@@ -31,9 +37,9 @@ def start_of(study: Resolved, place: Place) -> list[str]:
     return [paths.REWIND.format(model=place["model"], step=spec.rewind_step, **names)]
 
 
-def _kind(study: Resolved, place: Place) -> str:
+def _head(study: Resolved, place: Place) -> str:
     entry = study.find(study.tasks, place["task"], "task")
-    return kinds.module_of(entry.examples.kind)
+    return heads.module_of(entry.examples.kind)
 
 
 def _task(study: Resolved, place: Place) -> str:
@@ -64,7 +70,11 @@ RUN = Stage(
         "start": start_of,
     },
     spec=_spec_of,
-    code=lambda study, place: ("essential_sparsity.runs", _kind(study, place)),
+    code=lambda study, place: (
+        "essential_sparsity.runs",
+        _head(study, place),
+        *procedures.code_of(procedures.DEFAULT),
+    ),
     check=check_files,
     message="Run {wildcards.model} on {wildcards.task}, {wildcards.mask}, seed {wildcards.seed}",
     environment="torch",
@@ -91,7 +101,7 @@ REWIND = Stage(
     code=lambda study, place: (
         "essential_sparsity.tickets.rewind",
         "essential_sparsity.runs",
-        _kind(study, place),
+        _head(study, place),
     ),
     check=check_files,
     message="Weights of {wildcards.model} after {wildcards.step} steps on {wildcards.task}",

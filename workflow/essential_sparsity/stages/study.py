@@ -11,6 +11,7 @@ from essential_sparsity.stages.figures import (
     FORMATS,
     drawn_as,
     figures_of,
+    metric_modules,
     tables,
     tables_called,
 )
@@ -126,7 +127,10 @@ SUMMARY = Stage(
         "claims": lambda study, place: CLAIMS.targets(study)[0],
     },
     spec=None,
-    code=lambda study, place: ("essential_sparsity.report.summary",),
+    code=lambda study, place: (
+        "essential_sparsity.report.summary",
+        *metric_modules(study, place),
+    ),
     check=None,
     message="Summary of the study",
     resources=Resources(1000, minutes=10),
@@ -167,7 +171,7 @@ REPORT = Stage(
         "provenance": lambda study, place: PROVENANCE.targets(study),
     },
     spec=lambda study, place: report_spec(study),
-    code=lambda study, place: ("essential_sparsity.report",),
+    code=lambda study, place: ("essential_sparsity.report", *metric_modules(study, place)),
     check=None,
     message="Report of the study",
     resources=Resources(1000, minutes=10),

@@ -1,7 +1,7 @@
 """The catalog: models, tasks and claims as data, one short YAML file each, found by its name."""
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -9,12 +9,17 @@ from essential_sparsity.checkpoints.spec import CheckpointSpec, RandomSource
 from essential_sparsity.claims.check import Trait
 from essential_sparsity.claims.claim import ClaimEntry
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.runs.spec import MetricName, RecipeSpec
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.spec import NAME_PATTERN, Name, Spec, is_name
 from essential_sparsity.support.validation import unknown
 from essential_sparsity.support.yaml_files import read_yaml
 from essential_sparsity.tasks.spec import PREPROCESSING, Data, Examples, TaskDataSpec
+
+if TYPE_CHECKING:
+    MetricName = str
+else:
+    MetricName = Literal[tuple(METRICS)]
 
 
 class ModelSize(Spec):

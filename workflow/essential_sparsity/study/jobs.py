@@ -260,6 +260,7 @@ def table_spec(study: Resolved, experiment: ResolvedExperiment) -> Spec:
         filled |= {
             "controls": {name: study.models[name].base or "" for name in settings.controls},
             "tasks": experiment.recipes,
+            "metrics": {task: study.tasks[task].metric for task in experiment.recipes},
             "masks": [mask.label() for mask in run_masks(experiment)],
             "seeds": settings.seeds,
             "seeds_of": settings.seeds_of,
@@ -283,7 +284,7 @@ def round_spec(study: Resolved, experiment: ResolvedExperiment) -> RoundSpec:
         raise UserError(f"{study.where}: experiment '{experiment.name}' has no search")
     # Controls have no part in it, nor has what tables say of other ε.
     filled = table_spec(study, experiment).model_dump(
-        include={"models", "tasks", "masks", "seeds", "seeds_of"}
+        include={"models", "tasks", "metrics", "masks", "seeds", "seeds_of"}
     )
     used = {"epsilon", "confidence", "resamples"}
     statistics = experiment.statistics.model_dump(include=used)

@@ -17,8 +17,12 @@ VARIABLE = "ESSENTIAL_SPARSITY_EXTENSIONS"
 
 # Folder of an extension → the package whose registry finds what lies there.
 REGISTRIES = {
+    "architectures": "essential_sparsity.architectures",
     "criteria": "essential_sparsity.masks.criteria",
     "figures": "essential_sparsity.figures",
+    "heads": "essential_sparsity.runs.heads",
+    "metrics": "essential_sparsity.metrics",
+    "procedures": "essential_sparsity.runs.procedures",
 }
 
 

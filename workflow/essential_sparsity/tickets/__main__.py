@@ -3,13 +3,16 @@
 import argparse
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.masks.mask import load_header
+from essential_sparsity.masks.mask import Mask, load_header
 from essential_sparsity.masks.registry import check_mask
 from essential_sparsity.masks.trained import Trained
-from essential_sparsity.runs.kinds import module_of
+from essential_sparsity.runs import heads
+from essential_sparsity.runs.job import SCORING, Job
+from essential_sparsity.runs.training.resume import RestartPoint
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.files import atomic_path, sha256_of
 from essential_sparsity.support.gpus import add_share, reserve
@@ -37,6 +40,7 @@ def main() -> None:
     parser.add_argument(
         "--start", type=Path, action="append", default=[], help="tensors to start from instead"
     )
+    parser.add_argument("--score", default="accuracy", help="metrics, separated by commas")
     parser.add_argument("--threads", type=int, help="as many as there are cores if not given")
     parser.add_argument("--output", required=True, type=Path, help="the .safetensors to write")
     parser.add_argument(
@@ -50,38 +54,40 @@ def main() -> None:
     wanted = check_mask(spec.mask, "--spec: mask")
     if not isinstance(wanted, Trained):
         raise UserError(f"--spec: mask: '{wanted.criterion}' needs no training")
+    scoring = import_module(SCORING).Scoring.of(arguments.score)
     task = load_task(arguments.task)
     begun = sha256_of(arguments.mask)
     reserve(arguments.gpus, arguments.gpu_share)
     with Checkpoint.load(arguments.checkpoint) as checkpoint:
         # torch and transformers take seconds to import: not before the inputs are known to be good.
         from essential_sparsity.checkpoints.weights import write_weights
-        from essential_sparsity.runs.resume import RestartPoint
         from essential_sparsity.tickets.training import find_mask
 
-        made_by = provenance(STAGE, spec.document(), type(wanted).__module__, module_of(task.kind))
+        modules = (type(wanted).__module__, heads.module_of(task.kind))
+        made_by = provenance(STAGE, spec.document(), *modules)
         inputs = {
             "checkpoint": checkpoint.manifest.sha256,
             "mask": begun,
             "task": sha256_of(arguments.task / MANIFEST),
             **{path.name: sha256_of(path) for path in arguments.start},
         }
-        origin = {**made_by, "inputs": inputs}
+        origin = {**made_by, "inputs": inputs, "metrics": scoring.versions}
         record: Path = arguments.record
         restart = RestartPoint(record / ".restart", canonical_json(origin))
         with tempfile.TemporaryDirectory(prefix="essential-sparsity-") as scratch:
+            job = Job(
+                arguments.checkpoint, checkpoint.manifest, task, Mask.load(arguments.mask),
+                spec.run, restart, wanted.name, scoring, tuple(arguments.start),
+                limit=arguments.per_device_batch,
+            )  # fmt: skip
             found = find_mask(
                 checkpoint,
-                task,
+                job,
                 arguments.mask,
                 wanted,
-                spec.run,
-                restart,
                 Path(scratch),
                 arguments.output,
-                start=arguments.start,
-                per_device_batch=arguments.per_device_batch,
-                threads=arguments.threads,
+                arguments.threads,
             )
     with atomic_path(record / "head.safetensors") as temporary:
         write_weights(temporary, found.head, sealed=True)

@@ -10,11 +10,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.masks.criteria.gradual import Gradual
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.companion import Parameters
-from essential_sparsity.runs.divergence import Diverged
-from essential_sparsity.runs.held_mask import HeldMask
-from essential_sparsity.tickets.harvest import Harvest
-from essential_sparsity.tickets.selection import select
+from essential_sparsity.runs.job import Diverged
+from essential_sparsity.runs.model import HeldMask, Weight
+from essential_sparsity.tickets.selection import Harvest, select
 
 _HELD = "held.safetensors"
 
@@ -34,30 +32,30 @@ class GradualRemoval(Harvest):
         shutil.copyfile(begun, self.held)
 
     def callbacks(
-        self, held: HeldMask, parameters: Parameters, resumed: Path | None
+        self, held: HeldMask, weights: list[Weight], resumed: Path | None
     ) -> list[TrainerCallback]:
         """Return the callback; it goes on with the mask that the epoch checkpoint was left with."""
         if resumed is not None:
             shutil.copyfile(resumed / _HELD, self.held)
-            held.tighten(Mask.load(self.held), parameters)
-        return [_Removal(self, held, parameters)]
+            held.tighten(Mask.load(self.held), weights)
+        return [_Removal(self, held, weights)]
 
-    def remove(self, removal: int, held: HeldMask, parameters: Parameters) -> None:
+    def remove(self, removal: int, held: HeldMask, weights: list[Weight]) -> None:
         """Remove as many weights as the schedule says after this removal, from 1.
 
         Raises:
             Diverged: a weight is not a finite number.
         """
-        for matrix, parameter in parameters:
-            if not bool(torch.isfinite(parameter.detach()).all()):
-                raise Diverged(f"weight of {matrix.name} is not finite")
+        for weight in weights:
+            if not bool(torch.isfinite(weight.values).all()):
+                raise Diverged(f"weight of {weight.matrix.name} is not finite")
         at = self._spec.model_copy(
             update={"sparsity": round(self._spec.sparsity_after(removal), 6)}
         )
         tightened = self._scratch / "tightened.safetensors"
-        select(self._checkpoint, parameters, self.held, at, self._scratch, tightened, self._threads)
+        select(self._checkpoint, weights, self.held, at, self._scratch, tightened, self._threads)
         tightened.replace(self.held)
-        held.tighten(Mask.load(self.held), parameters)
+        held.tighten(Mask.load(self.held), weights)
 
     def steps(self, total: int) -> dict[int, int]:
         """Return step → number of the removal after it, for a training of `total` steps.
@@ -75,10 +73,10 @@ class GradualRemoval(Harvest):
 
 
 class _Removal(TrainerCallback):
-    def __init__(self, owner: GradualRemoval, held: HeldMask, parameters: Parameters) -> None:
+    def __init__(self, owner: GradualRemoval, held: HeldMask, weights: list[Weight]) -> None:
         self._owner = owner
         self._held = held
-        self._parameters = parameters
+        self._weights = weights
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **extra: Any
@@ -86,7 +84,7 @@ class _Removal(TrainerCallback):
         """Remove weights, if it is time; what they leave in the optimiser goes with them."""
         removal = self._owner.steps(state.max_steps).get(state.global_step)
         if removal is not None:
-            self._owner.remove(removal, self._held, self._parameters)
+            self._owner.remove(removal, self._held, self._weights)
             self._held.clear_moments(extra["optimizer"])
 
     def on_save(

@@ -17,12 +17,12 @@ from transformers import (
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.weights import write_weights
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.companion import Companion, Parameters
-from essential_sparsity.runs.fine_tuning import fine_tune
-from essential_sparsity.runs.held_mask import HeldMask
-from essential_sparsity.runs.model import is_pre_trained
-from essential_sparsity.runs.resume import RestartPoint
-from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.runs.job import Job
+from essential_sparsity.runs.model import HeldMask, Weight, is_pre_trained
+from essential_sparsity.runs.procedures.fine_tuning.run import fine_tune
+from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
+from essential_sparsity.runs.training.companion import Companion
+from essential_sparsity.runs.training.resume import RestartPoint
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.files import atomic_path
 from essential_sparsity.support.gpus import add_share, reserve
@@ -38,7 +38,7 @@ class _StopAfter(Companion, TrainerCallback):
     def __init__(self, steps: int) -> None:
         self._steps = steps
 
-    def end(self, model: PreTrainedModel, parameters: Parameters) -> None:
+    def end(self, model: PreTrainedModel, weights: list[Weight]) -> None:
         self.state = {
             name: tensor.detach().cpu().clone().contiguous()
             for name, tensor in model.state_dict().items()
@@ -46,7 +46,7 @@ class _StopAfter(Companion, TrainerCallback):
         }
 
     def callbacks(
-        self, held: HeldMask, parameters: Parameters, resumed: Path | None
+        self, held: HeldMask, weights: list[Weight], resumed: Path | None
     ) -> list[TrainerCallback]:
         return [self]
 
@@ -83,7 +83,7 @@ def main() -> None:
     reserve(arguments.gpus, arguments.gpu_share)
     early = _StopAfter(arguments.steps)
     with tempfile.TemporaryDirectory(prefix="essential-sparsity-") as scratch:
-        fine_tune(
+        job = Job(
             arguments.checkpoint,
             load_manifest(arguments.checkpoint),
             load_task(arguments.task),
@@ -91,9 +91,9 @@ def main() -> None:
             RunSpec.read(arguments.spec),
             RestartPoint(Path(scratch) / "restart", ""),
             arguments.output.parent.name,
-            arguments.per_device_batch,
-            early,
+            limit=arguments.per_device_batch,
         )
+        fine_tune(job, early)
     with atomic_path(arguments.output) as temporary:
         write_weights(temporary, early.state, sealed=True)
 

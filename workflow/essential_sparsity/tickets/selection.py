@@ -1,23 +1,39 @@
-"""The mask that trained weights make, by the machinery that makes every other mask."""
+"""What a mask is made of after a training, and the mask, by the machinery of every other one."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedModel
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.checkpoints.weights import write_weights
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Inputs
 from essential_sparsity.masks.trained import Trained
+from essential_sparsity.runs.model import Weight, is_pre_trained
+from essential_sparsity.runs.training.companion import Companion
 
-Parameters = Iterable[tuple[Matrix, torch.nn.Parameter]]
+
+class Harvest(Companion):
+    """Holds on to the trained prunable matrices, and to the head."""
+
+    wants_weights = True
+    weights: list[Weight]
+    head: dict[str, torch.Tensor]
+
+    def end(self, model: PreTrainedModel, weights: list[Weight]) -> None:
+        """Take matrices and head."""
+        self.weights = weights
+        self.head = {
+            name: tensor.detach().cpu().contiguous()
+            for name, tensor in model.state_dict().items()
+            if not is_pre_trained(model, name)
+        }
 
 
 def select(
     checkpoint: Checkpoint,
-    parameters: Parameters,
+    weights: list[Weight],
     held: Path,
     spec: Trained,
     scratch: Path,
@@ -28,7 +44,7 @@ def select(
 
     Args:
         checkpoint: the model's.
-        parameters: its prunable matrices, trained.
+        weights: its prunable matrices, trained.
         held: the mask under which they were trained last.
         spec: how many weights go where.
         scratch: a folder for the weights, which are deleted again.
@@ -38,12 +54,12 @@ def select(
     Raises:
         UserError: a trained weight is NaN or infinite.
     """
-    weights = scratch / spec.files()["weights"]
-    state = {matrix.name: parameter.detach().float().cpu() for matrix, parameter in parameters}
-    write_weights(weights, {name: tensor.contiguous() for name, tensor in state.items()})
-    files = {"weights": weights, "held": held}
+    trained = scratch / spec.files()["weights"]
+    state = {weight.matrix.name: weight.values.float().cpu() for weight in weights}
+    write_weights(trained, {name: tensor.contiguous() for name, tensor in state.items()})
+    files = {"weights": trained, "held": held}
     masks = dict.fromkeys(spec.references(), held)
     try:
         compute_masks(checkpoint, {output: spec}, Inputs(masks, files), threads=threads)
     finally:
-        weights.unlink()
+        trained.unlink()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from essential_sparsity.runs.spec import RunSpec
+from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
 from essential_sparsity.support.spec import Spec
 
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 from essential_sparsity.estimators.bootstrap import named_generator
 from essential_sparsity.estimators.curve import Curve, Scores
 from essential_sparsity.estimators.settings import Settings
-from essential_sparsity.metrics import METRICS, Metric, share_of
+from essential_sparsity.metrics import METRICS
+from essential_sparsity.metrics.metric import Metric, share_of
 
 _RUN = ("sparsity", "seed")
 # One curve has one of each, where the table says them.
@@ -27,9 +28,7 @@ _RANGES: tuple[tuple[str, Callable[["pd.Series[float]"], "pd.Series[bool]"], str
 )
 
 # The mean over all examples of what each of them scored.
-_MEAN_SCORE = Metric(
-    "score", "score", "%", "spans", ("score",), *share_of("score"), METRICS["exact-match"].combine
-)
+_MEAN_SCORE = share_of("score")
 
 
 def curve_of(

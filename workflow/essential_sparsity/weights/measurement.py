@@ -159,7 +159,7 @@ class _Reading:
                 f"{matrix.name}: stored as {matrix.dtype}; weights are measured in "
                 f"{', '.join(FORMATS)}"
             )
-        return self.checkpoint.rows(matrix).read
+        return self.checkpoint.rows(matrix)
 
     def over(
         self, matrices: Sequence[Matrix], look: Callable[[int, Values], _Found]

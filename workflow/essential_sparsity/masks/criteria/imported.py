@@ -1,21 +1,22 @@
 """A mask from elsewhere: booleans of another tool, or the zeros of a pruned checkpoint."""
 
-import math
 from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field
 
-from essential_sparsity.architectures.architecture import find_scope
+from essential_sparsity.architectures import find_architecture
+from essential_sparsity.architectures.architecture import Found
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
+from essential_sparsity.checkpoints.contents import CONFIG
 from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.checkpoints.tensors import FORMATS, Bits, Entry, read_header
 from essential_sparsity.masks.criterion import Criterion, Inputs
 from essential_sparsity.masks.header import Header
 from essential_sparsity.masks.writer import Packed, write_mask
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.files import sha256_of
+from essential_sparsity.support.files import read_json, sha256_of
 from essential_sparsity.support.spec import Name
 
 
@@ -83,32 +84,39 @@ class Imported(Criterion):
                 writer.write(_read(source, *entries[matrix.name]))
 
 
-def _find(path: Path, checkpoint: Checkpoint) -> dict[str, tuple[str, Entry]]:
-    """Return the checkpoint's matrix → name and entry of the file's tensor in its place."""
+def _find(path: Path, checkpoint: Checkpoint) -> dict[str, tuple[Found, Entry]]:
+    """Return the checkpoint's matrix → the file's in its place, and the entry of its tensor."""
     stored = read_header(path)
-    architecture = find_scope(checkpoint.manifest.architecture, str(checkpoint.folder))
-    scope = architecture.covering(matrix.name for matrix in checkpoint.matrices)
-    places = {(place.layer, place.module): name for name, place in scope.find(stored, str(path))}
+    manifest = checkpoint.manifest
+    places = {
+        (matrix.place.layer, matrix.place.module): matrix
+        for matrix in find_architecture(manifest.architecture, str(checkpoint.folder)).find(
+            {name: entry.shape for name, entry in stored.items()},
+            str(path),
+            read_json(checkpoint.folder / CONFIG, "model configuration"),
+            manifest.prunes_pooler,
+        )
+    }
     found = {}
     for matrix in checkpoint.matrices:
-        name = places.pop((matrix.layer, matrix.module), None)
-        if name is None:
+        other = places.pop((matrix.layer, matrix.module), None)
+        if other is None:
             raise UserError(f"{path}: lacks layer {matrix.layer}'s {matrix.module}: {matrix.name}")
-        _check(path, name, stored[name], matrix)
-        found[matrix.name] = (name, stored[name])
+        _check(path, other, stored[other.tensor], matrix)
+        found[matrix.name] = (other, stored[other.tensor])
     if places:
         raise UserError(
-            f"{path}: '{next(iter(places.values()))}' is of a layer that the checkpoint "
+            f"{path}: '{next(iter(places.values())).name}' is of a layer that the checkpoint "
             f"{checkpoint.folder} does not have"
         )
     return found
 
 
-def _check(path: Path, name: str, entry: Entry, matrix: Matrix) -> None:
-    if entry.shape != matrix.shape:
+def _check(path: Path, other: Found, entry: Entry, matrix: Matrix) -> None:
+    name, shape = other.name, other.shape(entry.shape)
+    if shape != matrix.shape:
         raise UserError(
-            f"{path}: '{name}' is {list(entry.shape)}, the checkpoint's matrix is "
-            f"{list(matrix.shape)}"
+            f"{path}: '{name}' is {list(shape)}, the checkpoint's matrix is {list(matrix.shape)}"
         )
     if entry.dtype != "BOOL" and entry.dtype not in FORMATS:
         raise UserError(
@@ -117,19 +125,19 @@ def _check(path: Path, name: str, entry: Entry, matrix: Matrix) -> None:
         )
 
 
-def _read(path: Path, name: str, entry: Entry) -> Packed:
-    """Return the packed keep bits of one tensor.
+def _read(path: Path, other: Found, entry: Entry) -> Packed:
+    """Return the packed keep bits of one matrix.
 
     Raises:
         UserError: a boolean is neither 0 nor 1.
     """
     kind = np.dtype(np.uint8) if entry.dtype == "BOOL" else FORMATS[entry.dtype].unsigned
-    stored: Bits = np.memmap(
-        path, kind, mode="r", offset=entry.offset, shape=(math.prod(entry.shape),)
-    )
+    stored: Bits = np.memmap(path, kind, mode="r", offset=entry.offset, shape=entry.shape)
+    if other.layout:
+        stored = np.ascontiguousarray(other.layout.view(stored))
     if entry.dtype == "BOOL":
         if int(stored.max()) > 1:
-            raise UserError(f"{path}: '{name}': {int(stored.max())} is no boolean")
+            raise UserError(f"{path}: '{other.name}': {int(stored.max())} is no boolean")
         kept = stored.view(np.bool_)
     else:
         sign = stored.dtype.type(1 << (8 * kind.itemsize - 1))

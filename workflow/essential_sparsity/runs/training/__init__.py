@@ -1,0 +1,1 @@
+"""What procedures that train have in common."""
