@@ -132,7 +132,7 @@ def _verdicts(name: str, claim: ClaimEntry, rows: list[Row], spec: ClaimsSpec) -
 
 def _evidence(roles: Mapping[str, list[Row]], spec: ClaimsSpec) -> Evidence:
     labels = {name: facts.label for name, facts in spec.models.items()} | spec.tasks
-    return Evidence(roles, labels, spec.epsilon, spec.confidence)
+    return Evidence(roles, labels, spec.epsilon, spec.confidence, spec.named)
 
 
 def _is_papers(row: Row, role: Role, test: ClaimTest, spec: ClaimsSpec) -> bool:

@@ -37,6 +37,9 @@ class ClaimsSpec(Spec):
     recipes: dict[Name, str] = Field(
         default={}, description="task → identity of the recipe that is the paper's"
     )
+    named: dict[str, str] = Field(
+        default={}, description="identity of a recipe → its name in the catalog"
+    )
     trained: dict[str, TrainedMask] = Field(default={}, description="mask → what it was found by")
     epsilon: float = Field(default=1.0, gt=0, description="drop that counts as none, in points")
     confidence: float = Field(default=0.95, gt=0.5, lt=1)

@@ -4,12 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-import pyarrow as pa
-
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs.divergence import REMEDY
 from essential_sparsity.runs.kinds import module_of
+from essential_sparsity.runs.labels import labels_of_run, with_labels
 from essential_sparsity.runs.resume import RestartPoint
 from essential_sparsity.runs.spec import RunSpec
 from essential_sparsity.support.errors import run_stage
@@ -58,6 +57,8 @@ def main() -> None:
     manifest = load_manifest(arguments.checkpoint)
     task = load_task(arguments.task)
     mask = Mask.load(arguments.mask)
+    place = dict(zip(("model", "task", "recipe"), arguments.output.parts[-5:], strict=False))
+    labels = labels_of_run(mask.header, **place, seed=spec.seed)
 
     inputs = {
         "checkpoint": manifest.sha256,
@@ -96,12 +97,7 @@ def main() -> None:
 
     outcome = fit_memory(train, spec.recipe.batch_size, devices, arguments.per_device_batch, title)
 
-    names = dict(
-        zip(("model", "task", "recipe", "mask"), arguments.output.parts[-5:], strict=False)
-    )
-    metrics = outcome.metrics
-    for position, (column, value) in enumerate({**names, "seed": spec.seed}.items()):
-        metrics = metrics.add_column(position, column, pa.array([value] * metrics.num_rows))
+    metrics = with_labels(outcome.metrics, labels)
     write_table(arguments.output / "predictions.parquet", outcome.predictions, origin)
     write_json(arguments.output / "movement.json", outcome.movement)
     write_table(arguments.output / "metrics.parquet", metrics, origin)

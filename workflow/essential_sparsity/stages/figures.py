@@ -144,6 +144,8 @@ def _tables(kind: FigureKind) -> Stage:
         inputs={"artifacts": table_inputs},
         spec=lambda study, place: jobs.table_spec(study, experiment_of(study, place)),
         code=lambda study, place: (_TABLES, kind.statistics),
+        # Models and masks are shown in the study's order; runs have one of their own.
+        ordered=kind.reads != "runs",
         check=check_files,
         message="Statistics of experiment {wildcards.experiment}",
         resources=Resources(4000),
@@ -218,6 +220,7 @@ def _figure_spec(study: Resolved, place: Place) -> Spec:
         # All of the study's, so that a model has one colour in all of its figures.
         models={name: entry.label for name, entry in study.models.items()},
         tasks={name: study.tasks[name].label for name in tasks},
+        recipes={} if experiment else study.recipe_names,
         epsilon=(experiment.statistics if experiment else study.study.statistics).epsilon,
     )
 

@@ -120,6 +120,7 @@ class _Reading:
 
 def measure_weights(
     checkpoint: Checkpoint,
+    model: str,
     spec: WeightsSpec,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -128,6 +129,7 @@ def measure_weights(
 
     Args:
         checkpoint: its weights are float16, bfloat16, float32 or float64.
+        model: what it is called, in every row.
         spec: the normalisation and the thresholds.
         threads: as many as there are cores if None; the result does not depend on it.
         progress: called with numbers of weights, twice for every weight.
@@ -164,7 +166,8 @@ def measure_weights(
         for matrix, tally in zip(matrices, tallies, strict=True):
             place = {"matrix": matrix.name, "module": matrix.module, "part": matrix.part}
             rows.append({"level": "matrix", "layer": layer, **place, **tally.row()})
-    return pa.Table.from_pylist([{"level": "model", **reduce(add, layers).row()}, *rows], SCHEMA)
+    rows.insert(0, {"level": "model", **reduce(add, layers).row()})
+    return pa.Table.from_pylist([{"model": model, **row} for row in rows], SCHEMA)
 
 
 def _tally(reading: _Reading, matrices: Sequence[Matrix], spec: WeightsSpec) -> list[Tally]:

@@ -24,6 +24,7 @@ MEASURES = [
 ]
 SCHEMA = pa.schema(
     [
+        ("model", pa.string()),
         *PLACE,
         *MEASURES,
         ("near_zero", _COUNTS),  # for each of `thresholds`

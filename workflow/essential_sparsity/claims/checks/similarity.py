@@ -18,7 +18,6 @@ from essential_sparsity.claims.claim_test import ClaimTest
 from essential_sparsity.claims.evidence import Evidence, Row, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
 from essential_sparsity.estimators.intervals import Interval
-from essential_sparsity.labels import recipe_name
 from essential_sparsity.support.tables import read_table
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def _as_pair(row: Row, spec: "ClaimsSpec", up_to: float) -> Iterator[Row]:
     if len(found) == 2:
         one, two = found
         if one.task != two.task:
-            alike = recipe_name(one.recipe) == recipe_name(two.recipe)
+            alike = spec.named.get(one.recipe, one.recipe) == spec.named.get(two.recipe, two.recipe)
             pair = "tasks" if alike else None
         else:
             pair = "seeds" if one.recipe == two.recipe else None
@@ -168,8 +167,8 @@ class TasksDiffer(SimilarityTest):
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide by the means at each sparsity that has both."""
         pairs = _of(evidence, "tasks")
-        recipes = {recipe_name(row["recipe"]) for row in pairs}
-        places = {(row["model"], row["sparsity"], recipe_name(row["recipe"])) for row in pairs}
+        recipes = {evidence.recipe(row) for row in pairs}
+        places = {(row["model"], row["sparsity"], evidence.recipe(row)) for row in pairs}
         cases, seeds = [], []
         for model, sparsity, recipe in sorted(places):
             tasks, tickets, repeated = (
@@ -201,5 +200,5 @@ def _cosines(
         row["cosine"]
         for row in _of(evidence, pair)
         if (row["model"], row["sparsity"]) == (model, sparsity)
-        and (recipe is None or recipe_name(row["recipe"]) == recipe)
+        and (recipe is None or evidence.recipe(row) == recipe)
     ]

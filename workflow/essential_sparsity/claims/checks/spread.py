@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from essential_sparsity.claims.checks.essential import EssentialTest, has_learnt, turning_point
-from essential_sparsity.claims.evidence import Evidence, Row, by_recipe
+from essential_sparsity.claims.evidence import Evidence, Row
 from essential_sparsity.claims.finding import Finding
 from essential_sparsity.estimators.bootstrap import named_generator
 from essential_sparsity.estimators.intervals import Interval, normal_quantile
@@ -40,7 +40,9 @@ class Spread(EssentialTest):
         """Decide on the sign; at least two models and two tasks that all of them have."""
         tables = {
             recipe: table
-            for recipe, rows in by_recipe([r for r in evidence.rows if has_learnt(r)]).items()
+            for recipe, rows in evidence.by_recipe(
+                [r for r in evidence.rows if has_learnt(r)]
+            ).items()
             if (table := _table(rows)) is not None
         }
         if not tables:
