@@ -60,7 +60,7 @@ try:
     from essential_sparsity.masks.trained import Trained
     from essential_sparsity.search.rounds import Round
     from essential_sparsity.stages.all import STAGES
-    from essential_sparsity.stages.rule import Rules
+    from essential_sparsity.stages.rule import Rules, listed
     from essential_sparsity.study import jobs
     from essential_sparsity.study.document import Study
     from essential_sparsity.support import clocks, lock
