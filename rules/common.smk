@@ -109,9 +109,9 @@ def runs_ahead():
     ahead = {}
     for job in workflow.dag.needrun_jobs():
         # By the message, as names may have a prefix.
-        if job.rule.message == RUN.message:
+        if job.rule.message == stages.runs.RUN.message:
             ahead[job.jobid] = job.wildcards.model, job.wildcards.task, job.wildcards.recipe
-        elif job.rule.message == TICKET.message:
+        elif job.rule.message == stages.masks.TICKET.message:
             mask = stages.masks.training(STUDY, job.wildcards.mask)
             ahead[job.jobid] = job.wildcards.model, mask.task, mask.recipe
     return ahead

@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from essential_sparsity.drawing.stage import save_figure
 from matplotlib.figure import Figure
 
 from essential_sparsity.bundle.archive import write_bundle
 from essential_sparsity.checkpoints.weights import write_weights
+from essential_sparsity.figures.drawing_stage import save_figure
 from essential_sparsity.masks.histogram import Histogram
 from essential_sparsity.support.errors import UserError, machine_failure
 from essential_sparsity.support.files import atomic_path, write_json

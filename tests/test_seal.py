@@ -13,8 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.files import read_json, write_json
-from essential_sparsity.support.seal import check_seal, seal
+from essential_sparsity.support.files import check_seal, read_json, seal, write_json
 from essential_sparsity.support.tables import open_table, origin_of, read_table, write_table
 
 ORIGIN = {"stage": "test", "spec": {"seed": 1}}

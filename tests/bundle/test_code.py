@@ -2,7 +2,7 @@
 
 import re
 
-from essential_sparsity.bundle.code import SHIPPED
+from essential_sparsity.bundle.contents import SHIPPED
 from project import ROOT
 
 

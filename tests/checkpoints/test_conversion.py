@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from essential_sparsity.checkpoints.conversion import convert_pickles
 from essential_sparsity.checkpoints.inventory import take_inventory
+from essential_sparsity.checkpoints.weights import convert_pickles
 from essential_sparsity.support.errors import UserError
 
 

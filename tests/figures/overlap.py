@@ -1,12 +1,13 @@
 """Finds text that collides with other text or leaves the page, as the renderer sees it."""
 
-from itertools import combinations
 from unittest.mock import patch
 
+import numpy as np
+import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, BboxBase
 
 _TOLERANCE = 1.0  # pixels of 1/300 inch
 
@@ -39,23 +40,23 @@ def overlaps(figure: Figure) -> list[str]:
         for text, box in texts
         if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height
     ]
+    boxes = [box for _, box in texts]
     faults += [
-        f"{one!r} covers {other!r}"
-        for (one, box), (other, under) in combinations(texts, 2)
-        if _collide(box, under)
+        f"{texts[one][0]!r} covers {texts[other][0]!r}"
+        for one, other in np.argwhere(np.triu(_collisions(boxes, boxes), 1))
     ]
     renderer = FigureCanvasAgg(figure).get_renderer()
     legends = [legend.get_window_extent(renderer) for legend in figure.legends]
     panels = [axes.get_tightbbox(renderer) for axes in figure.axes]
-    faults += [
-        "a legend covers a panel"
-        for a in legends
-        for b in panels
-        if b is not None and _collide(a, b)
-    ]
-    return faults
+    boxes = [panel for panel in panels if panel is not None]
+    return faults + ["a legend covers a panel"] * int(_collisions(legends, boxes).sum())
 
 
-def _collide(one: Bbox, other: Bbox) -> bool:
-    both = Bbox.intersection(one, other)
-    return both is not None and both.width > _TOLERANCE and both.height > _TOLERANCE
+def _collisions(ones: list[BboxBase], others: list[BboxBase]) -> npt.NDArray[np.bool_]:
+    """Tell which boxes of the one list have more than a pixel in common with which of the other."""
+    (left, bottom, right, top), (left2, bottom2, right2, top2) = (
+        np.array([box.extents for box in boxes]).reshape(-1, 4).T for boxes in (ones, others)
+    )
+    width = np.minimum.outer(right, right2) - np.maximum.outer(left, left2)
+    height = np.minimum.outer(top, top2) - np.maximum.outer(bottom, bottom2)
+    return (width > _TOLERANCE) & (height > _TOLERANCE)

@@ -12,8 +12,8 @@ from essential_sparsity.figures.distribution.tables import compute as compute_di
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import write_table
+from essential_sparsity.weights.measurement import SCHEMA
 from essential_sparsity.weights.spec import WeightsSpec
-from essential_sparsity.weights.table import SCHEMA
 
 ASKED: dict[str, Any] = {"thresholds": (0.001, 0.01), "relative_thresholds": (0.1,)}
 PATH = "distribution/{}/12345678.parquet"

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.tasks.areas import AREAS, HELD_OUT, REFERENCE, TOPICS_FILE
+from essential_sparsity.tasks.corpus import AREAS, HELD_OUT, REFERENCE, TOPICS_FILE
 from loopback_hub import LoopbackHub
 from miniatures import save_tokenizer
 from tasks.tiny_tasks import module, sentence

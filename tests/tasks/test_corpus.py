@@ -6,8 +6,15 @@ from pathlib import Path
 import pytest
 
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.tasks.areas import AREAS, HELD_OUT, REFERENCE, TOPICS_FILE
-from essential_sparsity.tasks.corpus import Corpus, normalised, read_corpus
+from essential_sparsity.tasks.corpus import (
+    AREAS,
+    HELD_OUT,
+    REFERENCE,
+    TOPICS_FILE,
+    Corpus,
+    normalised,
+    read_corpus,
+)
 from tasks.tiny_tasks import module, sentence
 
 

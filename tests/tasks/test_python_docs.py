@@ -7,8 +7,7 @@ from typing import Literal
 import pytest
 
 from essential_sparsity.study.catalog import Catalog
-from essential_sparsity.tasks.areas import HELD_OUT
-from essential_sparsity.tasks.corpus import normalised
+from essential_sparsity.tasks.corpus import HELD_OUT, normalised
 from essential_sparsity.tasks.python_docs import load
 from essential_sparsity.tasks.source import SPLITS, Source
 from essential_sparsity.tasks.spec import PythonDocs

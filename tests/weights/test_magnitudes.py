@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from essential_sparsity.weights.magnitudes import Magnitudes
+from essential_sparsity.weights.moments import Magnitudes
 
 
 def exact_gini(values: NDArray[np.float64]) -> float:

@@ -14,9 +14,8 @@ from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import origin_of
 from essential_sparsity.weights import __main__ as stage
-from essential_sparsity.weights.measurement import measure_weights
+from essential_sparsity.weights.measurement import SCHEMA, measure_weights
 from essential_sparsity.weights.spec import WeightsSpec
-from essential_sparsity.weights.table import SCHEMA
 from miniature_checkpoints import names_of, to_bits, write_checkpoint
 
 Weights = list[NDArray[np.float64]]

@@ -5,10 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from essential_sparsity.bundle.archive import unpack_bundle, write_bundle
-from essential_sparsity.bundle.code import own_criteria
-from essential_sparsity.bundle.contents import Contents
-from essential_sparsity.bundle.places import PROJECT
+from essential_sparsity.bundle.archive import PROJECT, unpack_bundle, write_bundle
+from essential_sparsity.bundle.contents import Contents, own_criteria
 from essential_sparsity.study.jobs import load_study
 from essential_sparsity.support.errors import run_stage
 

@@ -1,10 +1,12 @@
-"""Which files a bundle of a study holds."""
+"""The files that a bundle of a study holds, and the code that it needs and does not bring."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from essential_sparsity.bundle.places import PROJECT, RESULTS, is_project_data
+from essential_sparsity.bundle.archive import PROJECT, RESULTS, is_project_data
+from essential_sparsity.masks.registry import module_of
 from essential_sparsity.stages.figures import search_rounds
 from essential_sparsity.stages.masks import MASK
 from essential_sparsity.stages.sources import CHECKPOINT
@@ -18,6 +20,7 @@ from essential_sparsity.stages.study import (
     all_tables,
 )
 from essential_sparsity.study import jobs
+from essential_sparsity.study.document import Study
 from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.errors import UserError
 
@@ -96,3 +99,23 @@ def _relative(file: Path, base: Path) -> str:
             f"{file}: outside {base}: a bundle takes a study and catalogs of the project alone"
         )
     return name
+
+
+# The criteria that this version ships.
+SHIPPED = frozenset(
+    {"magnitude", "dense", "gradual", "imported", "noisy-magnitude", "random", "ticket"}
+)
+
+_ROOT = Path(__file__).parents[3]
+
+
+def own_criteria(study: Study) -> dict[str, str]:
+    """Return criterion → file, relative to the project, of those not shipped with this version."""
+    used = {grid.criterion for experiment in study.experiments for grid in experiment.masks}
+    return {name: _file_of(module_of(name)) for name in sorted(used - SHIPPED)}
+
+
+def _file_of(module: str) -> str:
+    """Return the file of a module that is imported; the folder, where the module is one."""
+    file = Path(str(sys.modules[module].__file__))
+    return (file.parent if file.name == "__init__.py" else file).relative_to(_ROOT).as_posix()

@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from essential_sparsity.architectures.architecture import Layout, Part
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.files import read_json, sha256_of_all
-from essential_sparsity.support.seal import REMEDY
+from essential_sparsity.support.files import REMEDY, read_json, sha256_of_all
 from essential_sparsity.support.spec import Sha256, canonical_json
 from essential_sparsity.support.validation import explain
 

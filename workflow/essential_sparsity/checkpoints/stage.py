@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.checkpoints.conversion import convert_pickles
 from essential_sparsity.checkpoints.inventory import take_inventory
 from essential_sparsity.checkpoints.manifest import (
     FORMAT_VERSION,
@@ -14,6 +13,7 @@ from essential_sparsity.checkpoints.manifest import (
 )
 from essential_sparsity.checkpoints.sources import FETCHERS
 from essential_sparsity.checkpoints.spec import CheckpointSpec, HubSource, Source
+from essential_sparsity.checkpoints.weights import convert_pickles
 from essential_sparsity.support.errors import UserError, one_line
 from essential_sparsity.support.files import atomic_folder, sha256_of, sha256_of_all, write_json
 from essential_sparsity.support.pins import Pins

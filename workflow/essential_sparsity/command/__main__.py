@@ -5,7 +5,7 @@ import sys
 from importlib import import_module
 from textwrap import indent
 
-from essential_sparsity.command.arguments import Parser, Version
+from essential_sparsity.command.output import Parser, Version
 from essential_sparsity.support.errors import run_stage
 
 _DESCRIPTION = """\

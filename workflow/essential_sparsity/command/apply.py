@@ -7,8 +7,13 @@ import argparse
 from pathlib import Path
 
 from essential_sparsity.api import apply_mask
-from essential_sparsity.command.arguments import add_checkpoint, add_json
-from essential_sparsity.command.output import describe_count, mask_file, report
+from essential_sparsity.command.output import (
+    add_checkpoint,
+    add_json,
+    describe_count,
+    mask_file,
+    report,
+)
 from essential_sparsity.command.source import open_checkpoint
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.support.progress import weights_bar

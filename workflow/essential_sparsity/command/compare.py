@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from essential_sparsity.api import compare_masks
-from essential_sparsity.command.arguments import add_json
 from essential_sparsity.command.output import (
+    add_json,
     count_cells,
     describe_mask,
     mask_file,

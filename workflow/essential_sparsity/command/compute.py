@@ -15,9 +15,10 @@ import argparse
 from pathlib import Path
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.command.arguments import add_checkpoint, add_json
 from essential_sparsity.command.criteria import add_criterion, find_inputs, read_masks
 from essential_sparsity.command.output import (
+    add_checkpoint,
+    add_json,
     count_cells,
     describe_mask,
     pass_bars,

@@ -9,8 +9,14 @@ import re
 from pathlib import Path
 
 from essential_sparsity.checkpoints.inventory import WEIGHTS
-from essential_sparsity.command.arguments import add_checkpoint, add_json
-from essential_sparsity.command.output import describe_count, describe_mask, report, writable_folder
+from essential_sparsity.command.output import (
+    add_checkpoint,
+    add_json,
+    describe_count,
+    describe_mask,
+    report,
+    writable_folder,
+)
 from essential_sparsity.command.source import open_checkpoint
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Inputs

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from essential_sparsity.architectures import find_architecture
-from essential_sparsity.command.arguments import add_json
 from essential_sparsity.command.output import (
+    add_json,
     describe_count,
     describe_mask,
     draw_sparkline,

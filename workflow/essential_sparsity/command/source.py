@@ -126,9 +126,9 @@ def _ask_for_commit(repository: str, revision: str, known: str | None) -> str:
 
 def _fetch(repository: str, commit: str, target: Path) -> None:
     """Bring the commit's files into the cache, whole or not at all."""
-    from essential_sparsity.checkpoints.conversion import convert_pickles
     from essential_sparsity.checkpoints.sources.hub import fetch_from_hub
     from essential_sparsity.checkpoints.spec import HubSource
+    from essential_sparsity.checkpoints.weights import convert_pickles
 
     source = HubSource(kind="hub", repository=repository, revision=commit)
     with atomic_folder(target) as folder:

@@ -7,14 +7,14 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from essential_sparsity.checkpoints.manifest import Manifest
-from essential_sparsity.support import seal
+from essential_sparsity.support import files
 from essential_sparsity.support.spec import Spec
 
 FORMAT_VERSION = 1
 METADATA_KEY = "mask"
 
 # The file may be somebody's own.
-REMEDY = f"if a study made it, {seal.REMEDY}"
+REMEDY = f"if a study made it, {files.REMEDY}"
 
 
 class Header(Spec):

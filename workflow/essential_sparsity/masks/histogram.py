@@ -32,10 +32,9 @@ from essential_sparsity.masks.keys import (
 )
 from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
 from essential_sparsity.support.errors import UserError, run_stage
-from essential_sparsity.support.files import atomic_path
+from essential_sparsity.support.files import BLANK, KEY, atomic_path, check_seal, seal
 from essential_sparsity.support.fingerprint import fingerprint
 from essential_sparsity.support.progress import weights_bar
-from essential_sparsity.support.seal import BLANK, KEY, check_seal, seal
 
 STAGE = "essential_sparsity.masks.histogram"
 FORMAT_VERSION = 1

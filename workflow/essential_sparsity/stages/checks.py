@@ -10,8 +10,7 @@ from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.masks.header import REMEDY as MASK_REMEDY
 from essential_sparsity.masks.mask import Mask, load_header
 from essential_sparsity.support.errors import UserError, one_line
-from essential_sparsity.support.files import read_json, sha256_of
-from essential_sparsity.support.seal import REMEDY, check_seal
+from essential_sparsity.support.files import REMEDY, check_seal, read_json, sha256_of
 from essential_sparsity.support.tables import read_origin, read_table
 from essential_sparsity.tasks.manifest import load_task
 

@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.files import atomic_path
+from essential_sparsity.support.files import BLANK, KEY, REMEDY, atomic_path, check_seal, seal
 from essential_sparsity.support.fingerprint import fingerprint
-from essential_sparsity.support.seal import BLANK, KEY, REMEDY, check_seal, seal
 
 _KEY = b"essential_sparsity"
 _LIBRARIES = (

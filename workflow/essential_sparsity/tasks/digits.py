@@ -7,8 +7,7 @@ import sklearn
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from essential_sparsity.tasks.sampling import lowest_hashes
-from essential_sparsity.tasks.source import Source
+from essential_sparsity.tasks.source import Source, lowest_hashes
 from essential_sparsity.tasks.spec import Digits
 
 _EVALUATION = 360  # about a fifth: the set has no split of its own

@@ -8,8 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.files import read_json, sha256_of
-from essential_sparsity.support.seal import REMEDY
+from essential_sparsity.support.files import REMEDY, read_json, sha256_of
 from essential_sparsity.support.tables import read_table
 from essential_sparsity.tasks.source import SPLITS
 

@@ -8,8 +8,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from essential_sparsity.tasks.areas import AREAS, REFERENCE
-from essential_sparsity.tasks.corpus import Corpus, Passage, read_corpus
+from essential_sparsity.tasks.corpus import AREAS, REFERENCE, Corpus, Passage, read_corpus
 from essential_sparsity.tasks.source import SPLITS, Source
 from essential_sparsity.tasks.spec import PythonDocs
 

@@ -4,6 +4,8 @@ A source's module is named here and imported only where its kind is loaded: a ta
 need not wait for the hub's clients, and its data owe nothing to the other sources' code.
 """
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -12,8 +14,20 @@ from typing import Any
 import pyarrow as pa
 
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.tasks.sampling import lowest_hashes
 from essential_sparsity.tasks.spec import Data, TaskDataSpec
+
+
+def lowest_hashes(names: Sequence[str], count: int, purpose: str = "") -> list[int]:
+    """Return the positions, ascending, of the `count` names whose hashes are least.
+
+    Adding names moves few of the others in or out. Another `purpose` is another choice.
+    """
+
+    def rank(position: int) -> bytes:
+        return hashlib.blake2b((purpose + names[position]).encode(), digest_size=8).digest()
+
+    return sorted(sorted(range(len(names)), key=rank)[:count])
+
 
 SPLITS = ("train", "evaluation")
 

@@ -4,6 +4,7 @@ The first time for moments, magnitudes and what lies below absolute thresholds; 
 what needs the first: thresholds relative to σ, and the density of the normalised weights.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -21,11 +22,67 @@ from essential_sparsity.checkpoints.tensors import FORMATS, StoredTensor
 from essential_sparsity.masks.keys import ReadKeys, check_finite
 from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.weights.magnitudes import Magnitudes
-from essential_sparsity.weights.moments import Moments, Values
-from essential_sparsity.weights.normalisation import Normalisation
-from essential_sparsity.weights.spec import WeightsSpec
-from essential_sparsity.weights.table import SCHEMA
+from essential_sparsity.weights.moments import Magnitudes, Moments, Values
+from essential_sparsity.weights.spec import Scaling, WeightsSpec
+
+_NUMBERS, _COUNTS = pa.list_(pa.float64()), pa.list_(pa.int64())
+
+# Where a row stands; what does not apply is null.
+PLACE = [
+    ("level", pa.string()),  # model, layer or matrix
+    ("layer", pa.int64()),
+    ("matrix", pa.string()),
+    ("module", pa.string()),
+    ("part", pa.string()),
+]
+MEASURES = [
+    ("weights", pa.int64()),
+    ("zeros", pa.int64()),
+    ("mean", pa.float64()),
+    ("sigma", pa.float64()),
+    ("largest", pa.float64()),
+    ("norm", pa.float64()),
+    ("gini", pa.float64()),
+    ("kurtosis", pa.float64()),
+]
+SCHEMA = pa.schema(
+    [
+        *PLACE,
+        *MEASURES,
+        ("near_zero", _COUNTS),  # for each of `thresholds`
+        ("near_zero_relative", _COUNTS),  # for each of `relative_thresholds`
+        ("shift", pa.float64()),  # of layers: a weight w becomes (w − shift) / scale
+        ("scale", pa.float64()),
+        ("edges", _NUMBERS),  # of layers: of the normalised weights' bins, one more than `counts`
+        ("counts", _COUNTS),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """A weight w becomes (w − `shift`) / `scale`."""
+
+    shift: float
+    scale: float
+
+    @classmethod
+    def of(cls, scaling: Scaling, moments: Moments) -> "Normalisation":
+        """Return the normalisation of the weights, taken as one vector, that have these moments.
+
+        As in scikit-learn, a scale of 0 is taken for 1.
+        """
+        shift, scale = _SCALINGS[scaling](moments)
+        return cls(shift, scale or 1.0)
+
+
+_SCALINGS: dict[Scaling, Callable[[Moments], tuple[float, float]]] = {
+    "max-abs": lambda moments: (0.0, moments.largest),
+    "standard": lambda moments: (moments.mean, moments.sigma),
+    # Times √n, so that layers of different size compare: a vector's entries shrink with its length.
+    "l2": lambda moments: (0.0, moments.norm / math.sqrt(moments.count)),
+}
+
 
 Counts = npt.NDArray[np.int64]
 _Found = TypeVar("_Found")

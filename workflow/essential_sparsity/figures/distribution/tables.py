@@ -14,9 +14,9 @@ import pyarrow as pa
 from essential_sparsity.figures.distribution.spec import DistributionSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import origin_of, read_table
+from essential_sparsity.weights.measurement import MEASURES, PLACE
+from essential_sparsity.weights.measurement import SCHEMA as MEASUREMENT
 from essential_sparsity.weights.spec import WeightsSpec
-from essential_sparsity.weights.table import MEASURES, PLACE
-from essential_sparsity.weights.table import SCHEMA as MEASUREMENT
 
 SCHEMAS = {
     "layers": pa.schema(

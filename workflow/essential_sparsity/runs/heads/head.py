@@ -17,7 +17,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from essential_sparsity.architectures import find_architecture
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.manifest import TaskData, tokenizer_digest
-from essential_sparsity.tasks.sampling import lowest_hashes
+from essential_sparsity.tasks.source import lowest_hashes
 
 _FEATURES = ("input_ids", "token_type_ids")
 

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel, TrainerCallback
 
 from essential_sparsity.runs.model import HeldMask, Weight
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.seal import REMEDY, check_seal
+from essential_sparsity.support.files import REMEDY, check_seal
 
 
 class Companion:
