@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,48 @@ def test_a_run_is_read_by_its_own_metric(tmp_path: Path, write_run: Any) -> None
     run = load(tmp_path)
     assert run.parts.shape == (6, 3)
     assert run.metric.combine(run.parts.mean(axis=0)) == pytest.approx(400 / 7)
+
+
+def test_a_run_is_scored_by_the_metric_that_is_wanted(tmp_path: Path, write_run: Any) -> None:
+    predictions = {"label": [1, 1, 1, 1, 0, 0], "prediction": [1, 1, 0, 0, 1, 0]}
+    write_run([0] * 6, metrics={"metric": "f1", "score": 400 / 7}, predictions=predictions)
+    run = load_run(tmp_path, "accuracy", **IDENTITY)
+    assert run.metric is METRICS["accuracy"]
+    assert (run.metrics["metric"], run.metrics["score"]) == ("accuracy", 50)
+
+
+def test_a_mended_metric_scores_the_predictions_anew(
+    tmp_path: Path, write_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run([1, 1, 0], metrics={"score": 12.0})
+    with pytest.raises(UserError, match="the predictions' score is 66"):
+        load_run(tmp_path, "accuracy", **IDENTITY)
+    monkeypatch.setitem(METRICS, "accuracy", replace(METRICS["accuracy"], version=2))
+    run = load_run(tmp_path, "accuracy", **IDENTITY)
+    assert run.metrics["score"] == pytest.approx(200 / 3)
+    write_run([1, 1, 0], metrics={"score": 200 / 3, "metric_version": 2})
+    assert load_run(tmp_path, **IDENTITY).metrics["score"] == pytest.approx(200 / 3)
+
+
+def test_answers_of_a_training_that_diverged_are_the_best_by_one_metric(
+    tmp_path: Path, write_run: Any
+) -> None:
+    write_run([1, 1, 0], metrics={"failure": "loss nan at step 1"})
+    load_run(tmp_path, "accuracy", **IDENTITY)
+    with pytest.raises(UserError, match="that score best by accuracy, version 1, not by f1"):
+        load_run(tmp_path, "f1", **IDENTITY)
+
+
+def test_columns_of_a_metric_may_be_lists(
+    tmp_path: Path, write_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = ("prediction", "label", "logits")
+    monkeypatch.setitem(METRICS, "accuracy", replace(METRICS["accuracy"], columns=columns))
+    write_run([1, 1], predictions={"logits": [[0.5, 1.0], [2.0, 3.0]]})
+    assert load_run(tmp_path, **IDENTITY).metrics["score"] == 100
+    write_run([1, 1], predictions={"logits": [[0.5, 1.0], [2.0, float("nan")]]})
+    with pytest.raises(UserError, match="logits: nan for 'e1', not a finite number"):
+        load_run(tmp_path, **IDENTITY)
 
 
 def test_shares_of_questions_need_no_classes(tmp_path: Path, write_run: Any) -> None:

@@ -120,14 +120,16 @@ def load_run(root: Path, metrics: dict[str, Any], wanted: str = "") -> Run:
 
 
 def _check_numbers(path: Path, table: pa.Table, column: str) -> None:
-    kind = table.schema.field(column).type
-    if not (pat.is_integer(kind) or pat.is_floating(kind)):
-        raise UserError(f"{path}: {column}: holds {kind}, not numbers; {_REMEDY}")
-    values = pc.cast(table[column], pa.float64()).to_numpy()
+    found, rows = table[column], np.arange(len(table))
+    if pat.is_list(found.type):
+        rows, found = pc.list_parent_indices(found).to_numpy(), pc.list_flatten(found)
+    if not (pat.is_integer(found.type) or pat.is_floating(found.type)):
+        raise UserError(f"{path}: {column}: holds {found.type}, not numbers; {_REMEDY}")
+    values = pc.cast(found, pa.float64()).to_numpy()
     if not np.isfinite(values).all():
         bad = int(np.flatnonzero(~np.isfinite(values))[0])
         raise UserError(
-            f"{path}: {column}: {values[bad]} for '{table['id'][bad]}', not a finite number; "
+            f"{path}: {column}: {values[bad]} for '{table['id'][rows[bad]]}', not a finite number; "
             f"{_REMEDY}"
         )
 

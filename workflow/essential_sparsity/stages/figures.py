@@ -141,9 +141,8 @@ def search_rounds(study: Resolved, experiment: ResolvedExperiment) -> list[str]:
 
 def metric_modules(study: Resolved, place: Place) -> list[str]:
     """Return the modules of the metrics of an experiment, or of the study: found by name."""
-    name = place.get("experiment")
-    whole = name is None or name in STUDY_KINDS
-    tasks = study.tasks if whole else experiment_of(study, place).recipes
+    experiment = study.experiments.get(place.get("experiment", ""))
+    tasks = experiment.recipes if experiment else study.tasks
     return unique(module_of(study.tasks[task].metric) for task in tasks)
 
 
@@ -164,8 +163,6 @@ def _tables(kind: FigureKind) -> Stage:
             kind.statistics,
             *metric_modules(study, place),
         ),
-        # Models and masks are shown in the study's order; runs have one of their own.
-        ordered=kind.reads != "runs",
         check=check_files,
         message="Statistics of experiment {wildcards.experiment}",
         resources=Resources(4000),
@@ -227,7 +224,6 @@ def figure_spec(study: Resolved, place: Place) -> Spec:
         # All of the study's, so that a model has one colour in all of its figures.
         models={name: entry.label for name, entry in study.models.items()},
         tasks={name: study.tasks[name].label for name in tasks},
-        recipes={} if experiment else study.recipe_names,
         epsilon=(experiment.statistics if experiment else study.study.statistics).epsilon,
     )
 
