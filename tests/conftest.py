@@ -11,6 +11,14 @@ from project import Project
 os.environ["OMP_NUM_THREADS"] = "1"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the finished project as what runs the real pipeline."""
+    for item in items:
+        if "finished_project" in getattr(item, "fixturenames", ()):
+            item.add_marker("workflow")
+
+
 @pytest.fixture(scope="session")
 def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A tiny project whose study has run to its end. Not to be changed: take `project`."""

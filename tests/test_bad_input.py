@@ -15,6 +15,8 @@ import pytest
 from miniatures import save_tokenizer, write_examples
 from project import environment
 
+pytestmark = pytest.mark.slow
+
 ONE_MIB = 1 << 20
 
 

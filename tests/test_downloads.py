@@ -18,6 +18,8 @@ import pytest
 from loopback_hub import REVISION, SIGNATURE, LoopbackHub
 from miniatures import save_bert, save_tokenizer
 
+pytestmark = pytest.mark.slow
+
 SOURCE = {"kind": "hub", "repository": "org/tiny", "revision": REVISION}
 SPECS: dict[str, dict[str, Any]] = {
     "checkpoints": {"version": 1, "sources": [SOURCE]},

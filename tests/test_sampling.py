@@ -9,6 +9,8 @@ import snakemake.benchmark
 from essential_sparsity.support.benchmark import sample_often
 from project import ROOT
 
+pytestmark = pytest.mark.slow
+
 _BUSY = "import time\nwhile time.process_time() < 4: pass"
 
 

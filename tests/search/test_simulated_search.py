@@ -7,6 +7,8 @@ from scipy.stats import binom
 from simulations.search import LATTICE, SEARCH, Comparison, compare, on_lattice
 from simulations.trial import Setting
 
+pytestmark = pytest.mark.slow
+
 # Where the examples resolve ε; *early* costs exactly ε at a sparsity that the search may certify.
 SETTING = Setting(3, 10_000, 0.3)
 CURVES = ("hinge", "hinge off the grid", "sloped hinge", "smooth", "early")

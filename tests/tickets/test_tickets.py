@@ -15,6 +15,8 @@ from essential_sparsity.masks.mask import Mask
 from essential_sparsity.support.files import sha256_of
 from runs.conftest import Bench
 
+pytestmark = pytest.mark.slow
+
 TOTAL = 4096  # prunable weights of the tiny model
 
 
