@@ -66,8 +66,10 @@ try:
     from essential_sparsity.support import clocks, lock
     from essential_sparsity.support.benchmark import sample_often
     from essential_sparsity.support.files import sha256_of
+    from essential_sparsity.support.format import check_format
     from essential_sparsity.support.gpus import visible_gpus
 
+    check_format(Path(), WHERE)
     STUDY = jobs.resolve_study(Study.check(config, WHERE), ROOT, FILES, Path())
 except UserError as error:
     # One line, where Snakemake's own way of ending would frame it in file names of this workflow.

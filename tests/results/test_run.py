@@ -11,8 +11,8 @@ from essential_sparsity.support.errors import UserError
 from finished_runs import RECIPE
 
 
-def load(root: Path, seed: int = 1) -> Run:
-    return load_run(root, read_metrics(root, f"{FOLDER}{seed}/metrics.parquet"))
+def load(root: Path, wanted: str = "", seed: int = 1) -> Run:
+    return load_run(root, read_metrics(root, f"{FOLDER}{seed}/metrics.parquet"), wanted)
 
 
 FOLDER = f"runs/bert/rte/{RECIPE}/dense/seed"
@@ -39,7 +39,7 @@ def test_a_run_is_read_by_its_own_metric(tmp_path: Path, write_run: Any) -> None
 def test_a_run_is_scored_by_the_metric_that_is_wanted(tmp_path: Path, write_run: Any) -> None:
     predictions = {"label": [1, 1, 1, 1, 0, 0], "prediction": [1, 1, 0, 0, 1, 0]}
     write_run([0] * 6, metrics={"metric": "f1", "score": 400 / 7}, predictions=predictions)
-    run = load_run(tmp_path, "accuracy", **IDENTITY)
+    run = load(tmp_path, "accuracy")
     assert run.metric is METRICS["accuracy"]
     assert (run.metrics["metric"], run.metrics["score"]) == ("accuracy", 50)
 
@@ -49,21 +49,21 @@ def test_a_mended_metric_scores_the_predictions_anew(
 ) -> None:
     write_run([1, 1, 0], metrics={"score": 12.0})
     with pytest.raises(UserError, match="the predictions' score is 66"):
-        load_run(tmp_path, "accuracy", **IDENTITY)
+        load(tmp_path, "accuracy")
     monkeypatch.setitem(METRICS, "accuracy", replace(METRICS["accuracy"], version=2))
-    run = load_run(tmp_path, "accuracy", **IDENTITY)
+    run = load(tmp_path, "accuracy")
     assert run.metrics["score"] == pytest.approx(200 / 3)
     write_run([1, 1, 0], metrics={"score": 200 / 3, "metric_version": 2})
-    assert load_run(tmp_path, **IDENTITY).metrics["score"] == pytest.approx(200 / 3)
+    assert load(tmp_path).metrics["score"] == pytest.approx(200 / 3)
 
 
 def test_answers_of_a_training_that_diverged_are_the_best_by_one_metric(
     tmp_path: Path, write_run: Any
 ) -> None:
     write_run([1, 1, 0], metrics={"failure": "loss nan at step 1"})
-    load_run(tmp_path, "accuracy", **IDENTITY)
+    load(tmp_path, "accuracy")
     with pytest.raises(UserError, match="that score best by accuracy, version 1, not by f1"):
-        load_run(tmp_path, "f1", **IDENTITY)
+        load(tmp_path, "f1")
 
 
 def test_columns_of_a_metric_may_be_lists(
@@ -72,10 +72,10 @@ def test_columns_of_a_metric_may_be_lists(
     columns = ("prediction", "label", "logits")
     monkeypatch.setitem(METRICS, "accuracy", replace(METRICS["accuracy"], columns=columns))
     write_run([1, 1], predictions={"logits": [[0.5, 1.0], [2.0, 3.0]]})
-    assert load_run(tmp_path, **IDENTITY).metrics["score"] == 100
+    assert load(tmp_path).metrics["score"] == 100
     write_run([1, 1], predictions={"logits": [[0.5, 1.0], [2.0, float("nan")]]})
     with pytest.raises(UserError, match="logits: nan for 'e1', not a finite number"):
-        load_run(tmp_path, **IDENTITY)
+        load(tmp_path)
 
 
 def test_shares_of_questions_need_no_classes(tmp_path: Path, write_run: Any) -> None:

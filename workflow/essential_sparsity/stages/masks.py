@@ -14,7 +14,7 @@ from essential_sparsity.stages.runs import RUN, run_spec, start_of
 from essential_sparsity.stages.sources import checkpoint_of
 from essential_sparsity.stages.stage import Place, Resources, Stage
 from essential_sparsity.study import jobs
-from essential_sparsity.study.resolve import Resolved
+from essential_sparsity.study.resolve import Resolved, unique
 from essential_sparsity.support.spec import Spec
 from essential_sparsity.tickets.spec import TrainingSpec
 
@@ -23,8 +23,12 @@ HISTOGRAM = Stage(
     title="histograms",
     about="counts of a checkpoint's magnitudes, from which all of its cuts follow",
     outputs={"histogram": paths.HISTOGRAM},
-    # Made where a mask asks for one.
-    places=lambda study: [],
+    places=lambda study: [
+        {"model": model}
+        for model in unique(
+            place["model"] for place in _mask_places(study) if _histogram(study, place)
+        )
+    ],
     inputs={"checkpoint": checkpoint_of},
     spec=None,
     code=lambda study, place: ("essential_sparsity.masks.histogram",),

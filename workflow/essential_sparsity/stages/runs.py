@@ -11,7 +11,7 @@ from essential_sparsity.stages.checks import check_files
 from essential_sparsity.stages.sources import checkpoint_of
 from essential_sparsity.stages.stage import Place, Resources, Stage
 from essential_sparsity.study import jobs
-from essential_sparsity.study.resolve import Resolved
+from essential_sparsity.study.resolve import Resolved, unique
 
 
 def run_spec(study: Resolved, task: str, recipe: str, seed: int) -> RunSpec:
@@ -85,13 +85,26 @@ RUN = Stage(
     ),
 )
 
+
+def _rewinds(study: Resolved) -> list[Place]:
+    """Return the weights that the study's tickets are rewound to."""
+    found = [
+        {
+            **{"model": model, "task": str(mask.task), "recipe": str(mask.recipe)},
+            **{"step": str(mask.rewind_step), "seed": str(mask.seed)},
+        }
+        for model, mask in jobs.all_masks(study)
+        if isinstance(mask, Trained) and mask.rewind_step
+    ]
+    return [dict(place) for place in unique(tuple(place.items()) for place in found)]
+
+
 REWIND = Stage(
     name="rewind",
     title="rewound weights",
     about="a model's weights after a few steps of a dense fine-tuning, to rewind to",
     outputs={"weights": paths.REWIND},
-    # Made where a ticket asks for it.
-    places=lambda study: [],
+    places=_rewinds,
     inputs={
         "checkpoint": checkpoint_of,
         "task": _task,
