@@ -163,7 +163,7 @@ def test_runs_on_other_examples_cannot_be_paired(
     tmp_path: Path, write_run: Any, predictions: dict[str, Any]
 ) -> None:
     folders = [write_run([1, 0, 1]), write_run([1, 0, 1], seed=2, predictions=predictions)]
-    runs = [load(tmp_path, seed) for seed in (1, 2)]
+    runs = [load(tmp_path, seed=seed) for seed in (1, 2)]
     check_paired(runs[:1])
     with pytest.raises(UserError) as caught:
         check_paired(runs)
@@ -173,6 +173,6 @@ def test_runs_on_other_examples_cannot_be_paired(
 def test_runs_of_other_metrics_cannot_be_paired(tmp_path: Path, write_run: Any) -> None:
     write_run([1, 1])
     write_run([1, 1], seed=2, metrics={"metric": "f1"})
-    runs = [load(tmp_path, seed) for seed in (1, 2)]
+    runs = [load(tmp_path, seed=seed) for seed in (1, 2)]
     with pytest.raises(UserError, match=r"scored by 'f1', but .* by 'accuracy'; only runs of one"):
         check_paired(runs)

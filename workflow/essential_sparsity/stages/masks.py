@@ -11,7 +11,7 @@ from essential_sparsity.runs import heads
 from essential_sparsity.stages import paths, runs
 from essential_sparsity.stages.checks import check_files, check_mask
 from essential_sparsity.stages.runs import RUN, run_spec, start_of
-from essential_sparsity.stages.sources import checkpoint_of
+from essential_sparsity.stages.sources import architecture_code, checkpoint_of
 from essential_sparsity.stages.stage import Place, Resources, Stage
 from essential_sparsity.study import jobs
 from essential_sparsity.study.resolve import Resolved, unique
@@ -106,6 +106,7 @@ MASK = Stage(
     code=lambda study, place: (
         "essential_sparsity.masks",
         module_of(_spec(study, place).criterion),
+        *architecture_code(study, place),
     ),
     files=lambda study, place: [p for p in mask_files(study, place).values() if _is_outside(p)],
     check=check_mask,
@@ -155,7 +156,8 @@ def scored_by(study: Resolved, mask: str) -> str:
 def _training_code(study: Resolved, place: Place) -> tuple[str, ...]:
     spec = training(study, place["mask"])
     kind = study.tasks[str(spec.task)].examples.kind
-    return "essential_sparsity.tickets", module_of(spec.criterion), heads.module_of(kind)
+    own = module_of(spec.criterion), heads.module_of(kind)
+    return "essential_sparsity.tickets", *own, *architecture_code(study, place)
 
 
 TICKET = Stage(

@@ -8,7 +8,7 @@ from essential_sparsity.runs import heads, procedures
 from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.checks import check_files
-from essential_sparsity.stages.sources import checkpoint_of
+from essential_sparsity.stages.sources import architecture_code, checkpoint_of
 from essential_sparsity.stages.stage import Place, Resources, Stage
 from essential_sparsity.study import jobs
 from essential_sparsity.study.resolve import Resolved, unique
@@ -74,6 +74,7 @@ RUN = Stage(
         "essential_sparsity.runs",
         _head(study, place),
         *procedures.code_of(procedures.DEFAULT),
+        *architecture_code(study, place),
     ),
     check=check_files,
     message="Run {wildcards.model} on {wildcards.task}, {wildcards.mask}, seed {wildcards.seed}",
@@ -115,6 +116,8 @@ REWIND = Stage(
         "essential_sparsity.tickets.rewind",
         "essential_sparsity.runs",
         _head(study, place),
+        *procedures.code_of(procedures.DEFAULT),
+        *architecture_code(study, place),
     ),
     check=check_files,
     message="Weights of {wildcards.model} after {wildcards.step} steps on {wildcards.task}",

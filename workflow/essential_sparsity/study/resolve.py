@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from essential_sparsity.architectures import find_architecture
 from essential_sparsity.claims.claim import ClaimEntry
 from essential_sparsity.figures.kind import FigureKind
 from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
@@ -215,6 +216,8 @@ class _Names:
         if name in seen:
             raise UserError(f"{where}: '{name}' is built on itself")
         self.models[name] = entry = self.catalog.model(name, where)
+        if entry.architecture is not None:
+            find_architecture(entry.architecture, f"{where}: '{name}'")
         for other in (entry.base, entry.preprocessor):
             if other is not None:
                 self._model(other, where, (*seen, name))
