@@ -141,7 +141,10 @@ def small(tmp_path: Path, **files: str) -> str:
     """Return the fingerprint of `stage` in the small package, with other files in place of its."""
     folder = tmp_path / "essential_sparsity"
     shutil.rmtree(folder, ignore_errors=True)
-    given = {name.replace("__", "/", 1) + ".py": text for name, text in files.items()}
+    given = {
+        name if "." in name else f"{name.replace('__', '/', 1)}.py": text
+        for name, text in files.items()
+    }
     for name, text in {**SMALL, **given}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(textwrap.dedent(text))
@@ -343,6 +346,12 @@ HIDDEN = {
         "from pydantic import BaseModel\nclass Shape(BaseModel):\n    side: 'Side'\n"
         "class Side(BaseModel):\n    length: int = {0}",
     ),
+    "a name that a class binds anew": (
+        "found = {0}\nclass Own:\n    found = found\nrepr(Own().found)"
+    ),
+    "an import for what it does, inside": "def main():\n    import m{0}\nmain()",
+    "an import of a part for what it does": "import torch\nimport torch.m{0}\nrepr(torch)",
+    "a file beside the code": ("repr(__file__)", "", "", "{0}"),
     "a print that does something": "items = [{0}, 2]\nprint(items.pop(0))\nrepr(items)",
     "an exit that does something": "import sys\ndef run():\n    return {0}\nsys.exit(run())",
 }
@@ -361,9 +370,10 @@ def register(function):
 @pytest.mark.parametrize("way", HIDDEN)
 def test_what_the_syntax_hides_counts(tmp_path: Path, way: str) -> None:
     found = HIDDEN[way]
-    stage, far, box = (*((found,) if isinstance(found, str) else found), "", "")[:3]
+    given = (found,) if isinstance(found, str) else found
+    stage, far, box, data = (*given, "", "", "")[:4]
     files = {"stage": stage + "\nif __name__ == '__main__':\n    pass", "far": far, "near": NEAR}
-    files |= {"box____init__": box, "box__inner": "LENGTH = 1"}
+    files |= {"box____init__": box, "box__inner": "LENGTH = 1", "table.txt": data}
     one = small(tmp_path, **{name: text.replace("{0}", "1") for name, text in files.items()})
     two = small(tmp_path, **{name: text.replace("{0}", "2") for name, text in files.items()})
     assert one != two

@@ -13,11 +13,14 @@ import ast
 import builtins
 import contextlib
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Union
+
+from essential_sparsity.support.files import sha256_of
 
 # What a name refers to: the dotted name of what another package has, a module as a value, or a
 # definition with the position of the name among those that it binds. Several where a name is bound
@@ -75,6 +78,7 @@ _HIDING_ALL = (
     "sys.modules", "gc.get_", "inspect.", "importlib.util", "importlib.reload",
     "builtins.__import__",
 )  # fmt: skip
+_READING_DATA = ("importlib.resources", "pkgutil.get_data")
 _HIDING_ATTRIBUTES = {"__subclasses__", "__globals__", "__builtins__", "f_globals"}
 _HEIRS = {"__init_subclass__", "__set_name__"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -105,6 +109,15 @@ class Source:
         """Tell whether a module counts by nothing but the names that are used of it."""
         parts = name.split(".")
         return any(".".join(parts[:end]) in self._infrastructure for end in range(len(parts) + 1))
+
+    @cached_property
+    def data(self) -> str:
+        """A digest of the files in the package that are no code, for who looks where it lies."""
+        digest = hashlib.sha256()
+        for file in sorted(self.folder.rglob("*")):
+            if file.is_file() and file.suffix != ".py" and file.parent.name != "__pycache__":
+                digest.update(f"{file.relative_to(self.folder)} {sha256_of(file)}\n".encode())
+        return digest.hexdigest()
 
     def find(self, entry: "Import") -> Target:
         """Return what an import brings."""
@@ -196,11 +209,9 @@ class Module:
 
     def attribute(self, name: str) -> Target:
         """Return what the attribute `name` of this module refers to: the whole if it is unknown."""
-        if found := self.resolve(name):
-            return found
-        if inner := self.source.module(f"{self.name}.{name}"):
-            return (inner,)
-        return (f"support:{name}",) if self.is_infrastructure else (self,)
+        inner = self.source.module(f"{self.name}.{name}")
+        found = self.resolve(name) + ((inner,) if inner else ())
+        return found or ((f"support:{name}",) if self.is_infrastructure else (self,))
 
     @property
     def stars(self) -> list[str]:
@@ -215,16 +226,15 @@ class Module:
     @cached_property
     def imported_for_effect(self) -> list[str]:
         """Other packages' modules of which every name is imported, or none is used."""
-        own = (self.source.folder.name, "__future__")
         used = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)}
+        text = "\n".join(self.lines)
         return [
             entry.module
             for name, entries in self._bound.items()
             for entry in entries
             if isinstance(entry, Import)
-            and name not in used
-            and name != ""
-            and entry.module.split(".")[0] not in own
+            and entry.module.split(".")[0] not in (self.source.folder.name, "__future__")
+            and (name not in used if name else text.count(entry.module) == 1)
         ]
 
 
@@ -300,7 +310,7 @@ class Text:
         is_plain: its classes inherit from no class of another package with private methods.
         owned: private names that its classes define.
         foreign: private names that may mean something elsewhere.
-        strings: string constants that begin with an underscore.
+        strings: names with an underscore before them in its string constants.
         hides: it reads names of its module that the syntax does not show: all of it counts.
         hides_all: it reads such names of any module: all of those that are imported count.
         reads_names: it reads names of classes or functions, or docstrings: all of them count.
@@ -468,6 +478,8 @@ class _Writer:
             return ("<module>",)
         if name == "__doc__":
             return (repr(ast.get_docstring(self._module.tree, clean=False)),)
+        if name == "__file__":
+            return (self._source.data,)
         if hasattr(builtins, name):
             self.text.hides |= name in _HIDING
             return (_BUILTIN + name,)
@@ -494,7 +506,8 @@ class _Writer:
     def _refer(self, target: Target) -> None:
         if len(target) == 1 and isinstance(target[0], str):
             self.text.hides_all |= target[0].startswith(_HIDING_ALL)
-            self._put(f"<{target[0]}>")
+            data = self._source.data if target[0].startswith(_READING_DATA) else ""
+            self._put(f"<{target[0]}{data}>")
         else:
             self.text.tokens.append(target)
 
@@ -541,6 +554,13 @@ class _Writer:
             self._refer(found)
         elif self._scopes[-1].is_class:
             self._private(found)
+            if isinstance(node.ctx, ast.Load):
+                # Until the class binds it, the name is that of the scope around it.
+                scope = self._scopes.pop()
+                around = self._find(node.id)
+                self._scopes.append(scope)
+                if not isinstance(around, str) and around != (f"?{found}",):
+                    self._refer(around)
         else:
             self._put(found)
 
@@ -575,8 +595,8 @@ class _Writer:
             if self._annotation:
                 self._value(ast.parse(value, mode="eval").body)
                 return
-            if value.startswith("_"):
-                self.text.strings.add(value)
+            if "_" in value:
+                self.text.strings.update(re.findall(r"(?<!\w)_\w*", value))
             # What is looked up by such a name is found by a registry: it is a root of its own.
             if value.startswith(f"{self._source.folder.name}.") and self._source.module(value):
                 value = "<module>"
@@ -616,6 +636,10 @@ class _Writer:
 
     def _are_quiet(self, node: ast.Call) -> bool:
         return all(_is_quiet(part, self._outside) for part in (*node.args, *node.keywords))
+
+    def _write_MatchClass(self, node: ast.MatchClass) -> None:
+        self.text.foreign.update(node.kwd_attrs)
+        self._plain(node)
 
     def _write_Expr(self, node: ast.Expr) -> None:
         call = node.value
@@ -696,12 +720,21 @@ class _Writer:
     def _write_import(self, node: ast.Import | ast.ImportFrom) -> None:
         for name, entry in _imported(node, self._module.package):
             self.text.imports.append(entry)
+            outside = self._source.module(entry.module) is None
             if name and (not self._scopes or isinstance(self._find(name), str)):
                 # Bound here and elsewhere, such as in place of what is not installed.
                 self._put("(import ")
                 self._refer(self._source.find(entry))
                 self._bind(name)
                 self._put(")")
+            elif outside and not self._uses(name or entry.module):
+                self._put(f"(import {entry.module})")
+
+    def _uses(self, name: str) -> bool:
+        """Tell whether the definition names what it imports, or imports it for its effect."""
+        node = self._definition.node
+        text = "\n".join(self._module.lines[node.lineno - 1 : node.end_lineno])
+        return len(re.findall(rf"(?<![\w.]){re.escape(name)}\b", text)) > 1
 
     _write_Import = _write_ImportFrom = _write_import
 

@@ -30,6 +30,7 @@ from essential_sparsity.support.definitions import (
     Text,
     Token,
 )
+from essential_sparsity.support.files import sha256_of
 
 _FOLDER = Path(__file__).parents[1]
 _SOURCE = Source(_FOLDER, ["essential_sparsity.support"])
@@ -83,11 +84,9 @@ def _keep(known: dict[str, str]) -> None:
 @cache
 def _kept_in() -> Path:
     """Return the file beside compiled modules: like those it is of its sources, and of a Python."""
-    digest = hashlib.sha256(sys.version.encode())
+    digest = hashlib.sha256(f"{sys.version} {_SOURCE.data}\n".encode())
     for file in sorted(_FOLDER.rglob("*.py")):
-        data = file.read_bytes()
-        digest.update(f"{file.relative_to(_FOLDER)} {len(data)}\n".encode())
-        digest.update(data)
+        digest.update(f"{file.relative_to(_FOLDER)} {sha256_of(file)}\n".encode())
     return _FOLDER / "__pycache__" / f"fingerprints-{digest.hexdigest()[:32]}.json"
 
 
