@@ -80,6 +80,8 @@ _HIDING_ALL = (
 )  # fmt: skip
 _READING_DATA = ("importlib.resources", "pkgutil.get_data")
 _HIDING_ATTRIBUTES = {"__subclasses__", "__globals__", "__builtins__", "f_globals"}
+# Fields of the syntax tree that say nothing, or what a traceback says.
+_SKIPPED = {"ctx", "type_comment", "kind", "msg", "cause"}
 _HEIRS = {"__init_subclass__", "__set_name__"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NAMED = (*_FUNCTIONS, ast.ClassDef)
@@ -240,9 +242,9 @@ class Module:
 
 @dataclass
 class Bindings:
-    """What statements bind in their own scope, and what of that elsewhere.
+    """What a scope binds: by import, by a pattern (`kept`, which is text there), or otherwise.
 
-    `names` are bound otherwise than by import, `kept` by a pattern, which spells them as text.
+    `numbers` are those of its names, while a text is written.
     """
 
     names: dict[str, None] = field(default_factory=dict)
@@ -251,6 +253,9 @@ class Bindings:
     all_imports: list[Import] = field(default_factory=list)
     globals: set[str] = field(default_factory=set)
     nonlocals: set[str] = field(default_factory=set)
+    parameters: list[str] = field(default_factory=list)
+    is_class: bool = False
+    numbers: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, nodes: Iterable[ast.AST], package: str, walrus: bool) -> "Bindings":
@@ -399,16 +404,6 @@ class Definition:
                     yield from item[0].family()
 
 
-@dataclass
-class _Scope:
-    """The names of a function, comprehension or class while its text is written."""
-
-    bindings: Bindings
-    parameters: frozenset[str] = frozenset()
-    is_class: bool = False
-    numbers: dict[str, int] = field(default_factory=dict)
-
-
 class _Writer:
     """Writes a definition's text."""
 
@@ -416,7 +411,7 @@ class _Writer:
         self._definition, self._words, self._numbered = definition, words, numbered
         self._module, self._source = definition.module, definition.module.source
         self.text = Text()
-        self._scopes: list[_Scope] = []
+        self._scopes: list[Bindings] = []
         self._count = 0
         self._annotation = self._in_error = self._computes = self._finds_modules = False
         self._handled: list[str] = []
@@ -451,23 +446,22 @@ class _Writer:
         """Return what a name refers to here: a variable's text, or a target."""
         for depth in range(len(self._scopes) - 1, -1, -1):
             scope = self._scopes[depth]
-            bindings = scope.bindings
             if scope.is_class and depth < len(self._scopes) - 1:
                 continue
-            if name in bindings.globals:
+            if name in scope.globals:
                 break
-            if name in bindings.nonlocals:
+            if name in scope.nonlocals:
                 continue
-            if name in scope.parameters or name in bindings.kept:
+            if name in scope.parameters or name in scope.kept:
                 return name
-            if name in bindings.names:
+            if name in scope.names:
                 if scope.is_class or not self._numbered:
                     return name
                 if name not in scope.numbers:
                     scope.numbers[name] = self._count = self._count + 1
                 return f"${scope.numbers[name]}"
-            if name in bindings.imports:
-                found = [item for e in bindings.imports[name] for item in self._source.find(e)]
+            if name in scope.imports:
+                found = [item for e in scope.imports[name] for item in self._source.find(e)]
                 return tuple(dict.fromkeys(found))
         return self._find_global(name)
 
@@ -540,7 +534,7 @@ class _Writer:
         for name in node._fields:
             value = getattr(node, name, None)
             # Newer Pythons add fields, which are empty.
-            if value is not None and value != [] and name not in ("ctx", "type_comment", "kind"):
+            if value is not None and value != [] and name not in _SKIPPED:
                 self._put(f" {name}=")
                 self._value(value)
         self._put(")")
@@ -593,8 +587,9 @@ class _Writer:
         value = node.value
         if isinstance(value, str):
             if self._annotation:
-                self._value(ast.parse(value, mode="eval").body)
-                return
+                with contextlib.suppress(SyntaxError):
+                    self._value(ast.parse(value, mode="eval").body)
+                    return
             if "_" in value:
                 self.text.strings.update(re.findall(r"(?<!\w)_\w*", value))
             # What is looked up by such a name is found by a registry: it is a root of its own.
@@ -631,7 +626,7 @@ class _Writer:
 
     def _ends(self, node: ast.Call, name: str) -> bool:
         """Tell whether the call ends the program with a message, and does nothing else."""
-        refuses = ast.unparse(node.func) in {f"{parser}.error" for parser in self._parsers}
+        refuses = _dotted(node.func) in {f"{parser}.error" for parser in self._parsers}
         return (refuses or name == "sys.exit") and self._are_quiet(node)
 
     def _are_quiet(self, node: ast.Call) -> bool:
@@ -649,7 +644,8 @@ class _Writer:
             told = name == "builtins.print" and {*files} <= {"sys.stderr", "sys.stdout"}
             if (told or name == "warnings.warn") and self._are_quiet(call):
                 return
-            if self._in_error and not self._words and ast.unparse(call.func) == _INIT:
+            is_start = isinstance(call.func, ast.Attribute) and call.func.attr == "__init__"
+            if is_start and self._in_error and not self._words:
                 return
         if not _is_constant(node):
             self._plain(node)
@@ -660,22 +656,8 @@ class _Writer:
     _write_Pass = _write_Global = _write_Nonlocal = _write_nothing
 
     def _write_Raise(self, node: ast.Raise) -> None:
-        # What an error is raised from, a traceback tells.
-        self._put("(raise ")
-        raised = node.exc
-        if (
-            isinstance(raised, ast.Call)
-            and not self._words
-            and _is_wordy(self._target(raised.func))
-        ):
-            raised = raised.func
-        self._value(raised)
-        self._put(")")
-
-    def _write_Assert(self, node: ast.Assert) -> None:
-        self._put("(assert ")
-        self._value(node.test)
-        self._put(")")
+        called = node.exc.func if isinstance(node.exc, ast.Call) and not self._words else None
+        self._plain(ast.Raise(called) if called and _is_wordy(self._target(called)) else node)
 
     def _write_If(self, node: ast.If) -> None:
         if _is_type_checking(node):
@@ -751,14 +733,12 @@ class _Writer:
 
     @contextlib.contextmanager
     def _scope(
-        self,
-        nodes: Iterable[ast.AST],
-        parameters: frozenset[str] = frozenset(),
-        is_class: bool = False,
-    ) -> Iterator[None]:
-        bindings = Bindings.of(nodes, self._module.package, self._definition.walrus)
-        self._scopes.append(_Scope(bindings, parameters, is_class))
-        yield
+        self, nodes: Iterable[ast.AST], parameters: Iterable[str] = (), is_class: bool = False
+    ) -> Iterator[Bindings]:
+        scope = Bindings.of(nodes, self._module.package, self._definition.walrus)
+        scope.parameters, scope.is_class = list(parameters), is_class
+        self._scopes.append(scope)
+        yield scope
         self._scopes.pop()
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
@@ -773,7 +753,7 @@ class _Writer:
             self._value(node.body)
         self._put(")")
 
-    def _arguments(self, node: ast.arguments, annotated: bool) -> frozenset[str]:
+    def _arguments(self, node: ast.arguments, annotated: bool) -> list[str]:
         """Write the parameters, whose names callers may use, and their defaults."""
         parameters = []
         for kind in (node.posonlyargs, node.args, [node.vararg], node.kwonlyargs, [node.kwarg]):
@@ -785,7 +765,7 @@ class _Writer:
                     self._read_annotation(argument.annotation)
             self._put(")")
         self._value([*node.defaults, *node.kw_defaults])
-        return frozenset(parameters)
+        return parameters
 
     def _write_Lambda(self, node: ast.Lambda) -> None:
         self._put("(lambda ")
@@ -820,8 +800,8 @@ class _Writer:
             item in _PLAIN_BASES or isinstance(item, tuple) for b in bases for item in b
         )
         before, self._in_error = self._in_error, any(map(_is_error, bases))
-        with self._scope(node.body, is_class=True):
-            text.owned.update(filter(_is_private, self._scopes[-1].bindings.names))
+        with self._scope(node.body, is_class=True) as scope:
+            text.owned.update(filter(_is_private, scope.names))
             self._value(node.body)
         self._in_error = before
         self._put(")")
@@ -837,12 +817,19 @@ class _Writer:
 
 
 _IS_MAIN = "__name__ == '__main__'"
-_INIT = "super().__init__"
 
 
 def _is_private(name: str) -> bool:
     """Tell whether a name is private to a class, and no hook such as `_missing_`."""
     return name.startswith("_") and not name.startswith("__") and not name.endswith("_")
+
+
+def _dotted(node: ast.expr) -> str:
+    """Return the text of a name with attributes, nothing for anything else."""
+    if isinstance(node, ast.Attribute):
+        base = _dotted(node.value)
+        return f"{base}.{node.attr}" if base else ""
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _called(node: ast.expr) -> ast.expr:
@@ -865,7 +852,7 @@ def _is_idle(node: ast.stmt) -> bool:
 
 
 def _is_type_checking(node: ast.If) -> bool:
-    return ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    return _dotted(node.test).endswith("TYPE_CHECKING")
 
 
 def _classes(target: Target) -> Iterator[str | ast.ClassDef]:
