@@ -50,15 +50,11 @@ def find_architecture(model_type: object, where: str) -> Architecture:
     )
 
 
-def modules_of(model_type: str | None) -> list[str]:
-    """Return the module that says what an architecture is; of an unknown one, all that may."""
-    every = [m.name for m in pkgutil.iter_modules(__path__) if m.name != "architecture"]
-    names = {name: f"{__name__}.{name}" for name in every}
-    return [
-        module
-        for name, module in names.items()
-        if model_type is None or model_type in import_module(module).ARCHITECTURE.model_types
-    ]
+def modules_of(model_type: object) -> list[str]:
+    """Return the module that says what an architecture is; none of an unknown one."""
+    names = [m.name for m in pkgutil.iter_modules(__path__) if m.name != "architecture"]
+    modules = [f"{__name__}.{name}" for name in names]
+    return [m for m in modules if model_type in import_module(m).ARCHITECTURE.model_types]
 
 
 def check_pooler(model_type: str, where: str) -> None:

@@ -51,6 +51,11 @@ def _pack(file: Path, results: Path, masks: bool, output: Path | None) -> None:
     write_bundle(path, study.study.study, study_file, contents.files)
     size = path.stat().st_size
     print(f"{path}: {len(contents.files)} files, {size / 1e6:.1f} MB", file=sys.stderr)
+    for folder in study.study.extensions:
+        print(
+            f"note: the bundle brings no code, and extension '{folder}' is your own: send it along",
+            file=sys.stderr,
+        )
     for criterion, module in own_criteria(study.study).items():
         print(
             f"note: the bundle brings no code, and criterion '{criterion}' is your own: send "

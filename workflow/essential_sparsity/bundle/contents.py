@@ -118,4 +118,5 @@ def own_criteria(study: Study) -> dict[str, str]:
 def _file_of(module: str) -> str:
     """Return the file of a module that is imported; the folder, where the module is one."""
     file = Path(str(sys.modules[module].__file__))
-    return (file.parent if file.name == "__init__.py" else file).relative_to(_ROOT).as_posix()
+    file = file.parent if file.name == "__init__.py" else file
+    return (file.relative_to(_ROOT) if file.is_relative_to(_ROOT) else file).as_posix()

@@ -209,8 +209,10 @@ def list_facts(provenance: Document) -> list[tuple[str, str]]:
     commit = code.get("commit")
     memory = machine.get("memory_gib")
     runs = provenance.get("runs") or {}
+    extensions = ", ".join(f"{n} ({d[:8]}…)" for n, d in provenance.get("extensions", {}).items())
     return [
         ("Code", f"commit {commit}, {state}" if commit else f"commit {UNKNOWN}"),
+        *([("Extensions", extensions)] if extensions else []),
         ("Runs", _runs(runs)),
         ("Trained on", _devices(provenance.get("devices") or [], runs.get("count", 0))),
         ("Machine", _machine(machine, memory)),

@@ -18,6 +18,7 @@ from essential_sparsity.report.jobs import find_jobs, stage_times
 from essential_sparsity.report.machine import describe_commit, describe_machine
 from essential_sparsity.report.spec import ProvenanceSpec
 from essential_sparsity.stages import paths
+from essential_sparsity.support import extensions
 from essential_sparsity.support.credentials import redact_document
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.files import read_json, write_json
@@ -43,6 +44,7 @@ def collect(root: Path, spec: ProvenanceSpec) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "study": spec.study,
         "code": describe_commit(_CLONE),
+        "extensions": extensions.digests(),
         "machine": describe_machine(),
         "models": {model: _model(root, model) for model in spec.models},
         "tasks": {str(Path(path).parent): _task(root / path) for path in spec.task_data},

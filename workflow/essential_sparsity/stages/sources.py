@@ -1,5 +1,6 @@
 """The stages that bring in what comes from elsewhere: checkpoints and task data."""
 
+import contextlib
 from pathlib import Path
 
 from essential_sparsity.architectures import modules_of
@@ -12,6 +13,8 @@ from essential_sparsity.stages.checks import check_checkpoint, check_task
 from essential_sparsity.stages.stage import Place, Resources, Stage
 from essential_sparsity.study import jobs
 from essential_sparsity.study.resolve import Resolved, unique
+from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import read_json
 from essential_sparsity.support.spec import Spec
 from essential_sparsity.tasks import kinds
 from essential_sparsity.tasks.source import SOURCES
@@ -19,9 +22,17 @@ from essential_sparsity.tasks.spec import LocalFiles
 
 
 def architecture_code(study: Resolved, place: Place) -> list[str]:
-    """Return the modules that say what the architecture of a job's model is."""
+    """Return the module of the architecture of a job's model: by its entry, or its own folder."""
     entry = study.find(study.models, place["model"], "model")
-    return modules_of((study.models[entry.base] if entry.base else entry).architecture)
+    entry = study.models[entry.base] if entry.base else entry
+    if entry.architecture is not None:
+        return modules_of(entry.architecture)
+    for source in entry.sources:
+        if isinstance(source, FolderSource):
+            with contextlib.suppress(UserError):
+                config = study.results / study.root / source.path / "config.json"
+                return modules_of(read_json(config, "configuration").get("model_type"))
+    return []
 
 
 def checkpoint_of(study: Resolved, place: Place) -> str:

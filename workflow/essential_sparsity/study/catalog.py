@@ -50,8 +50,8 @@ class ModelEntry(CheckpointSpec):
     label: str = Field(description="the name in figures and tables")
     architecture: str | None = Field(
         default=None,
-        description="`model_type` of its `config.json`: then another family's file that changes "
-        "makes nothing of this model again",
+        description="`model_type` of its `config.json`: then its family's file is part of its key, "
+        "and an edit of that makes its results again; a folder's own file tells it",
     )
     preprocessor: Name | None = Field(
         default=None,

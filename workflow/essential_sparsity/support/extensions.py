@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.files import sha256_of
 
 VARIABLE = "ESSENTIAL_SPARSITY_EXTENSIONS"
 
@@ -54,6 +55,15 @@ def join(path: list[str], registry: str) -> None:
 def files() -> list[Path]:
     """Return the extensions' own files of code, in order."""
     return [file for folder in folders() for file in sorted(folder.rglob("*.py"))]
+
+
+def digests() -> dict[str, str]:
+    """Return the extensions' files, as `folder/criteria/NAME.py`, with their SHA-256."""
+    return {
+        file.relative_to(folder.parent).as_posix(): sha256_of(file)
+        for folder in folders()
+        for file in sorted(folder.rglob("*.py"))
+    }
 
 
 def locate(module: str) -> Path | None:

@@ -1,0 +1,223 @@
+"""One of each from a folder beside the study file: found, run, named, made again when edited."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from project import Project, environment
+
+pytestmark = pytest.mark.workflow
+
+CRITERION = '''\
+"""Removes the weights of greatest magnitude: the worst that one can do."""
+
+from typing import Literal
+
+import numpy as np
+
+from essential_sparsity.checkpoints.manifest import Matrix
+from essential_sparsity.masks.criterion import Inputs, Ranking
+from essential_sparsity.masks.keys import Values
+
+
+class Greatest(Ranking):
+    """Removes the weights of greatest magnitude."""
+
+    criterion: Literal["greatest"] = "greatest"
+
+    def score(self, matrix: Matrix, weights: Values, inputs: Inputs) -> Values:
+        return 1 / (1 + np.abs(weights))
+'''
+
+METRIC = '''\
+"""The share of wrong answers."""
+
+from dataclasses import replace
+
+from essential_sparsity.metrics.accuracy import METRICS as _KNOWN
+
+_ACCURACY = _KNOWN[0]
+
+METRICS = (
+    replace(
+        _ACCURACY,
+        name="error",
+        title="error",
+        score=lambda table: 100 - _ACCURACY.score(table),
+        parts=lambda table: 100 - _ACCURACY.parts(table),
+        constant=lambda table: 100 - _ACCURACY.constant(table),
+    ),
+)
+'''
+
+ARCHITECTURE = '''\
+"""BERT under another name."""
+
+from dataclasses import replace
+
+from essential_sparsity.architectures.bert import ARCHITECTURE as _BERT
+
+ARCHITECTURE = replace(_BERT, model_types=("tribe",))
+'''
+
+FIGURE = {
+    "__init__.py": '"""How much masks remove."""\n',
+    "caption.rst": "How much of every model each mask removes.\n",
+    "spec.py": '''\
+"""What a figure of removed weights is made from."""
+
+from essential_sparsity.figures.kind import FigureKind
+from essential_sparsity.figures.masks import MasksSpec
+
+KIND = FigureKind(
+    title="How much masks remove", reads="masks", tables=("amounts",), spec=MasksSpec
+)
+''',
+    "tables.py": '''\
+"""The table of removed weights."""
+
+import pyarrow as pa
+
+from essential_sparsity.figures.masks import load_masks
+
+
+def compute(root, files, spec):
+    """Count the removed weights of every mask."""
+    rows = [
+        {"model": model, "mask": mask.header.name, "removed": mask.header.removed}
+        for model, mask, _ in load_masks(root, files, spec)
+    ]
+    return {"amounts": pa.Table.from_pylist(rows)}
+''',
+    "draw.py": '''\
+"""A bar a mask."""
+
+from matplotlib.figure import Figure
+
+COLUMNS = {"amounts": frozenset({"model", "mask", "removed"})}
+
+
+def select(tables, spec):
+    """Return what is drawn."""
+    return tables["amounts"]
+
+
+def draw(tables, spec):
+    """Draw the bars."""
+    figure = Figure(figsize=(3, 2))
+    rows = tables["amounts"].to_pylist()
+    figure.subplots().bar([row["mask"] for row in rows], [row["removed"] for row in rows])
+    return figure
+''',
+}
+
+
+def study_of(project: Project) -> dict[str, Any]:
+    """Return the tiny study with the extension's criterion, metric and figure."""
+    study = project.read_study()
+    drop, placement = study["experiments"]
+    drop["tasks"], drop["name"] = ["mood-by-error"], "errors"
+    drop["masks"] = [{"criterion": "greatest", "sparsities": [0.5]}]
+    placement["figure"], placement["name"] = "amounts", "amounts"
+    placement["masks"] = [{"criterion": "greatest", "sparsities": [0.5]}]
+    return {**study, "extensions": ["mine"], "experiments": [drop, placement]}
+
+
+@pytest.fixture(scope="module")
+def extended(finished_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A finished tiny study, and the same with extensions: run to its end."""
+    copy = finished_project.copy(tmp_path_factory.mktemp("extended") / "clone")
+    mine = copy.folder / "mine"
+    files = {
+        "criteria/greatest.py": CRITERION,
+        "metrics/wrong.py": METRIC,
+        "architectures/tribe.py": ARCHITECTURE,
+        **{f"figures/amounts/{name}": text for name, text in FIGURE.items()},
+    }
+    for name, text in files.items():
+        (mine / name).parent.mkdir(parents=True, exist_ok=True)
+        (mine / name).write_text(text)
+    from project import RECIPE
+
+    copy.write_task("mood-by-error", RECIPE, metric="error")
+    copy.write_study(study_of(copy))
+    # The dense run of another task is another one; all else that is there stays.
+    planned = copy.planned()
+    assert "checkpoint" not in planned and planned["mask"] == 1 and planned["run"] == 2
+    copy.run("--cores", "2")
+    return copy
+
+
+def test_a_study_with_extensions_runs_to_its_end(extended: Project) -> None:
+    assert extended.planned() == {}
+    runs = pq.read_table(extended.results / "studies/tiny/errors/runs.parquet").to_pylist()
+    assert {run["metric"] for run in runs} == {"error"}
+    assert {run["criterion"] for run in runs} == {"dense", "greatest"}
+    amounts = pq.read_table(extended.results / "studies/tiny/amounts/amounts.parquet")
+    assert amounts["mask"].to_pylist() == ["greatest-global-s0.50"]
+    assert (extended.results / "studies/tiny/figures/amounts.png").stat().st_size > 1000
+
+
+def test_extensions_are_named_in_provenance_and_report(extended: Project) -> None:
+    document = json.loads((extended.results / "studies/tiny/provenance.json").read_text())
+    assert "mine/criteria/greatest.py" in document["extensions"]
+    page = (extended.results / "studies/tiny/report.html").read_text()
+    assert "Extensions" in page and "mine/metrics/wrong.py" in page
+
+
+@pytest.mark.parametrize(
+    ("file", "again"),
+    [
+        ("criteria/greatest.py", {"mask", "amounts_statistics", "drop_statistics"}),
+        ("metrics/wrong.py", {"drop_statistics"}),
+        ("figures/amounts/draw.py", {"amounts_figure"}),
+        ("figures/amounts/tables.py", {"amounts_statistics"}),
+        ("architectures/tribe.py", set()),
+    ],
+)
+def test_what_is_edited_is_made_again(extended: Project, file: str, again: set[str]) -> None:
+    path = extended.folder / "mine" / file
+    text = path.read_text()
+    try:
+        changed = {"greatest.py": ("1 / (1", "2 / (1"), "wrong.py": ("100 - _A", "100.0 - _A")}
+        changed |= {
+            "draw.py": ("(3, 2)", "(4, 2)"),
+            "tables.py": ('"mask":', '"which": 1, "mask":'),
+        }
+        changed["tribe.py"] = ('"tribe"', '"tribes"')
+        path.write_text(text.replace(*changed[path.name]))
+        planned = extended.planned()
+    finally:
+        path.write_text(text)
+    if again:
+        assert again <= planned.keys()
+        assert "checkpoint" not in planned and "task" not in planned
+        assert ("run" in planned) == False or file.startswith("criteria")  # noqa: E712
+    else:
+        assert planned == {}
+
+
+def test_a_folder_that_is_not_there_is_one_line(extended: Project) -> None:
+    study = {**extended.read_study(), "extensions": ["yours"]}
+    (extended.folder / "other.yaml").write_text(json.dumps(study))
+    output = extended.run("-n", study="other.yaml", fails=True)
+    assert (
+        "error: other.yaml: extensions[0]: " in output and "yours: no folder with one of" in output
+    )
+
+
+def test_commands_know_extensions_too(extended: Project) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "essential_sparsity.estimate", "study.yaml"],
+        cwd=extended.folder,
+        env={**environment(), "PYTHONPATH": str(extended.folder / "workflow")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "amounts" in done.stdout
