@@ -10,33 +10,42 @@ from pathlib import Path
 
 import pytest
 
-from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, FIGURE_KINDS
 from essential_sparsity.masks.registry import known_criteria, module_of
+from essential_sparsity.runs import procedures
 from essential_sparsity.support.definitions import Definition, Source
 from essential_sparsity.support.fingerprint import Reach, fingerprint
 
 PACKAGE = Path(__file__).parents[1] / "workflow" / "essential_sparsity"
 INFRASTRUCTURE = ["essential_sparsity.support"]
 MASK = ("essential_sparsity.masks", module_of("magnitude"))
-RUN = ("essential_sparsity.runs", "essential_sparsity.runs.kinds.text_classification")
+BERT = "essential_sparsity.architectures.bert"
+HEAD = "essential_sparsity.runs.heads.text_classification"
+RUN = ("essential_sparsity.runs", HEAD, *procedures.code_of("fine-tuning"), BERT)
+ACCURACY = "essential_sparsity.metrics.accuracy"
+TABLES = "essential_sparsity.figures.tables_stage"
+DRAWING = "essential_sparsity.figures.drawing_stage"
 STAGES = {
-    "checkpoint": ("essential_sparsity.checkpoints",),
+    "checkpoint": ("essential_sparsity.checkpoints", BERT),
     "task": (
         "essential_sparsity.tasks",
         "essential_sparsity.tasks.local_files",
         "essential_sparsity.tasks.kinds.text_classification",
     ),
-    "mask": MASK,
+    "mask": (*MASK, BERT),
     "histogram": ("essential_sparsity.masks.histogram",),
     "run": RUN,
-    "ticket": ("essential_sparsity.tickets", module_of("ticket"), RUN[1]),
-    "rewind": ("essential_sparsity.tickets.rewind", RUN[1]),
-    "search": ("essential_sparsity.search",),
+    "ticket": ("essential_sparsity.tickets", module_of("ticket"), *RUN[1:]),
+    "rewind": ("essential_sparsity.tickets.rewind", *RUN),
+    "search": ("essential_sparsity.search", ACCURACY),
     "claims": ("essential_sparsity.claims",),
-    "summary": ("essential_sparsity.statistics.summary",),
+    "summary": ("essential_sparsity.report.summary", ACCURACY),
     **{f"{name} criterion": (module_of(name),) for name in known_criteria()},
-    **{f"{kind.name} tables": (kind.statistics,) for kind in FIGURE_KINDS.values()},
-    **{f"{kind.name} figure": (kind.drawing,) for kind in FIGURE_KINDS.values()},
+    **{
+        f"{kind.name} tables": (TABLES, kind.statistics, ACCURACY)
+        for kind in EXPERIMENT_KINDS.values()
+    },
+    **{f"{kind.name} figure": (DRAWING, kind.drawing, ACCURACY) for kind in FIGURE_KINDS.values()},
     **{f"{k.name} measured": (k.measurement,) for k in FIGURE_KINDS.values() if k.measurement},
 }
 
@@ -490,7 +499,7 @@ def test_other_names_change_no_key(copy: Path, before: dict[str, str]) -> None:
     rewrite(copy, lambda tree: OtherNames(tree).visit(tree))
     after = keys(copy)
     # The descriptions of these hold names of classes, of whatever kind of figure.
-    described = {"claims", "summary"}
+    described = {"claims", "summary", *(name for name in STAGES if name.endswith(" tables"))}
     assert {stage for stage in STAGES if after[stage] != before[stage]} <= described
 
 
@@ -512,9 +521,10 @@ def test_methods_are_renamed_in_all_classes_together(copy: Path, before: dict[st
 def test_another_place_changes_no_key(copy: Path, before: dict[str, str]) -> None:
     """A module moves, and is found by everybody who imports it."""
     folder = copy / "essential_sparsity"
-    (folder / "runs" / "seeds.py").rename(folder / "streams.py")
+    (folder / "runs" / "training" / "batches.py").rename(folder / "streams.py")
     for file in folder.rglob("*.py"):
-        file.write_text(file.read_text().replace("_sparsity.runs.seeds", "_sparsity.streams"))
+        text = file.read_text().replace("_sparsity.runs.training.batches", "_sparsity.streams")
+        file.write_text(text)
     assert keys(copy) == before
 
 
@@ -530,7 +540,9 @@ class New({name}):
     ("place", "base"),
     [
         ("masks/criteria/new.py", ("masks.criterion", "Ranking")),
-        ("runs/kinds/new.py", ("runs.kind", "Kind")),
+        ("runs/heads/new.py", ("runs.heads.head", "Head")),
+        ("architectures/new.py", ("architectures.architecture", "Architecture")),
+        ("metrics/new.py", ("metrics.metric", "Metric")),
         ("tasks/kinds/new.py", ("tasks.kinds", "Built")),
     ],
 )
@@ -543,7 +555,7 @@ def test_a_new_entry_of_a_registry_changes_no_key(
 
 
 def test_a_changed_training_step_changes_runs_alone(copy: Path, before: dict[str, str]) -> None:
-    edit(copy, "runs/trainer.py", "        self._held.mask_gradients()\n", "")
+    edit(copy, "runs/training/trainer.py", "        self._held.mask_gradients()\n", "")
     after = keys(copy)
     assert {stage for stage in after if after[stage] != before[stage]} == {
         "run",
@@ -614,7 +626,9 @@ def test_what_is_followed_is_what_is_imported(stage: str) -> None:
     imported = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert {name for name in imported if ".support" not in name} <= set(names)
+    # What a registry finds by a computed name is a root of its own, where it is used.
+    found = (".support", ".metrics.", ".architectures.", ".heads.", ".procedures.")
+    assert {n for n in imported if not any(part in n for part in found)} <= set(names)
 
 
 def test_infrastructure_imports_no_science() -> None:
@@ -629,7 +643,7 @@ def test_infrastructure_imports_no_science() -> None:
 def test_no_stage_depends_on_the_study_or_on_other_stages_science(stage: str) -> None:
     modules = Reach(Source(PACKAGE, INFRASTRUCTURE), STAGES[stage]).modules
     names = {module.name.removeprefix("essential_sparsity.") for module in modules}
-    assert not names & {"study.plan", "study", "study.catalog", "command"}
+    assert not names & {"study.jobs", "study.resolve", "study.catalog", "command"}
     if stage.endswith("figure"):
         assert not any(name.startswith("runs.") for name in names)
     if stage == "mask":
@@ -639,11 +653,20 @@ def test_no_stage_depends_on_the_study_or_on_other_stages_science(stage: str) ->
 def test_only_registries_import_by_computed_names() -> None:
     """What they find is a root of its own: the workflow names the entry that is meant."""
     allowed = {
+        PACKAGE / "architectures" / "__init__.py",
+        PACKAGE / "figures" / "kind.py",
+        PACKAGE / "figures" / "tables_stage.py",
+        PACKAGE / "figures" / "drawing_stage.py",
         PACKAGE / "masks" / "registry.py",
-        PACKAGE / "tasks" / "sources.py",
+        PACKAGE / "metrics" / "__init__.py",
+        PACKAGE / "tasks" / "source.py",
         PACKAGE / "tasks" / "kinds" / "__init__.py",
-        PACKAGE / "runs" / "kind.py",
+        PACKAGE / "runs" / "__main__.py",
+        PACKAGE / "runs" / "heads" / "__init__.py",
+        PACKAGE / "runs" / "procedures" / "__init__.py",
+        PACKAGE / "tickets" / "__main__.py",
         PACKAGE / "command" / "__main__.py",
+        PACKAGE / "__init__.py",
     }
     for file in set(PACKAGE.rglob("*.py")) - allowed:
         for node in ast.walk(ast.parse(file.read_text())):
@@ -659,11 +682,13 @@ def test_a_root_that_is_not_there_is_an_error() -> None:
 
 def test_fingerprints_are_found_again_beside_compiled_modules(copy: Path) -> None:
     """In another process, as jobs ask for them; and not those of other sources."""
-    command = "from essential_sparsity.support.fingerprint import fingerprint as f; print(f({0!r}))"
+    command = (
+        "from essential_sparsity.support.fingerprint import fingerprint as f; print(f(*{0!r}))"
+    )
 
     def ask() -> str:
         return subprocess.run(
-            [sys.executable, "-c", command.format(RUN[0])],
+            [sys.executable, "-c", command.format(RUN)],
             env={"PYTHONPATH": str(copy)},
             capture_output=True,
             text=True,
@@ -674,6 +699,6 @@ def test_fingerprints_are_found_again_beside_compiled_modules(copy: Path) -> Non
     (kept,) = (copy / "essential_sparsity" / "__pycache__").glob("fingerprints-*.json")
     kept.write_text(kept.read_text().replace(first, "0" * 12))
     assert ask() == "0" * 12
-    edit(copy, "runs/trainer.py", "        self._held.mask_gradients()\n", "")
+    edit(copy, "runs/training/trainer.py", "        self._held.mask_gradients()\n", "")
     assert ask() not in (first, "0" * 12)
     assert len(list(kept.parent.glob("fingerprints-*.json"))) == 1

@@ -91,9 +91,21 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 class Source:
     """A package's source files, each parsed once."""
 
-    def __init__(self, folder: Path, infrastructure: Iterable[str]) -> None:
-        """Take the package's folder, and the dotted names of what counts by name alone."""
+    def __init__(
+        self,
+        folder: Path,
+        infrastructure: Iterable[str],
+        elsewhere: Callable[[str], Path | None] = lambda name: None,
+    ) -> None:
+        """Take the package's folder, and how its parts are told.
+
+        Args:
+            folder: the package's.
+            infrastructure: the dotted names of what counts by name alone.
+            elsewhere: returns the file of a module of the package that lies in another folder.
+        """
         self.folder = folder
+        self._elsewhere = elsewhere
         self._infrastructure = frozenset(infrastructure)
         self._modules: dict[str, Module | None] = {}
 
@@ -104,6 +116,7 @@ class Source:
             base = self.folder.joinpath(*parts)
             files = [base / "__init__.py", *([base.with_suffix(".py")] if parts else [])]
             found = next((f for f in files if first == self.folder.name and f.is_file()), None)
+            found = found or self._elsewhere(name)
             self._modules[name] = Module(self, name, found) if found else None
         return self._modules[name]
 

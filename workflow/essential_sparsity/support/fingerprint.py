@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from essential_sparsity.support import extensions
 from essential_sparsity.support.definitions import (
     Definition,
     Import,
@@ -33,7 +34,7 @@ from essential_sparsity.support.definitions import (
 from essential_sparsity.support.files import sha256_of
 
 _FOLDER = Path(__file__).parents[1]
-_SOURCE = Source(_FOLDER, ["essential_sparsity.support"])
+_SOURCE = Source(_FOLDER, ["essential_sparsity.support"], extensions.locate)
 
 
 @cache
@@ -85,8 +86,8 @@ def _keep(known: dict[str, str]) -> None:
 def _kept_in() -> Path:
     """Return the file beside compiled modules: like those it is of its sources, and of a Python."""
     digest = hashlib.sha256(f"{sys.version} {_SOURCE.data}\n".encode())
-    for file in sorted(_FOLDER.rglob("*.py")):
-        digest.update(f"{file.relative_to(_FOLDER)} {sha256_of(file)}\n".encode())
+    for file in [*sorted(_FOLDER.rglob("*.py")), *extensions.files()]:
+        digest.update(f"{os.path.relpath(file, _FOLDER)} {sha256_of(file)}\n".encode())
     return _FOLDER / "__pycache__" / f"fingerprints-{digest.hexdigest()[:32]}.json"
 
 

@@ -16,9 +16,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, V
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.validation import explain
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-
 # A name becomes a folder: nothing that could leave it, and no separator of the mask grammar's own.
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._]*(-[a-z0-9._]+)*$"
 
