@@ -16,6 +16,7 @@ from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.metrics.metric import Metric
 from essential_sparsity.results.columns import CURVE_COLUMNS, MASK_COLUMNS, mask_names
 from essential_sparsity.results.run import Run, check_paired, load_run, read_metrics
+from essential_sparsity.results.spec import RunsSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.support.errors import UserError
 
@@ -129,10 +130,7 @@ class Group:
 def load_groups(
     root: Path,
     files: Iterable[str],
-    models: Iterable[str],
-    families: Collection[str],
-    controls: Mapping[str, str],
-    metrics: Mapping[str, str],
+    spec: RunsSpec,
     certification: Mapping[tuple[str, str], Mapping[str, Seeds]] | None = None,
 ) -> Iterator[Group]:
     """Load and check the runs of every model and task, one group at a time.
@@ -140,10 +138,7 @@ def load_groups(
     Args:
         root: of all artifacts.
         files: the runs' `metrics.parquet` below it; others among them are passed over.
-        models: whose runs are looked at.
-        families: of sparse masks, whose curves are looked at.
-        controls: control → the model whose dense score it is held against.
-        metrics: task → the metric that scores its runs; else the one that they were scored by.
+        spec: which of these runs are looked at, and by which metrics.
         certification: of a search, (model, task) → mask → the seeds that had no part in it.
 
     Raises:
@@ -153,30 +148,26 @@ def load_groups(
     for file in files:
         if PurePath(file).name == _METRICS:
             row = read_metrics(root, file)
-            model = controls.get(row["model"], row["model"])
+            model = spec.controls.get(row["model"], row["model"])
             found.setdefault((model, row["task"]), []).append(row)
-    for model in models:
+    for model in spec.models:
         for task in sorted(task for of, task in found if of == model):
-            entries = _entries(found[model, task], families, controls)
+            entries = _entries(found[model, task], spec)
             _check_partners(model, task, entries)
             names, rows = zip(*entries, strict=True)
-            runs = [
-                [load_run(root, row, metrics.get(task, "")) for row in of_entry]
-                for of_entry in rows
-            ]
+            metric = spec.metrics.get(task, "")
+            runs = [[load_run(root, row, metric) for row in of_entry] for of_entry in rows]
             check_paired([run for of_entry in runs for run in of_entry])
             fresh = None if certification is None else certification.get((model, task), {})
             yield Group(model, task, list(names), runs, fresh)
 
 
-def _entries(
-    rows: list[Row], families: Collection[str], controls: Mapping[str, str]
-) -> list[_Entry]:
+def _entries(rows: list[Row], spec: RunsSpec) -> list[_Entry]:
     """Return a group's runs by mask: by ascending sparsity, controls last."""
     found: dict[tuple[Any, ...], _Entry] = {}
     for row in sorted(rows, key=lambda row: row["seed"]):
-        for mask in _masks_of(row, families):
-            control = row["model"] if row["model"] in controls else ""
+        for mask in _masks_of(row, spec.families):
+            control = row["model"] if row["model"] in spec.controls else ""
             place = control, mask.sparsity, mask.name
             found.setdefault(place, ((row["model"], mask), []))[1].append(row)
     return [found[place] for place in sorted(found)]

@@ -55,10 +55,6 @@ class RunsSpec(Spec):
     )
     statistics: StatisticsSpec = StatisticsSpec()
 
-    def metric_of(self, task: str) -> str:
-        """Return the name of a task's metric, an empty one if its runs say it."""
-        return self.metrics.get(task, "")
-
     @model_validator(mode="after")
     def _controls_have_a_base(self) -> "RunsSpec":
         for control, base in self.controls.items():

@@ -34,7 +34,7 @@ def decide_round(
     """
     before = previous or spec.first()
     curves = {(curve.model, curve.task, curve.family): curve for curve in before.curves}
-    for group in load_groups(root, files, spec.models, spec.lattices, {}, spec.metrics):
+    for group in load_groups(root, files, spec.runs):
         of_group = [c for c in before.curves if (c.model, c.task) == (group.model, group.task)]
         if all(curve.settled for curve in of_group):
             continue

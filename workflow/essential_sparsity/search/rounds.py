@@ -13,7 +13,7 @@ from pydantic import Field
 from essential_sparsity.estimators.search import FIRST_SEEDS
 from essential_sparsity.estimators.words import Censoring
 from essential_sparsity.masks.spec import DENSE
-from essential_sparsity.results.spec import StatisticsSpec
+from essential_sparsity.results.spec import RunsSpec, StatisticsSpec
 from essential_sparsity.search.spec import SearchSpec
 from essential_sparsity.support.files import read_json
 from essential_sparsity.support.spec import Name, Spec
@@ -119,6 +119,12 @@ class RoundSpec(Spec):
     metrics: dict[Name, str] = Field(default={}, description="task → metric")
     statistics: StatisticsSpec = StatisticsSpec()
     settings: SearchSpec
+
+    @property
+    def runs(self) -> RunsSpec:
+        """Which runs are looked at: controls have no part in a search."""
+        families = {family: () for family in self.lattices}
+        return RunsSpec(models=self.models, families=families, metrics=self.metrics)
 
     def seeds_on(self, task: str) -> tuple[int, ...]:
         """Return the seeds of a task's runs."""

@@ -163,6 +163,8 @@ def _tables(kind: FigureKind) -> Stage:
             kind.statistics,
             *metric_modules(study, place),
         ),
+        # Models and masks are shown in the study's order; runs have one of their own.
+        ordered=kind.reads != "runs",
         check=check_files,
         message="Statistics of experiment {wildcards.experiment}",
         resources=Resources(4000),
@@ -224,6 +226,7 @@ def figure_spec(study: Resolved, place: Place) -> Spec:
         # All of the study's, so that a model has one colour in all of its figures.
         models={name: entry.label for name, entry in study.models.items()},
         tasks={name: study.tasks[name].label for name in tasks},
+        recipes={} if experiment else study.recipe_names,
         epsilon=(experiment.statistics if experiment else study.study.statistics).epsilon,
     )
 

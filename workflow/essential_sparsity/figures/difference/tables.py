@@ -59,7 +59,7 @@ def compute(root: Path, files: Sequence[str], spec: DifferenceSpec) -> dict[str,
             the sparsity of one of the baseline's.
     """
     rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
-    for group in load_groups(root, files, spec.models, spec.families, spec.controls, spec.metrics):
+    for group in load_groups(root, files, spec):
         rows["runs"] += run_rows(group)
         rows["difference"] += _difference_rows(group, spec)
         rows["cost"] += cost_rows(root, group)

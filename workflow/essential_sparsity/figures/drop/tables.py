@@ -116,9 +116,7 @@ def compute(root: Path, files: Sequence[str], spec: RunsSpec) -> dict[str, pa.Ta
     rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
     rounds = [file for file in files if file.endswith(PurePath(paths.SEARCH_ROUND).suffix)]
     fresh = Round.load(root / rounds[-1]).certification() if rounds else None
-    for group in load_groups(
-        root, files, spec.models, spec.families, spec.controls, spec.metrics, fresh
-    ):
+    for group in load_groups(root, files, spec, fresh):
         rows["runs"] += run_rows(group)
         for name, found in _statistics_rows(group, spec.statistics.settings()).items():
             rows[name] += found
