@@ -69,7 +69,8 @@ try:
     from essential_sparsity.support.format import check_format
     from essential_sparsity.support.gpus import visible_gpus
 
-    check_format(Path(), WHERE)
+    if not FIGURES_ONLY:
+        check_format(Path(), WHERE)
     STUDY = jobs.resolve_study(Study.check(config, WHERE), ROOT, FILES, Path())
 except UserError as error:
     # One line, where Snakemake's own way of ending would frame it in file names of this workflow.

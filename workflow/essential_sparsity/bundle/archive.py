@@ -22,6 +22,7 @@ from pydantic import Field
 from essential_sparsity.study.document import Study
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import atomic_path, check_space, sha256_of
+from essential_sparsity.support.format import is_blank, write_format
 from essential_sparsity.support.spec import Name, Sha256, Spec, is_name
 from essential_sparsity.support.yaml_files import read_yaml
 
@@ -165,10 +166,13 @@ def unpack_bundle(path: Path, root: Path, results: Path) -> BundleManifest:
                     f"{place}: another file than {path} would put there; move it away, or unpack "
                     "into a fresh clone"
                 )
+        blank = is_blank(results)
         for name, place in places.items():
             if not place.exists():
                 with atomic_path(place) as temporary:
                     shutil.copyfile(scratch / manifest.files[name], temporary)
+        if blank:
+            write_format(results)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return manifest

@@ -16,6 +16,11 @@ _ARTIFACTS = ("checkpoints", "masks", "runs", "studies", "tasks")
 UNCHECKED = "ESSENTIAL_SPARSITY_UNCHECKED"
 
 
+def is_blank(results: Path) -> bool:
+    """Tell whether a folder holds no results, of whatever version."""
+    return not any((results / folder).is_dir() for folder in _ARTIFACTS)
+
+
 def write_format(results: Path) -> None:
     """Say that the results are of this version."""
     write_json(results / _FILE, {"format_version": VERSION})
@@ -38,7 +43,7 @@ def check_format(results: Path, study: str) -> None:
         version = read_json(path, "record of the results' format").get("format_version")
         if version != VERSION:
             raise UserError(f"{path}: format {version!r}; this version writes {VERSION}")
-    elif any((results / folder).is_dir() for folder in _ARTIFACTS):
+    elif not is_blank(results):
         raise UserError(
             f"{results.resolve()}: holds results of an earlier version, which would all be made "
             f"again; `make keep STUDY={study}` takes them over"
