@@ -63,6 +63,10 @@ repair: setup ## find damaged files in results/, remove them, make them again; A
 	@$(BIN)/python -m essential_sparsity.study $(STUDY)
 	@$(BIN)/python -m essential_sparsity.repair $(STUDY) --profile $(PROFILE) $(ARGS)
 
+.PHONY: keep
+keep: setup ## keep results across a change of the code, if a sample made anew is equal; ARGS="--sample 3"
+	@$(BIN)/python -m essential_sparsity.keep $(STUDY) --profile $(PROFILE) $(ARGS)
+
 .PHONY: bundle
 bundle: setup ## pack what the study's figures need into one file to share; ARGS="--masks --output FILE"
 	@$(BIN)/python -m essential_sparsity.bundle pack $(STUDY) $(ARGS)

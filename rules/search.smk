@@ -55,9 +55,10 @@ checkpoint search:
         **SEARCH.resources,
     params:
         **SEARCH.params,
+        inputs=lambda wildcards, input: listed(input.runs),
         previous=lambda wildcards, input: [f"--previous={file}" for file in input.previous],
     message:
         SEARCH.message
     shell:
-        "python -m essential_sparsity.search --spec {params.spec:q} {params.previous:q}"
-        " --output {output:q} 2>&1 | tee {log:q}"
+        "python -m essential_sparsity.search --spec {params.spec:q} --inputs {params.inputs:q}"
+        " {params.previous:q} --output {output:q} 2>&1 | tee {log:q}"

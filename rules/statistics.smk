@@ -23,9 +23,10 @@ for kind in EXPERIMENT_KINDS.values():
         params:
             **TABLES.params,
             kind=kind.package,
+            inputs=lambda wildcards, input: listed(input.artifacts),
             folder=subpath(output[0], parent=True),
         message:
             TABLES.message
         shell:
             "python -m essential_sparsity.figures.tables_stage {params.kind} --spec {params.spec:q}"
-            " --output {params.folder:q} 2>&1 | tee {log:q}"
+            " --inputs {params.inputs:q} --output {params.folder:q} 2>&1 | tee {log:q}"

@@ -12,6 +12,8 @@ from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 
 Row = dict[str, Any]
 PAPER, QUICK = "paper-11111111", "quick-22222222"
+# All that tests have, by what they are called in the catalog.
+RECIPES = (PAPER, QUICK, *(f"quick-{i}" for i in ("11111111", "33333333")), "long-22222222")
 TRAITS = {
     "bert-base": ["language", "encoder"],
     "opt-125m": ["language", "decoder"],
@@ -46,6 +48,7 @@ class Tables:
                 },
                 "tasks": {"rte": "RTE", "sst2": "SST-2", "topic": "Topic"},
                 "recipes": {"rte": PAPER, "sst2": PAPER},
+                "named": {recipe: recipe.partition("-")[0] for recipe in RECIPES},
                 **more,
             },
             "test",

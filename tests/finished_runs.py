@@ -14,14 +14,33 @@ from numpy.typing import NDArray
 
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.masks.criteria.magnitude import Magnitude
+from essential_sparsity.masks.header import Header
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.masks.spec import DENSE, MaskLabel, MaskSpec
+from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.runs.labels import labels_of_run
 from essential_sparsity.stages import paths
 
 RECIPE = "quick-12345678"
 
 WriteRun = Callable[..., Path]
+
+# Masks by their names in paths.
+KNOWN = {mask.name: mask for mask in (DENSE, *(Magnitude(sparsity=s / 20) for s in range(1, 20)))}
+
+
+def header_of(mask: MaskSpec, removed: float = 0.25) -> Header:
+    """Return the header of a mask of four hundred weights."""
+    return Header(
+        format_version=1, name=mask.name, architecture="bert", checkpoint="0" * 64,
+        spec=mask.document(), shapes={}, total=400, removed=round(400 * removed),
+    )  # fmt: skip
+
+
+def runs_of(root: Path) -> list[str]:
+    """Return what all runs below `root` leave, as a stage is given it."""
+    return sorted(file.relative_to(root).as_posix() for file in root.glob("runs/**/*.parquet"))
+
 
 # name → shape, layer, module, part
 Matrices = Mapping[str, tuple[tuple[int, int], int, str, str]]
@@ -32,7 +51,8 @@ def write_run(tmp_path: Path) -> WriteRun:
     """Return a function that writes a run's two files below `tmp_path` and returns its folder.
 
     The run is scored by accuracy, and `scores` say which answers are right. `metrics` and
-    `predictions` change or add columns; a value of None drops one.
+    `predictions` change or add columns; a value of None drops one. A mask is a spec, or the name of
+    one of `KNOWN`; `removed` is the share that its file counts.
     """
 
     def write(
@@ -40,14 +60,17 @@ def write_run(tmp_path: Path) -> WriteRun:
         *,
         model: str = "bert",
         task: str = "rte",
-        mask: str = "dense",
+        mask: str | MaskSpec = "dense",
         seed: int = 1,
+        removed: float = 0.25,
         metrics: dict[str, Any] | None = None,
         predictions: dict[str, Any] | None = None,
     ) -> Path:
-        identity = dict(model=model, task=task, recipe=RECIPE, mask=mask, seed=seed)
+        spec = KNOWN[mask] if isinstance(mask, str) else mask
+        labels = labels_of_run(header_of(spec, removed), model, task, RECIPE, seed)
+        identity = dict(model=model, task=task, recipe=RECIPE, mask=spec.name, seed=seed)
         row: dict[str, Any] = {
-            **identity,
+            **labels,
             "epoch": 2.0,
             "metric": "accuracy",
             "score": 100 * sum(scores) / len(scores),
@@ -58,12 +81,12 @@ def write_run(tmp_path: Path) -> WriteRun:
             "failure": None,
         }
         given = predictions or {}
-        labels = given.get("label") or [index % 2 for index in range(len(scores))]
+        truth = given.get("label") or [index % 2 for index in range(len(scores))]
         columns: dict[str, Any] = {
             "id": [f"e{index}" for index in range(len(scores))],
-            "label": labels,
+            "label": truth,
             "prediction": [
-                label if score else label + 1 for label, score in zip(labels, scores, strict=True)
+                label if score else label + 1 for label, score in zip(truth, scores, strict=True)
             ],
             "score": list(scores),
         }
@@ -73,7 +96,7 @@ def write_run(tmp_path: Path) -> WriteRun:
         rows = [{**row, "last": False, "epoch": 1.0, "score": 0.0}, row]
         folder = tmp_path / paths.RUN.format(**identity)
         folder.mkdir(parents=True, exist_ok=True)
-        required = row.keys() - {"failure"}
+        required = row.keys() - {"failure", "pattern"}
         kept = [{k: v for k, v in r.items() if v is not None or k not in required} for r in rows]
         pq.write_table(pa.Table.from_pylist(kept), tmp_path / paths.METRICS.format(**identity))
         data = {key: value for key, value in columns.items() if value is not None}
@@ -126,14 +149,10 @@ def write_mask(tmp_path: Path) -> Callable[..., None]:
     return write
 
 
-def masks_of(*sparsities: float) -> tuple[MaskLabel, ...]:
-    sparse = (Magnitude(sparsity=s).label() for s in sparsities)
-    return (DENSE.label(), *sparse)
-
-
 def spec_of(*sparsities: float, **fields: Any) -> RunsSpec:
-    given = {"models": ("bert",), "tasks": {"rte": RECIPE}, "seeds": (1, 2), **fields}
-    return RunsSpec(masks=masks_of(*sparsities), **given)
+    """Return the spec of model `bert` under magnitude masks of these sparsities."""
+    families = {"magnitude-global": sparsities}
+    return RunsSpec.model_validate({"models": ("bert",), "families": families, **fields})
 
 
 def answers_of(right: int, examples: int = 10) -> list[float]:

@@ -287,7 +287,6 @@ def test_a_checkpoint_that_leaves_the_pooler_whole_says_so(
 def test_figures_of_masks_and_weights_have_it(made: Stages, tmp_path: Path) -> None:
     from essential_sparsity.drawing.spec import FigureSpec
     from essential_sparsity.figures.distribution import draw as distribution_figure
-    from essential_sparsity.figures.distribution.spec import DistributionSpec
     from essential_sparsity.figures.distribution.tables import compute as compute_distribution
     from essential_sparsity.figures.placement import draw as placement_figure
     from essential_sparsity.figures.placement.spec import PlacementSpec
@@ -305,23 +304,22 @@ def test_figures_of_masks_and_weights_have_it(made: Stages, tmp_path: Path) -> N
     folder.symlink_to(made.checkpoint)
     with Checkpoint.load(folder) as checkpoint:
         compute_masks(checkpoint, {tmp_path / paths.MASK.format(model="m", mask=spec.name): spec})
-        weights = measure_weights(checkpoint, WeightsSpec())
+        weights = measure_weights(checkpoint, "m", WeightsSpec())
     write_table(tmp_path / "w.parquet", weights, provenance("test", WeightsSpec().document()))
     words = FigureSpec(models={"m": "M"})
-    of_masks = {"models": ("m",), "masks": (spec.label(),)}
+    files = [paths.MASK_MANIFEST.format(model="m", mask=spec.name)]
 
-    placement = compute_placement(tmp_path, PlacementSpec(**of_masks))["placement"]
+    placement = compute_placement(tmp_path, files, PlacementSpec(models=("m",)))["placement"]
     placement_figure.draw({"placement": placement}, words)
     assert placement["layer"].to_pylist()[-1] == 2
     drawn = placement_figure.select({"placement": placement}, words).to_pylist()
     assert [r["module"] for r in drawn if r["element"] == "share"][-1] == "pooler"
 
     for options in ({}, {"layers": (0, 2)}):
-        positions = compute_positions(tmp_path, PositionsSpec(**of_masks, **options))
+        positions = compute_positions(tmp_path, files, PositionsSpec(models=("m",), **options))
         positions_figure.draw(positions, words)
     assert "pooler" in positions["dispersion"]["module"].to_pylist()
 
-    measured = DistributionSpec(models=("m",), measurements={"m": "w.parquet"})
-    distribution = compute_distribution(tmp_path, measured)
+    distribution = compute_distribution(tmp_path, ["w.parquet"], WeightsSpec())
     distribution_figure.draw(distribution, words)
     assert set(distribution["density"]["layer"].to_pylist()) == {0, 1, 2}

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from claims_tables import Row, Tables, claim, curve
-from essential_sparsity.claims.check import by_recipe
+from essential_sparsity.claims.check import Evidence, StudyFacts
 
+NAMED = {f"quick-{number}": "quick" for number in range(1, 5)}
+EVIDENCE = Evidence({}, StudyFacts(experiments={}, models={}, named=NAMED))
 QUICK, LONG = "quick-11111111", "long-22222222"
 ANY = {"models": ["bert-base"], "tasks": ["rte"]}
 LANGUAGE = {**ANY, "like": ["language"]}
@@ -129,7 +131,7 @@ def test_models_are_compared_by_one_recipe_at_a_time(tables: Tables) -> None:
 
 
 def test_two_recipes_of_one_name_bear_their_digests(tables: Tables) -> None:
-    changed = "quick-99999999"
+    changed = "quick-33333333"
     unchanged = [drop(QUICK, 0.0, 0.0), drop(QUICK, 0.215, 0.0)]
     write(tables, "drop", unchanged, [drop(changed, 0.0, 0.0), drop(changed, 0.215, 10.0)])
     entry = claim({"kind": "drop-within", "sparsity": 0.215}, every=LANGUAGE)
@@ -144,8 +146,8 @@ def test_a_recipe_is_told_by_its_name_and_where_that_is_changed_by_the_experimen
         ]
 
     # Its settings differ from task to task, and so does its digest.
-    assert list(by_recipe(rows("a", "quick-1", "quick-2"))) == ["quick"]
-    both = by_recipe([*rows("a", "quick-1", "quick-2"), *rows("b", "quick-3", "quick-4")])
+    assert list(EVIDENCE.by_recipe(rows("a", "quick-1", "quick-2"))) == ["quick"]
+    both = EVIDENCE.by_recipe([*rows("a", "quick-1", "quick-2"), *rows("b", "quick-3", "quick-4")])
     assert {name: [r["recipe"] for r in found] for name, found in both.items()} == {
         "quick, a": ["quick-1", "quick-2"], "quick, b": ["quick-3", "quick-4"],
     }  # fmt: skip

@@ -5,25 +5,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from essential_sparsity.figures import tables_stage
 from essential_sparsity.figures.difference import cost
 from essential_sparsity.figures.difference.spec import DifferenceSpec
-from essential_sparsity.figures.difference.tables import SCHEMAS
-from essential_sparsity.figures.difference.tables import compute as compute_tables
+from essential_sparsity.figures.difference.tables import SCHEMAS, compute
 from essential_sparsity.figures.drop.tables import compute as compute_drops
 from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.masks.criteria.imported import Imported
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.criteria.ticket import Ticket
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.report.summary import WIDTH, summarize_differences
 from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.stages import masks as mask_stages
+from essential_sparsity.stages import paths
+from essential_sparsity.stages import runs as run_stages
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import origin_of
+from finished_runs import RECIPE, runs_of
 
-RECIPE = "quick-12345678"
 TICKET = "ticket-global-rte-quick-12345678-seed{}-step0.30-s{}"
 MASKS = tuple(
     mask.label()
@@ -36,8 +40,13 @@ MASKS = tuple(
 
 
 def _spec(**fields: Any) -> DifferenceSpec:
-    given = {"models": ("bert",), "tasks": {"rte": RECIPE}, "seeds": (1, 2), "masks": MASKS}
+    families = DifferenceSpec.families_of(fields.pop("masks", MASKS))
+    given = {"models": ("bert",), "families": families}
     return DifferenceSpec.model_validate({**given, **fields})
+
+
+def compute_tables(root: Path, spec: DifferenceSpec) -> dict[str, pa.Table]:
+    return compute(root, runs_of(root), spec)
 
 
 def _answers(right: int, examples: int = 10) -> list[float]:
@@ -57,8 +66,8 @@ def small_study(write_run: Any) -> DifferenceSpec:
     }
     for mask, by_seed in right.items():
         for seed, count in enumerate(by_seed, start=1):
-            name = TICKET.format(seed, mask[1:]) if mask.startswith("s") else mask
-            write_run(_answers(count), mask=name, seed=seed)
+            held = _ticket(seed, float(mask[1:])) if mask.startswith("s") else mask
+            write_run(_answers(count), mask=held, seed=seed)
     return _spec()
 
 
@@ -94,7 +103,7 @@ def _find_all(root: Path) -> None:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["difference"]
-    assert (kind.statistics, list(kind.tables)) == (compute_tables.__module__, list(SCHEMAS))
+    assert (kind.statistics, list(kind.tables)) == (compute.__module__, list(SCHEMAS))
     assert kind.spec is DifferenceSpec
     assert list(kind.options.model_fields) == ["baseline"]
 
@@ -118,7 +127,7 @@ def test_difference_table_by_hand(tmp_path: Path, small_study: DifferenceSpec) -
 
 def test_runs_are_those_of_a_drop_figure(tmp_path: Path, small_study: DifferenceSpec) -> None:
     fields = {name: getattr(small_study, name) for name in RunsSpec.model_fields}
-    drops = compute_drops(tmp_path, RunsSpec.model_validate(fields))
+    drops = compute_drops(tmp_path, runs_of(tmp_path), RunsSpec.model_validate(fields))
     assert compute_tables(tmp_path, small_study)["runs"].equals(drops["runs"])
 
 
@@ -127,7 +136,7 @@ def test_the_interval_is_of_paired_resamples(tmp_path: Path, write_run: Any) -> 
     for seed, right in ((1, 50), (2, 90)):
         for mask in ("dense", "magnitude-global-s0.30"):
             write_run(_answers(right, 100), mask=mask, seed=seed)
-        write_run([*_answers(right, 99), 1.0], mask=TICKET.format(seed, "0.30"), seed=seed)
+        write_run([*_answers(right, 99), 1.0], mask=_ticket(seed, 0.3), seed=seed)
     spec = _spec(masks=[mask for mask in MASKS if mask.sparsity in (0.0, 0.3)])
     (row,) = compute_tables(tmp_path, spec)["difference"].to_pylist()
     assert (row["difference"], row["difference_min"], row["difference_max"]) == (1, 1, 1)
@@ -147,8 +156,8 @@ def test_any_family_can_be_the_baseline(tmp_path: Path, small_study: DifferenceS
 def test_a_third_is_a_third_to_a_few_decimals(tmp_path: Path, write_run: Any) -> None:
     masks = [DENSE, Magnitude(sparsity=0.3333), Magnitude(scope="layer", sparsity=0.333333)]
     for mask in masks:
-        write_run([1, 0], mask=mask.name)
-    spec = _spec(masks=[mask.label() for mask in masks], seeds=(1,))
+        write_run([1, 0], mask=mask)
+    spec = _spec(masks=[mask.label() for mask in masks])
     rows = compute_tables(tmp_path, spec)["difference"].to_pylist()
     assert [row["baseline_mask"] for row in rows] == ["magnitude-global-s0.3333"]
 
@@ -173,7 +182,8 @@ def test_a_third_is_a_third_to_a_few_decimals(tmp_path: Path, write_run: Any) ->
     ],
 )
 def test_what_cannot_be_compared_is_told(fields: dict[str, Any], message: str) -> None:
-    given = {**_spec().document(), **fields}
+    masks = fields.pop("masks", MASKS)
+    given = {**_spec().document(), "families": DifferenceSpec.families_of(masks), **fields}
     with pytest.raises(UserError) as caught:
         DifferenceSpec.check(given, "spec")
     assert str(caught.value).startswith(message)
@@ -181,15 +191,10 @@ def test_what_cannot_be_compared_is_told(fields: dict[str, Any], message: str) -
 
 def test_masks_whose_sparsity_only_their_file_knows(tmp_path: Path, write_run: Any) -> None:
     """Half of the weights, it turns out, which the baseline has not."""
-    other = MASKS[1].model_copy(
-        update={"name": "imported-x", "family": "imported-x", "sparsity": None}
-    )
-    for mask in ("dense", "magnitude-global-s0.30", "imported-x"):
-        write_run([1, 0], mask=mask)
-    spec = _spec(masks=[*MASKS[:2], other], seeds=(1,))
-    file = tmp_path / "masks/bert/imported-x.json"
-    file.parent.mkdir(parents=True)
-    file.write_text(json.dumps({"total": 10, "removed": 5}))
+    other = Imported(mask="x", file="x.safetensors")
+    for mask in (DENSE, Magnitude(sparsity=0.3), other):
+        write_run([1, 0], mask=mask, removed=0.5)
+    spec = _spec(masks=[*MASKS[:2], other.label()])
     with pytest.raises(UserError, match=r"^model 'bert': no mask has the sparsity of one of the"):
         compute_tables(tmp_path, spec)
 
@@ -219,25 +224,25 @@ def test_a_rewound_ticket_costs_its_first_steps_too(tmp_path: Path, write_run: A
     ticket = _ticket(1, 0.9, rewind=20)
     masks = [DENSE, Magnitude(sparsity=0.9), ticket]
     for mask in masks:
-        write_run([1, 0], mask=mask.name)
+        write_run([1, 0], mask=mask)
     for sparsity in (0.3, 0.6, 0.9):
         _found(tmp_path, ticket.model_copy(update={"sparsity": sparsity}), 40.0)
     _benchmark(tmp_path, f"rewinds/bert/rte/{RECIPE}/step20/seed1.safetensors", 5.0, 4.0)
-    spec = _spec(masks=[mask.label() for mask in masks], seeds=(1,))
+    spec = _spec(masks=[mask.label() for mask in masks])
     row = compute_tables(tmp_path, spec)["cost"].to_pylist()[-1]
     assert (row["mask_jobs"], row["mask_seconds"], row["mask_cpu_seconds"]) == (4, 125, 7)
 
 
 def test_benchmarks_are_looked_for_where_rules_put_them() -> None:
-    rules = Path(__file__).parents[2] / "rules"
-    for rule, benchmark in {
-        "mask": '"benchmarks/masks/{model}/{mask}.tsv"',
-        "ticket": '"benchmarks/masks/{model}/{mask}.tsv"',
-        "ticket ": 'f"benchmarks/{paths.REWIND}.tsv"',
-        "run": 'f"benchmarks/{paths.RUN}.tsv"',
+    for stage, benchmark in {
+        mask_stages.MASK: '"benchmarks/masks/{model}/{mask}.tsv"',
+        mask_stages.TICKET: '"benchmarks/masks/{model}/{mask}.tsv"',
+        run_stages.REWIND: 'f"benchmarks/{paths.REWIND}.tsv"',
+        run_stages.RUN: 'f"benchmarks/{paths.RUN}.tsv"',
     }.items():
-        assert benchmark in (rules / f"{rule.strip()}.smk").read_text()
         assert benchmark in Path(cost.__file__).read_text()
+        place = benchmark.strip('f"').replace("{paths.REWIND}", paths.REWIND)
+        assert place.replace("{paths.RUN}", paths.RUN) == f"benchmarks/{stage.record}.tsv"
 
 
 def test_what_benchmarks_do_not_say_is_null(tmp_path: Path, small_study: DifferenceSpec) -> None:
@@ -263,7 +268,8 @@ def test_command_line_and_summary(tmp_path: Path, small_study: DifferenceSpec) -
     _find_all(tmp_path)
     output = tmp_path / "studies/s/tickets"
     command = [sys.executable, "-m", tables_stage.STAGE, FIGURE_KINDS["difference"].package]
-    command += ["--spec", small_study.canonical(), "--output", str(output)]
+    (tmp_path / "inputs").write_text("\n".join(runs_of(tmp_path)))
+    command += ["--spec", small_study.canonical(), "--inputs", "inputs", "--output", str(output)]
     subprocess.run(command, cwd=tmp_path, check=True)
     for name, schema in SCHEMAS.items():
         table = pq.read_table(output / f"{name}.parquet")

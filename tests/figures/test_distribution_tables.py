@@ -6,9 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from essential_sparsity.figures import tables_stage
-from essential_sparsity.figures.distribution.spec import DistributionSpec
-from essential_sparsity.figures.distribution.tables import SCHEMAS
-from essential_sparsity.figures.distribution.tables import compute as compute_distribution
+from essential_sparsity.figures.distribution.tables import SCHEMAS, compute
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import write_table
@@ -19,9 +17,16 @@ ASKED: dict[str, Any] = {"thresholds": (0.001, 0.01), "relative_thresholds": (0.
 PATH = "distribution/{}/12345678.parquet"
 
 
-def spec_of(*models: str, **changes: Any) -> DistributionSpec:
-    measurements = {model: PATH.format(model) for model in models}
-    return DistributionSpec(models=models, measurements=measurements, **{**ASKED, **changes})
+def spec_of(**changes: Any) -> WeightsSpec:
+    return WeightsSpec(**{**ASKED, **changes})
+
+
+def files_of(*models: str) -> list[str]:
+    return [PATH.format(model) for model in models]
+
+
+def compute_distribution(root: Path, *models: str, **changes: Any) -> dict[str, pa.Table]:
+    return compute(root, files_of(*models), spec_of(**changes))
 
 
 def write(root: Path, model: str, near_zero: list[int], relative: list[int], **spec: Any) -> None:
@@ -33,9 +38,9 @@ def write(root: Path, model: str, near_zero: list[int], relative: list[int], **s
     bins = {"shift": 0.0, "scale": 2.0, "edges": [-0.5, -0.1, 0.1, 0.5], "counts": [40, 100, 50]}
     place = {"layer": 0, "matrix": "layer.0.q", "module": "query", "part": "attention"}
     rows = [
-        {"level": "model", **measures},
-        {"level": "layer", "layer": 0, **measures, **bins},
-        {"level": "matrix", **place, **measures},
+        {"model": model, "level": "model", **measures},
+        {"model": model, "level": "layer", "layer": 0, **measures, **bins},
+        {"model": model, "level": "matrix", **place, **measures},
     ]
     origin = {"spec": WeightsSpec(**{**ASKED, **spec}).document()}
     write_table(root / PATH.format(model), pa.Table.from_pylist(rows, SCHEMA), origin)
@@ -50,13 +55,13 @@ def root(tmp_path: Path) -> Path:
 
 def test_tables_are_those_of_the_kind(root: Path) -> None:
     kind = FIGURE_KINDS["distribution"]
-    assert (kind.statistics, set(kind.tables)) == (compute_distribution.__module__, set(SCHEMAS))
-    tables = compute_distribution(root, spec_of("vit", "dino"))
+    assert (kind.statistics, set(kind.tables)) == (compute.__module__, set(SCHEMAS))
+    tables = compute_distribution(root, "vit", "dino")
     assert {name: table.schema for name, table in tables.items()} == SCHEMAS
 
 
 def test_layers_by_hand(root: Path) -> None:
-    rows = compute_distribution(root, spec_of("vit", "dino"))["layers"].to_pylist()
+    rows = compute_distribution(root, "vit", "dino")["layers"].to_pylist()
     assert [(row["model"], row["level"]) for row in rows] == [
         (model, level) for model in ("vit", "dino") for level in ("model", "layer", "matrix")
     ]
@@ -71,7 +76,7 @@ def test_layers_by_hand(root: Path) -> None:
 
 
 def test_near_zero_shares_and_their_excess_over_the_first_model(root: Path) -> None:
-    rows = compute_distribution(root, spec_of("vit", "dino"))["near_zero"].to_pylist()
+    rows = compute_distribution(root, "vit", "dino")["near_zero"].to_pylist()
     whole = [row for row in rows if row["level"] == "model"]
     seen = [(r["model"], r["relative"], r["threshold"], r["below"], r["share"]) for r in whole]
     assert seen == [
@@ -92,7 +97,7 @@ def test_near_zero_shares_and_their_excess_over_the_first_model(root: Path) -> N
 
 
 def test_the_order_of_models_says_which_one_is_the_base(root: Path) -> None:
-    rows = compute_distribution(root, spec_of("dino", "vit"))["near_zero"].to_pylist()
+    rows = compute_distribution(root, "dino", "vit")["near_zero"].to_pylist()
     excess = {
         r["threshold"]: r["excess"] for r in rows if (r["model"], r["level"]) == ("vit", "model")
     }
@@ -100,7 +105,7 @@ def test_the_order_of_models_says_which_one_is_the_base(root: Path) -> None:
 
 
 def test_density_by_hand(root: Path) -> None:
-    rows = compute_distribution(root, spec_of("vit"))["density"].to_pylist()
+    rows = compute_distribution(root, "vit")["density"].to_pylist()
     assert [(r["left"], r["right"], r["count"]) for r in rows] == [
         (-0.5, -0.1, 40), (-0.1, 0.1, 100), (0.1, 0.5, 50),
     ]  # fmt: skip
@@ -111,17 +116,14 @@ def test_density_by_hand(root: Path) -> None:
 
 def test_a_measurement_of_something_else_is_refused(root: Path) -> None:
     with pytest.raises(UserError, match=r"12345678\.parquet: was measured with other settings"):
-        compute_distribution(root, spec_of("vit", scaling="standard"))
+        compute_distribution(root, "vit", scaling="standard")
     with pytest.raises(UserError, match=r"12345678\.parquet: was measured with other settings"):
-        compute_distribution(root, spec_of("vit", thresholds=(0.001, 0.02)))
+        compute_distribution(root, "vit", thresholds=(0.001, 0.02))
 
 
 def test_missing_measurements(root: Path) -> None:
     with pytest.raises(UserError, match=r"distribution/opt/12345678\.parquet: no such file"):
-        compute_distribution(root, spec_of("vit", "opt"))
-    spec = spec_of("vit").model_copy(update={"models": ("vit", "dino")})
-    with pytest.raises(UserError, match="measurements: has none of the model 'dino'"):
-        compute_distribution(root, spec)
+        compute_distribution(root, "vit", "opt")
 
 
 @pytest.mark.parametrize("values", [(), (0.0,), (-1.0,), (0.1, 0.1), (float("inf"),)])
@@ -135,18 +137,20 @@ def test_thresholds_are_positive_and_differ(values: tuple[float, ...]) -> None:
 
 def test_command_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
-    spec = spec_of("vit", "dino")
+    Path("inputs").write_text("\n".join(files_of("vit", "dino")))
     monkeypatch.setattr(
         "sys.argv",
         [
             "stage",
             "essential_sparsity.figures.distribution",
             "--spec",
-            spec.canonical(),
+            spec_of().canonical(),
+            "--inputs",
+            "inputs",
             "--output",
             "studies/s/e",
         ],
     )
     tables_stage.main()
-    for name, table in compute_distribution(root, spec).items():
+    for name, table in compute_distribution(root, "vit", "dino").items():
         assert pq.read_table(f"studies/s/e/{name}.parquet").equals(table)

@@ -9,15 +9,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.figures.drop.tables import SCHEMAS
-from essential_sparsity.figures.drop.tables import compute as compute_tables
+from essential_sparsity.figures.drop.tables import SCHEMAS, compute
 from essential_sparsity.masks.criteria.magnitude import Magnitude
+from essential_sparsity.masks.criteria.ticket import Ticket
 from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.results.spec import RunsSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import origin_of
-from finished_runs import RECIPE, answers_of, masks_of, spec_of
+from finished_runs import RECIPE, answers_of, runs_of, spec_of
+
+
+def compute_tables(root: Path, spec: RunsSpec) -> dict[str, pa.Table]:
+    return compute(root, runs_of(root), spec)
 
 
 def test_runs_table(tmp_path: Path, small_study: RunsSpec) -> None:
@@ -131,7 +135,7 @@ def test_questions_have_no_constant_answer(tmp_path: Path, write_run: Any) -> No
     for mask, share in (("dense", 1.0), ("magnitude-global-s0.50", 0.5)):
         write_run([1, 1], mask=mask, predictions={"f1": [share, 0.5]},
                   metrics={"metric": "span-f1", "score": 50 * (share + 0.5)})  # fmt: skip
-    rows = compute_tables(tmp_path, spec_of(0.5, seeds=(1,)))["drop"].to_pylist()
+    rows = compute_tables(tmp_path, spec_of(0.5))["drop"].to_pylist()
     assert [(row["score"], row["constant"]) for row in rows] == [(75, None), (50, None)]
 
 
@@ -173,7 +177,7 @@ def test_tables_are_deterministic_and_a_new_sparsity_changes_no_old_row(
     labels = {"label": [0, 0, 0, 0, 0, 0, 1, 1, 1, 2]}
     for seed in (1, 2):
         write_run(answers_of(6), mask="magnitude-global-s0.70", seed=seed, predictions=labels)
-    wider = small_study.model_copy(update={"masks": masks_of(0.5, 0.7, 0.9)})
+    wider = spec_of(0.5, 0.7, 0.9, controls=small_study.controls)
     after = compute_tables(tmp_path, wider)["drop"].to_pylist()
     assert len(after) == len(before["drop"]) + 1
     for row in before["drop"].to_pylist():
@@ -191,8 +195,6 @@ def test_models_and_tasks_make_groups_of_their_own(tmp_path: Path, write_run: An
         0.5,
         models=("a", "b"),
         controls={"random": "b"},
-        tasks={"x": RECIPE, "y": RECIPE},
-        seeds=(1,),
     )
     tables = compute_tables(tmp_path, spec)
     controls = [r for r in tables["drop"].to_pylist() if r["control_of"] is not None]
@@ -208,10 +210,10 @@ def test_models_and_tasks_make_groups_of_their_own(tmp_path: Path, write_run: An
 
 def test_patterns_of_equal_groups_are_one_curve(tmp_path: Path, write_run: Any) -> None:
     patterns = [Magnitude(pattern=pattern) for pattern in ("2:8", "4:8", "2:4")]
-    for mask, right in zip(("dense", *(p.name for p in patterns)), (9, 5, 7, 8), strict=True):
+    for mask, right in zip((DENSE, *patterns), (9, 5, 7, 8), strict=True):
         write_run(answers_of(right), mask=mask)
-    masks = (DENSE.label(), *(pattern.label() for pattern in patterns))
-    tables = compute_tables(tmp_path, spec_of(0.5, seeds=(1,)).model_copy(update={"masks": masks}))
+    families = RunsSpec.families_of(pattern.label() for pattern in patterns)
+    tables = compute_tables(tmp_path, RunsSpec(models=("bert",), families=families))
     found = [
         (r["family"], r["scope"], r["pattern"], r["sparsity"], r["drop"])
         for r in tables["drop"].to_pylist()
@@ -226,20 +228,51 @@ def test_patterns_of_equal_groups_are_one_curve(tmp_path: Path, write_run: Any) 
     ]  # fmt: skip
 
 
-def test_a_sparsity_that_only_the_masks_file_knows_is_read_from_its_manifest(
+def test_a_sparsity_that_only_the_masks_file_knows_is_the_one_counted(
     tmp_path: Path, write_run: Any
 ) -> None:
-    mask = Magnitude(scope="matched", like="magnitude-2of4").label()
-    for name in ("dense", mask.name):
-        write_run(answers_of(9), mask=name)
-    spec = spec_of(0.5, seeds=(1,)).model_copy(update={"masks": (DENSE.label(), mask)})
-    manifest = tmp_path / f"masks/bert/{mask.name}.json"
-    manifest.parent.mkdir(parents=True)
-    manifest.write_text('{"removed": 3, "total": 12}')
+    mask = Magnitude(scope="matched", like="magnitude-2of4")
+    for one in (DENSE, mask):
+        write_run(answers_of(9), mask=one, removed=0.25)
+    spec = RunsSpec(models=("bert",), families={mask.family: (None,)})
     assert compute_tables(tmp_path, spec)["drop"]["sparsity"].to_pylist() == [0, 0.25]
-    manifest.write_text("{}")
-    with pytest.raises(UserError, match=rf"{mask.name}\.json: not a mask manifest"):
-        compute_tables(tmp_path, spec)
+
+
+def test_a_sparse_run_without_its_dense_one_is_named(
+    tmp_path: Path, small_study: RunsSpec, write_run: Any
+) -> None:
+    write_run(answers_of(5), mask="magnitude-global-s0.50", seed=3)
+    with pytest.raises(UserError, match=r"bert on rte: 'magnitude-global-s0\.50' has .* seed 3"):
+        compute_tables(tmp_path, small_study)
+
+
+def test_other_families_are_passed_over(
+    tmp_path: Path, small_study: RunsSpec, write_run: Any
+) -> None:
+    before = compute_tables(tmp_path, small_study)
+    for seed in (1, 2):
+        write_run(answers_of(1), mask=Magnitude(scope="layer", sparsity=0.5), seed=seed)
+    after = compute_tables(tmp_path, small_study)
+    assert all(before[name].equals(after[name]) for name in before)
+
+
+def test_tickets_of_each_run_and_of_one_seed_are_two_curves(tmp_path: Path, write_run: Any) -> None:
+    """What is shared, the first seed's run under its own ticket, is a point of both."""
+
+    def ticket(seed: int | None) -> Ticket:
+        bound = {} if seed is None else {"task": "rte", "recipe": RECIPE}
+        return Ticket(sparsity=0.5, seed=seed, **bound)
+
+    for seed, own, first in ((1, 8, 8), (2, 7, 4)):
+        write_run(answers_of(9), seed=seed)
+        write_run(answers_of(first), mask=ticket(1), seed=seed)
+        write_run(answers_of(own), mask=ticket(seed), seed=seed)
+    families = RunsSpec.families_of([ticket(None).label(), ticket(1).label()])
+    rows = compute_tables(tmp_path, RunsSpec(models=("bert",), families=families))["drop"]
+    found = [(r["label"], r["seeds"], r["drop"]) for r in rows.to_pylist() if r["sparsity"]]
+    assert found == [
+        ("ticket, global, of rte, seed 1", 2, 30), ("ticket, global", 2, 15),
+    ]  # fmt: skip
 
 
 def test_runs_of_other_examples_are_refused(
@@ -250,7 +283,7 @@ def test_runs_of_other_examples_are_refused(
         compute_tables(tmp_path, small_study)
 
 
-def _run_stage(folder: Path, spec: RunsSpec) -> subprocess.CompletedProcess[str]:
+def _run_stage(folder: Path, spec: RunsSpec, *more: str) -> subprocess.CompletedProcess[str]:
     # What the stage imports is printed at exit: torch would cost seconds a job.
     code = (
         "import atexit, runpy, sys\n"
@@ -259,7 +292,8 @@ def _run_stage(folder: Path, spec: RunsSpec) -> subprocess.CompletedProcess[str]
         "runpy.run_module('essential_sparsity.figures.tables_stage', run_name='__main__')\n"
     )
     command = [sys.executable, "-c", code, "essential_sparsity.figures.drop"]
-    command += ["--spec", spec.canonical(), "--output", "studies/s/e"]
+    (folder / "inputs").write_text("\n".join([*runs_of(folder), *more]))
+    command += ["--spec", spec.canonical(), "--inputs", "inputs", "--output", "studies/s/e"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -279,8 +313,9 @@ def test_command_line(tmp_path: Path, small_study: RunsSpec) -> None:
 
 
 def test_command_line_with_a_missing_run(tmp_path: Path, small_study: RunsSpec) -> None:
-    done = _run_stage(tmp_path, small_study.model_copy(update={"seeds": (1, 2, 3)}))
+    missing = f"runs/bert/rte/{RECIPE}/dense/seed3/metrics.parquet"
+    done = _run_stage(tmp_path, small_study, missing)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: runs/bert/rte/quick-12345678/dense/seed3/metrics.parquet")
+    assert done.stderr.startswith(f"error: {missing}")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "studies").exists()

@@ -8,8 +8,7 @@ import pytest
 
 from essential_sparsity.figures import tables_stage
 from essential_sparsity.figures.placement.spec import PlacementSpec
-from essential_sparsity.figures.placement.tables import SCHEMA
-from essential_sparsity.figures.placement.tables import compute as compute_placement
+from essential_sparsity.figures.placement.tables import SCHEMA, compute
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.support.errors import UserError
@@ -22,7 +21,8 @@ MATRICES = {
     "layer.1.up": ((5, 3), 1, "intermediate", "feed_forward", 5),
 }
 QUARTER = Magnitude(sparsity=0.25)
-SPEC = PlacementSpec(models=("bert",), masks=(QUARTER.label(),))
+SPEC = PlacementSpec(models=("bert",))
+FILES = [f"masks/bert/{QUARTER.name}.json", "checkpoints/bert/checkpoint.json"]
 
 
 @dataclass
@@ -61,7 +61,7 @@ def root(artifacts: Root) -> Path:
 
 
 def test_placement_by_hand(root: Path) -> None:
-    table = compute_placement(root, SPEC)["placement"]
+    table = compute(root, FILES, SPEC)["placement"]
     assert table.schema == SCHEMA
     rows = table.to_pylist()
     assert rows[1] == {
@@ -80,8 +80,8 @@ def test_placement_by_hand(root: Path) -> None:
 
 def test_a_mask_that_removes_nothing_has_shares_of_zero(artifacts: Root) -> None:
     artifacts.mask(DENSE)
-    spec = PlacementSpec(models=("bert",), masks=(DENSE.label(), QUARTER.label()))
-    rows = compute_placement(artifacts.path, spec)["placement"].to_pylist()
+    files = ["masks/bert/dense.json", *FILES]
+    rows = compute(artifacts.path, files, SPEC)["placement"].to_pylist()
     assert [row["share"] for row in rows[:4]] == [0] * 4
     assert [row["mask"] for row in rows[4:]] == [QUARTER.name] * 4
 
@@ -89,41 +89,44 @@ def test_a_mask_that_removes_nothing_has_shares_of_zero(artifacts: Root) -> None
 def test_a_mask_of_another_checkpoint_is_refused(artifacts: Root, root: Path) -> None:
     artifacts.checkpoint(digest="1" * 64)
     with pytest.raises(UserError, match=r"s0\.25\.safetensors: was made from another version"):
-        compute_placement(root, SPEC)["placement"]
+        compute(root, FILES, SPEC)["placement"]
 
 
 def test_other_shapes_are_refused(artifacts: Root, root: Path) -> None:
     artifacts.checkpoint(intermediate=(3, 5))
     with pytest.raises(UserError, match=r"s0\.25\.safetensors: was made from another version"):
-        compute_placement(root, SPEC)["placement"]
+        compute(root, FILES, SPEC)["placement"]
 
 
 def test_a_mask_under_another_name_is_refused(artifacts: Root, root: Path) -> None:
     artifacts.mask(DENSE, at=QUARTER)
     with pytest.raises(UserError, match=r"s0\.25\.safetensors: holds the mask 'dense'"):
-        compute_placement(root, SPEC)["placement"]
+        compute(root, FILES, SPEC)["placement"]
 
 
 def test_missing_artifacts(root: Path) -> None:
     (root / f"masks/bert/{QUARTER.name}.safetensors").unlink()
     with pytest.raises(UserError, match=r"s0\.25\.safetensors: no such mask file"):
-        compute_placement(root, SPEC)["placement"]
+        compute(root, FILES, SPEC)["placement"]
     (root / "checkpoints/bert/checkpoint.json").unlink()
     with pytest.raises(UserError, match=r"checkpoint\.json: no such file"):
-        compute_placement(root, SPEC)["placement"]
+        compute(root, FILES, SPEC)["placement"]
 
 
 def test_command_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
+    Path("inputs").write_text("\n".join(FILES))
     arguments = [
         "stage",
         "essential_sparsity.figures.placement",
         "--spec",
         SPEC.canonical(),
+        "--inputs",
+        "inputs",
         "--output",
         "studies/s/e",
     ]
     monkeypatch.setattr("sys.argv", arguments)
     tables_stage.main()
     read = pq.read_table("studies/s/e/placement.parquet")
-    assert read.equals(compute_placement(root, SPEC)["placement"])
+    assert read.equals(compute(root, FILES, SPEC)["placement"])

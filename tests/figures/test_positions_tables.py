@@ -3,16 +3,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
 from essential_sparsity.figures import tables_stage
 from essential_sparsity.figures.positions.spec import PositionsSpec
-from essential_sparsity.figures.positions.tables import SCHEMAS, dispersion
-from essential_sparsity.figures.positions.tables import compute as compute_positions
+from essential_sparsity.figures.positions.tables import SCHEMAS, compute, dispersion
+from essential_sparsity.masks.criteria.imported import Imported
 from essential_sparsity.masks.criteria.magnitude import Magnitude
-from essential_sparsity.masks.spec import DENSE, MaskLabel
+from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.support.errors import UserError
 
 Keeps = dict[str, NDArray[np.bool_]]
@@ -39,8 +40,15 @@ QUERY = [
 ]
 
 
-def _spec(mask: MaskLabel | None = None, **fields: Any) -> PositionsSpec:
-    return PositionsSpec(models=("bert",), masks=(mask or HALF.label(),), **fields)
+def _spec(**fields: Any) -> PositionsSpec:
+    return PositionsSpec(models=("bert",), **fields)
+
+
+def compute_positions(
+    root: Path, spec: PositionsSpec, mask: MaskSpec = HALF
+) -> dict[str, pa.Table]:
+    files = [f"masks/bert/{mask.name}.json", "checkpoints/bert/checkpoint.json"]
+    return compute(root, files, spec)
 
 
 def _keeps(**removed: Any) -> Keeps:
@@ -162,7 +170,7 @@ def test_chance_has_a_dispersion_of_one() -> None:
 def test_a_pattern_holds_every_row_to_its_share(root: Path, write_mask: Any) -> None:
     pattern = Magnitude(pattern="1:2")
     write_mask(_keeps(**{"0.query": [[1, 0] * 3] * 4}), pattern)
-    tables = compute_positions(root, _spec(pattern.label(), layers=(0,), modules=("query",)))
+    tables = compute_positions(root, _spec(layers=(0,), modules=("query",)), pattern)
     (row,) = tables["dispersion"].to_pylist()
     assert (row["scope"], row["pattern"], row["sparsity"]) == ("N:2", "1:2", 0.5)
     assert row["row_dispersion"] == 0
@@ -171,15 +179,16 @@ def test_a_pattern_holds_every_row_to_its_share(root: Path, write_mask: Any) -> 
 
 def test_without_variance_there_is_no_dispersion(root: Path, write_mask: Any) -> None:
     write_mask(_keeps(), DENSE)
-    table = compute_positions(root, _spec(DENSE.label(), layers=(0,)))["dispersion"]
+    table = compute_positions(root, _spec(layers=(0,)), DENSE)["dispersion"]
     assert table["row_dispersion"].null_count == table["column_dispersion"].null_count == 2
     assert dispersion(np.array([6, 6]), 6) is None
     assert dispersion(np.array([3]), 6) is None
 
 
-def test_a_sparsity_that_only_the_mask_knows_is_read_from_it(root: Path) -> None:
-    label = HALF.label().model_copy(update={"sparsity": None})
-    table = compute_positions(root, _spec(label))["dispersion"]
+def test_a_sparsity_that_only_the_mask_knows_is_read_from_it(root: Path, write_mask: Any) -> None:
+    mask = Imported(mask="x", file="x.safetensors")
+    write_mask(_keeps(**{"0.query": QUERY}), mask)
+    table = compute_positions(root, _spec(), mask)["dispersion"]
     total = LAYERS * (24 + 20)
     assert set(table["sparsity"].to_pylist()) == {12 / total}
 
@@ -194,11 +203,14 @@ def test_a_mask_of_another_checkpoint_is_refused(
 
 def test_command_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
+    Path("inputs").write_text("\n".join([f"masks/bert/{HALF.name}.json"]))
     arguments = [
         "stage",
         "essential_sparsity.figures.positions",
         "--spec",
         _spec(blocks=3).canonical(),
+        "--inputs",
+        "inputs",
         "--output",
         "studies/s/e",
     ]

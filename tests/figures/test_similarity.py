@@ -15,7 +15,7 @@ from essential_sparsity.figures.similarity.draw import COLUMNS, DRAWN
 from essential_sparsity.figures.similarity.draw import draw as draw_similarity
 from essential_sparsity.figures.similarity.draw import select as select_similarity
 from essential_sparsity.figures.similarity.matrix import format_share
-from essential_sparsity.figures.similarity.tables import SCHEMA
+from essential_sparsity.similarity.measurement import SCHEMA
 from essential_sparsity.support.errors import UserError
 
 from .overlap import drawn_texts, overlaps

@@ -1,5 +1,6 @@
 """The similarity table of a study: models put together, masks named."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 
 from essential_sparsity.figures import tables_stage
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.figures.similarity.spec import SimilaritySpec
-from essential_sparsity.figures.similarity.tables import SCHEMA
-from essential_sparsity.figures.similarity.tables import compute as gather_similarity
+from essential_sparsity.figures.similarity.tables import compute
 from essential_sparsity.masks.spec import MaskLabel
+from essential_sparsity.results.columns import mask_names
 from essential_sparsity.similarity.measurement import SCHEMA as MEASURED
 from essential_sparsity.support.errors import UserError, run_stage
+from essential_sparsity.support.spec import Spec
+from essential_sparsity.support.tables import write_table
 
 MASKS = (
     MaskLabel(name="magnitude-global-s0.50", family="magnitude-global", label="magnitude, global",
@@ -26,11 +28,12 @@ MASKS = (
               criterion="imported", scope="unknown"),
 )  # fmt: skip
 MODELS = ("bert", "vit")
-SPEC = SimilaritySpec(
-    models=MODELS,
-    masks=MASKS,
-    measurements={model: f"similarity/{model}/0123abcd.parquet" for model in MODELS},
-)
+SPEC = Spec()
+FILES = [f"similarity/{model}/0123abcd.parquet" for model in MODELS]
+
+
+def gather_similarity(root: Path, files: Sequence[str] = FILES) -> pa.Table:
+    return compute(root, files, SPEC)["similarity"]
 
 
 def measured(model: str, **changes: Any) -> list[dict[str, Any]]:
@@ -41,7 +44,10 @@ def measured(model: str, **changes: Any) -> list[dict[str, Any]]:
         for b in names[i + 1 :]:
             for matrix in (None, "q", "up"):
                 row: dict[str, Any] = dict.fromkeys(MEASURED.names)
-                row |= {"model": model, "mask_a": a, "mask_b": b, "matrix": matrix}
+                row |= {"model": model, "matrix": matrix}
+                for side, mask in (("a", a), ("b", b)):
+                    own = mask_names(next(one for one in MASKS if one.name == mask))
+                    row |= {f"{name}_{side}": value for name, value in own.items()}
                 row |= {"weights": 20, "kept_a": 10, "kept_b": 13 if b == names[2] else 10}
                 row |= {"cosine": len(rows) / 10 + (model == "vit")}
                 rows.append(row | changes)
@@ -49,9 +55,9 @@ def measured(model: str, **changes: Any) -> list[dict[str, Any]]:
 
 
 def write(root: Path, model: str, rows: list[dict[str, Any]]) -> Path:
-    path = root / SPEC.measurements[model]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, MEASURED), path)
+    path = root / FILES[MODELS.index(model)]
+    origin = {"spec": {"masks": [mask.name for mask in MASKS]}}
+    write_table(path, pa.Table.from_pylist(rows, MEASURED), origin)
     return path
 
 
@@ -64,12 +70,12 @@ def root(tmp_path: Path) -> Path:
 
 def test_the_registry_names_this_stage() -> None:
     kind = FIGURE_KINDS["similarity"]
-    assert (kind.statistics, kind.tables) == (gather_similarity.__module__, ("similarity",))
+    assert (kind.statistics, kind.tables) == (compute.__module__, ("similarity",))
 
 
 def test_every_row_is_there_with_both_masks_named(root: Path) -> None:
-    table = gather_similarity(root, SPEC)["similarity"]
-    assert table.schema == SCHEMA
+    table = gather_similarity(root)
+    assert table.schema == MEASURED
     rows = table.to_pylist()
     assert [row["model"] for row in rows] == ["bert"] * 9 + ["vit"] * 9
     assert np.allclose([row["cosine"] for row in rows[9:]], [1 + i / 10 for i in range(9)])
@@ -84,58 +90,37 @@ def test_every_row_is_there_with_both_masks_named(root: Path) -> None:
     assert (rows[0]["pattern_a"], rows[0]["kept_a"], rows[1]["matrix"]) == (None, 10, "q")
 
 
-def test_a_sparsity_that_nobody_asked_for_is_counted(root: Path) -> None:
-    rows = gather_similarity(root, SPEC)["similarity"].to_pylist()
-    found = {r["sparsity_b"] for r in rows if r["mask_b"] == "imported-lottery"}
-    assert found == {7 / 20}
-    # As the first mask of a pair, too.
-    spec = SPEC.model_copy(update={"masks": MASKS[::-1]})
-    for model in MODELS:
-        rows = measured(model)
-        for row in rows:
-            row["mask_a"], row["mask_b"] = row["mask_b"], row["mask_a"]
-            row["kept_a"], row["kept_b"] = row["kept_b"], row["kept_a"]
-        order = [(a.name, b.name) for i, a in enumerate(spec.masks) for b in spec.masks[i + 1 :]]
-        rows.sort(key=lambda row: order.index((row["mask_a"], row["mask_b"])))
-        write(root, model, rows)
-    rows = gather_similarity(root, spec)["similarity"].to_pylist()
-    assert rows[0]["mask_a"] == "imported-lottery"
-    assert rows[0]["sparsity_a"] == 7 / 20
-
-
 def test_a_missing_measurement_is_named(root: Path) -> None:
-    (root / SPEC.measurements["vit"]).unlink()
+    (root / FILES[1]).unlink()
     with pytest.raises(UserError, match=r"similarity/vit/0123abcd\.parquet: no such file"):
-        gather_similarity(root, SPEC)["similarity"]
-    spec = SPEC.model_copy(update={"measurements": {"bert": SPEC.measurements["bert"]}})
-    with pytest.raises(UserError, match=r"measurements: lacks the model 'vit'"):
-        gather_similarity(root, spec)["similarity"]
+        gather_similarity(root)
 
 
 def test_measurements_of_other_masks_or_models_are_refused(root: Path) -> None:
     write(root, "vit", measured("bert"))
     with pytest.raises(UserError, match=r"vit/0123abcd\.parquet: does not hold every pair"):
-        gather_similarity(root, SPEC)["similarity"]
+        gather_similarity(root)
     write(root, "vit", measured("vit")[:6])
     with pytest.raises(UserError, match=r"every pair .* vit, magnitude-2of4, imported-lottery"):
-        gather_similarity(root, SPEC)["similarity"]
+        gather_similarity(root)
     write(root, "vit", measured("vit") * 2)
     with pytest.raises(UserError, match=r"every pair of the masks once"):
-        gather_similarity(root, SPEC)["similarity"]
+        gather_similarity(root)
 
 
 def test_command_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
+    Path("inputs").write_text("\n".join(FILES))
     arguments = [
         "stage",
         "essential_sparsity.figures.similarity",
         "--spec",
         SPEC.canonical(),
+        "--inputs",
+        "inputs",
         "--output",
         "studies/s/e",
     ]
     monkeypatch.setattr("sys.argv", arguments)
     run_stage(tables_stage.main)
-    assert pq.read_table("studies/s/e/similarity.parquet").equals(
-        gather_similarity(root, SPEC)["similarity"]
-    )
+    assert pq.read_table("studies/s/e/similarity.parquet").equals(gather_similarity(root))

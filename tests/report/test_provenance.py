@@ -46,8 +46,8 @@ def root(tmp_path: Path) -> Path:
         _benchmark(tmp_path, run, "60.5", "30.0", "2048")
     _table(tmp_path / "studies/tiny/drop/runs.parquet", [{"run": run} for run in runs])
     label = Magnitude(sparsity=0.215).label()
-    spec = {"models": ["bert"], "masks": [label.document()]}
-    _table(tmp_path / "studies/tiny/placement/placement.parquet", [{"model": "bert"}], spec=spec)
+    rows = [{"model": "bert", "mask": label.name}]
+    _table(tmp_path / "studies/tiny/placement/placement.parquet", rows)
     for name, mask in ((SPARSE, Magnitude(sparsity=0.5)), (label.name, Magnitude(sparsity=0.215))):
         write_json(tmp_path / f"masks/bert/{name}.json", {"spec": mask.document()})
         _benchmark(tmp_path, f"masks/bert/{name}", "1.0")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -5,17 +6,21 @@ import numpy as np
 import pytest
 
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.results.run import check_paired, load_run
+from essential_sparsity.results.run import Run, check_paired, load_run, read_metrics
 from essential_sparsity.support.errors import UserError
+from finished_runs import RECIPE
 
-IDENTITY: dict[str, str | int] = {
-    "model": "bert", "task": "rte", "recipe": "quick-12345678", "mask": "dense", "seed": 1,
-}  # fmt: skip
+
+def load(root: Path, wanted: str = "", seed: int = 1) -> Run:
+    return load_run(root, read_metrics(root, f"{FOLDER}{seed}/metrics.parquet"), wanted)
+
+
+FOLDER = f"runs/bert/rte/{RECIPE}/dense/seed"
 
 
 def test_loads_the_last_row_and_sorts_by_id(tmp_path: Path, write_run: Any) -> None:
     write_run([1, 0, 0], predictions={"id": ["b", "c", "a"], "label": [1, 2, 0]})
-    run = load_run(tmp_path, **IDENTITY)
+    run = load(tmp_path)
     assert run.metrics["score"] == pytest.approx(100 / 3)
     assert run.examples.to_pydict() == {"id": ["a", "b", "c"], "label": [0, 1, 2]}
     np.testing.assert_array_equal(run.parts, [[0], [100], [0]])
@@ -26,9 +31,51 @@ def test_a_run_is_read_by_its_own_metric(tmp_path: Path, write_run: Any) -> None
     """Two of four positives found, one of three answers wrong: F1 = 4 / 7."""
     predictions = {"label": [1, 1, 1, 1, 0, 0], "prediction": [1, 1, 0, 0, 1, 0]}
     write_run([0] * 6, metrics={"metric": "f1", "score": 400 / 7}, predictions=predictions)
-    run = load_run(tmp_path, **IDENTITY)
+    run = load(tmp_path)
     assert run.parts.shape == (6, 3)
     assert run.metric.combine(run.parts.mean(axis=0)) == pytest.approx(400 / 7)
+
+
+def test_a_run_is_scored_by_the_metric_that_is_wanted(tmp_path: Path, write_run: Any) -> None:
+    predictions = {"label": [1, 1, 1, 1, 0, 0], "prediction": [1, 1, 0, 0, 1, 0]}
+    write_run([0] * 6, metrics={"metric": "f1", "score": 400 / 7}, predictions=predictions)
+    run = load(tmp_path, "accuracy")
+    assert run.metric is METRICS["accuracy"]
+    assert (run.metrics["metric"], run.metrics["score"]) == ("accuracy", 50)
+
+
+def test_a_mended_metric_scores_the_predictions_anew(
+    tmp_path: Path, write_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run([1, 1, 0], metrics={"score": 12.0})
+    with pytest.raises(UserError, match="the predictions' score is 66"):
+        load(tmp_path, "accuracy")
+    monkeypatch.setitem(METRICS, "accuracy", replace(METRICS["accuracy"], version=2))
+    run = load(tmp_path, "accuracy")
+    assert run.metrics["score"] == pytest.approx(200 / 3)
+    write_run([1, 1, 0], metrics={"score": 200 / 3, "metric_version": 2})
+    assert load(tmp_path).metrics["score"] == pytest.approx(200 / 3)
+
+
+def test_answers_of_a_training_that_diverged_are_the_best_by_one_metric(
+    tmp_path: Path, write_run: Any
+) -> None:
+    write_run([1, 1, 0], metrics={"failure": "loss nan at step 1"})
+    load(tmp_path, "accuracy")
+    with pytest.raises(UserError, match="that score best by accuracy, version 1, not by f1"):
+        load(tmp_path, "f1")
+
+
+def test_columns_of_a_metric_may_be_lists(
+    tmp_path: Path, write_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = ("prediction", "label", "logits")
+    monkeypatch.setitem(METRICS, "accuracy", replace(METRICS["accuracy"], columns=columns))
+    write_run([1, 1], predictions={"logits": [[0.5, 1.0], [2.0, 3.0]]})
+    assert load(tmp_path).metrics["score"] == 100
+    write_run([1, 1], predictions={"logits": [[0.5, 1.0], [2.0, float("nan")]]})
+    with pytest.raises(UserError, match="logits: nan for 'e1', not a finite number"):
+        load(tmp_path)
 
 
 def test_shares_of_questions_need_no_classes(tmp_path: Path, write_run: Any) -> None:
@@ -36,7 +83,7 @@ def test_shares_of_questions_need_no_classes(tmp_path: Path, write_run: Any) -> 
         "label": [["a"], ["b", "c"]], "prediction": ["a", "x b"], "f1": [1.0, 0.5],
     }  # fmt: skip
     write_run([1, 1], metrics={"metric": "span-f1", "score": 75.0}, predictions=predictions)
-    run = load_run(tmp_path, **IDENTITY)
+    run = load(tmp_path)
     np.testing.assert_array_equal(run.parts, [[100], [50]])
 
 
@@ -46,8 +93,12 @@ def test_shares_of_questions_need_no_classes(tmp_path: Path, write_run: Any) -> 
         ({"metrics": {"score": float("nan")}}, "metrics", "score: nan is not a finite number"),
         ({"metrics": {"loss": float("inf")}}, "metrics", "loss: inf is not a finite number"),
         ({"metrics": {"loss": None}}, "metrics", "lacks the column(s) loss"),
-        ({"metrics": {"model": "opt"}}, "metrics", "model: 'opt' is not what its path says"),
-        ({"metrics": {"seed": 2}}, "metrics", "seed: 2 is not what its path says"),
+        (
+            {"metrics": {"model": "opt"}},
+            "metrics",
+            f"is of runs/opt/rte/{RECIPE}/dense/seed1, which",
+        ),
+        ({"metrics": {"seed": 2}}, "metrics", f"is of {FOLDER}2, which is not what its path says"),
         ({"metrics": {"last": False}}, "metrics", "last: 0 rows are the last evaluation, not one"),
         (
             {"predictions": {"prediction": [1.0, float("nan"), 1.0, 0.0]}},
@@ -89,7 +140,7 @@ def test_bad_runs(
 ) -> None:
     folder = write_run([1, 1, 1, 0], **change)
     with pytest.raises(UserError) as caught:
-        load_run(tmp_path, **IDENTITY)
+        load(tmp_path)
     assert str(caught.value).startswith(f"{folder / file}.parquet: ")
     assert message in str(caught.value)
 
@@ -99,10 +150,10 @@ def test_missing_and_damaged_files(tmp_path: Path, write_run: Any, file: str) ->
     path = write_run([1, 0]) / file
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(UserError, match=f"{file}: not a readable Parquet file"):
-        load_run(tmp_path, **IDENTITY)
+        load(tmp_path)
     path.unlink()
     with pytest.raises(UserError, match=f"{file}: no such file"):
-        load_run(tmp_path, **IDENTITY)
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +163,7 @@ def test_runs_on_other_examples_cannot_be_paired(
     tmp_path: Path, write_run: Any, predictions: dict[str, Any]
 ) -> None:
     folders = [write_run([1, 0, 1]), write_run([1, 0, 1], seed=2, predictions=predictions)]
-    runs = [load_run(tmp_path, **{**IDENTITY, "seed": seed}) for seed in (1, 2)]
+    runs = [load(tmp_path, seed=seed) for seed in (1, 2)]
     check_paired(runs[:1])
     with pytest.raises(UserError) as caught:
         check_paired(runs)
@@ -122,6 +173,6 @@ def test_runs_on_other_examples_cannot_be_paired(
 def test_runs_of_other_metrics_cannot_be_paired(tmp_path: Path, write_run: Any) -> None:
     write_run([1, 1])
     write_run([1, 1], seed=2, metrics={"metric": "f1"})
-    runs = [load_run(tmp_path, **{**IDENTITY, "seed": seed}) for seed in (1, 2)]
+    runs = [load(tmp_path, seed=seed) for seed in (1, 2)]
     with pytest.raises(UserError, match=r"scored by 'f1', but .* by 'accuracy'; only runs of one"):
         check_paired(runs)

@@ -3,36 +3,28 @@ from typing import Any
 import pytest
 
 from essential_sparsity.masks.criteria.magnitude import Magnitude
-from essential_sparsity.masks.spec import DENSE as DENSE_MASK
+from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.results.spec import RunsSpec
 from essential_sparsity.support.errors import UserError
 
-DENSE = DENSE_MASK.label().document()
-HALF = Magnitude(sparsity=0.5).label().document()
-MORE = Magnitude(sparsity=0.7).label().document()
-GOOD = {"models": ["bert"], "tasks": {"rte": "r"}, "masks": [DENSE, HALF], "seeds": [1]}
+GOOD = {"models": ["bert"], "families": {"magnitude-global": [0.5, 0.7]}}
 
 
-def test_good_spec() -> None:
-    assert RunsSpec.check(GOOD, "spec").masks[1].name == "magnitude-global-s0.50"
+def test_families_are_those_of_sparse_masks() -> None:
+    masks = [DENSE, Magnitude(sparsity=0.5), Magnitude(sparsity=0.7), Magnitude(pattern="2:4")]
+    assert RunsSpec.families_of(mask.label() for mask in masks) == {
+        "magnitude-global": (0.5, 0.7), "magnitude-nof4": (0.5,),
+    }  # fmt: skip
+    assert RunsSpec.check(GOOD, "spec").families == {"magnitude-global": (0.5, 0.7)}
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            {"masks": [HALF, MORE]},
-            "masks: must hold the dense mask and at least one sparse mask",
-        ),
-        ({"masks": [DENSE]}, "masks: must hold the dense mask and at least one sparse mask"),
-        ({"masks": [DENSE, HALF, HALF]}, "masks: holds something twice"),
-        ({"seeds": [1, 1]}, "seeds: holds something twice"),
-        ({"models": ["bert", "bert"]}, "models: holds something twice"),
+        ({"families": {}}, "families"),
         ({"controls": {"bert": "bert"}}, "controls: 'bert' is one of the models as well"),
         ({"controls": {"random": "opt"}}, "controls.random: 'opt' is none of the models"),
         ({"models": []}, "models"),
-        ({"seeds": []}, "seeds"),
-        ({"tasks": {}}, "tasks"),
     ],
 )
 def test_bad_specs(change: dict[str, Any], message: str) -> None:

@@ -11,14 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.results.run import load_run
+from essential_sparsity.results.run import load_run, read_metrics
 from essential_sparsity.runs.heads import question_answering as spans
 from essential_sparsity.runs.heads.question_answering import QuestionAnswering
+from essential_sparsity.runs.labels import labels_of_run, with_labels
 from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.support.tables import write_table
 from essential_sparsity.tasks.manifest import TaskData
+from finished_runs import header_of
 from miniatures import GOOD, WORDS, save_bert
 from stages import Stages
 
@@ -82,13 +85,14 @@ def test_a_run_learns_and_its_statistics_can_be_read(
         assert row["exact"] == float(row["prediction"] in row["label"])
         assert row["score"] == pytest.approx(row["f1"])
 
-    identity = {"model": "m", "task": "t", "recipe": "r", "mask": "k", "seed": 1}
-    table = outcome.metrics
-    for name, value in identity.items():
-        table = table.append_column(name, pa.array([value] * table.num_rows))
-    write_table(tmp_path / paths.METRICS.format(**identity), table, {})
-    write_table(tmp_path / paths.PREDICTIONS.format(**identity), outcome.predictions, {})
-    run = load_run(tmp_path, **identity)
+    place = {"model": "m", "task": "t", "recipe": "r"}
+    labels = labels_of_run(header_of(DENSE), **place, seed=1)
+    table = with_labels(outcome.metrics, labels)
+    file = paths.METRICS.format(**place, mask="dense", seed=1)
+    write_table(tmp_path / file, table, {})
+    predictions = paths.PREDICTIONS.format(**place, mask="dense", seed=1)
+    write_table(tmp_path / predictions, outcome.predictions, {})
+    run = load_run(tmp_path, read_metrics(tmp_path, file))
     assert run.parts.mean() == pytest.approx(metrics[-1]["score"])
 
 

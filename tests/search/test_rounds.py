@@ -10,16 +10,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.figures.drop.tables import compute as compute_tables
+from essential_sparsity.figures.drop.tables import compute
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.results.spec import RunsSpec, StatisticsSpec
+from essential_sparsity.runs.labels import labels_of_run
 from essential_sparsity.search.__main__ import decide_round
 from essential_sparsity.search.rounds import Round, RoundSpec, load_last
 from essential_sparsity.search.spec import SearchSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import write_json
+from finished_runs import header_of, runs_of
 
 RECIPE = "quick-12345678"
 EXAMPLES = 2000
@@ -33,8 +35,11 @@ def write_run(root: Path, right: float, **identity: Any) -> None:
     metrics, predictions = (root / p.format(**identity) for p in (paths.METRICS, paths.PREDICTIONS))
     metrics.parent.mkdir(parents=True, exist_ok=True)
     count = round(right * EXAMPLES)
+    spec = DENSE if identity["mask"] == "dense" else Magnitude(sparsity=_sparsity(identity["mask"]))
+    place = {name: identity[name] for name in ("model", "task", "recipe", "seed")}
     row = {
-        **identity, "metric": "accuracy", "score": 100 * count / EXAMPLES, "loss": 0.5,
+        **labels_of_run(header_of(spec), **place),
+        "metric": "accuracy", "score": 100 * count / EXAMPLES, "loss": 0.5,
         "examples": EXAMPLES, "seconds": 1.0, "last": True, "failure": None,
     }  # fmt: skip
     pq.write_table(pa.Table.from_pylist([row]), metrics)
@@ -46,14 +51,18 @@ def write_run(root: Path, right: float, **identity: Any) -> None:
     pq.write_table(pa.table(columns), predictions)
 
 
+def _sparsity(mask: str) -> float:
+    return 0.0 if mask == "dense" else float(mask.rpartition("-s")[2])
+
+
 def round_spec(**changes: Any) -> RoundSpec:
     settings = SearchSpec(resolution=0.1, budget=60, **changes)
     masks = [Magnitude(sparsity=sparsity) for sparsity in settings.lattice()]
     starts = [mask.name for mask in masks if mask.sparsity in settings.beginning()]
     return RoundSpec(
         models=("bert",),
-        tasks={"rte": RECIPE},
-        masks=(DENSE.label(), *(mask.label() for mask in masks)),
+        tasks=("rte",),
+        lattices={"magnitude-global": tuple(mask.name for mask in masks)},
         seeds=(1, 2, 3, 4),
         statistics=StatisticsSpec(resamples=200),
         settings=settings,
@@ -72,7 +81,7 @@ def simulate(tmp_path: Path) -> Simulate:
         made = 0
         for curve in found.curves:
             for mask, seed in curve.runs:
-                sparsity = 0.0 if mask == "dense" else float(mask.rpartition("-s")[2])
+                sparsity = _sparsity(mask)
                 identity = dict(model="bert", task="rte", recipe=RECIPE, mask=mask, seed=seed)
                 if not (tmp_path / paths.METRICS.format(**identity)).exists():
                     right = 0.9 - 2 * max(0, sparsity - 0.5) + 0.002 * np.sin(7 * seed)
@@ -88,11 +97,20 @@ def search(root: Path, spec: RoundSpec, simulate: Simulate) -> list[Round]:
     rounds = [spec.first()]
     while not rounds[-1].is_last:
         simulate(rounds[-1])
-        found = decide_round(root, spec, rounds[-1] if rounds[-1].number else None)
+        found = decide_round(root, runs_of(root), spec, rounds[-1] if rounds[-1].number else None)
         write_json(root / FOLDER / f"round{found.number}.json", found.model_dump(mode="json"))
         rounds.append(found)
     simulate(rounds[-1])
     return rounds
+
+
+def compute_tables(root: Path, spec: RoundSpec) -> dict[str, pa.Table]:
+    """Compute the tables of a search that has ended."""
+    last = load_last(root, FOLDER)
+    rounds = [f"{FOLDER}/round{number + 1}.json" for number in range(last.number)]
+    families = {family: () for family in spec.lattices}
+    of_runs = RunsSpec(models=spec.models, families=families, statistics=spec.statistics)
+    return compute(root, [*rounds, *runs_of(root)], of_runs)
 
 
 def test_a_search_closes_in_and_certifies_with_fresh_seeds(
@@ -122,11 +140,12 @@ def test_a_round_lists_each_run_once_and_all_of_the_rounds_before(
 def test_tables_have_the_points_and_seeds_that_were_run(tmp_path: Path, simulate: Simulate) -> None:
     spec = round_spec()
     last = search(tmp_path, spec, simulate)[-1]
-    read = {"models", "tasks", "masks", "seeds", "statistics"}
-    tables = compute_tables(tmp_path, RunsSpec(**spec.model_dump(include=read), search=FOLDER))
+    tables = compute_tables(tmp_path, spec)
     runs = tables["runs"].to_pylist()
     assert {(r["mask"], r["seed"]) for r in runs} == set(last.curves[0].runs)
-    seeds = last.seeds_of("bert", "rte")
+    seeds: dict[str, set[int]] = {}
+    for mask, seed in last.curves[0].runs:
+        seeds.setdefault(mask, set()).add(seed)
     for row in tables["drop"].to_pylist():
         assert row["seeds"] == len(seeds[row["mask"]])
         assert row["drop"] == pytest.approx(200 * max(0, row["sparsity"] - 0.5), abs=1e-9)
@@ -143,12 +162,11 @@ def test_what_fresh_seeds_do_not_confirm_is_not_certified(
     """However well the search's own seeds do: only the fresh ones are tested."""
     spec = round_spec()
     last = search(tmp_path, spec, simulate)[-1]
-    for mask, seeds in last.certification_of("bert", "rte").items():
+    for mask, seeds in last.certification()["bert", "rte"].items():
         for seed in seeds:
             identity = dict(model="bert", task="rte", recipe=RECIPE, mask=mask, seed=seed)
             write_run(tmp_path, 0.5, **identity)
-    read = {"models", "tasks", "masks", "seeds", "statistics"}
-    tables = compute_tables(tmp_path, RunsSpec(**spec.model_dump(include=read), search=FOLDER))
+    tables = compute_tables(tmp_path, spec)
     essential = next(row for row in tables["essential"].to_pylist() if row["main"])
     assert essential["certified"] == 0.0
 
@@ -158,8 +176,7 @@ def test_without_fresh_seeds_nothing_is_certified_and_it_is_said(
 ) -> None:
     spec = round_spec(certify=0)
     search(tmp_path, spec, simulate)
-    read = {"models", "tasks", "masks", "seeds", "statistics"}
-    tables = compute_tables(tmp_path, RunsSpec(**spec.model_dump(include=read), search=FOLDER))
+    tables = compute_tables(tmp_path, spec)
     for row in tables["essential"].to_pylist():
         assert row["certified"] is None
         assert "the search had no seeds left" in row["uncertified_because"]
@@ -176,7 +193,9 @@ def test_a_round_of_a_longer_search_that_was_left_behind_is_not_read(
 def test_equal_runs_give_an_equal_round(tmp_path: Path, simulate: Simulate) -> None:
     spec = round_spec()
     simulate(spec.first())
-    assert decide_round(tmp_path, spec, None) == decide_round(tmp_path, spec, None)
+    assert decide_round(tmp_path, runs_of(tmp_path), spec, None) == decide_round(
+        tmp_path, runs_of(tmp_path), spec, None
+    )
 
 
 def test_a_damaged_round_is_named(tmp_path: Path) -> None:

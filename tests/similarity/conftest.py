@@ -43,9 +43,9 @@ def write_masks(tmp_path: Path) -> WriteMasks:
         files = []
         for name, keeps in masks.items():
             files.append(tmp_path / paths.MASK.format(model=model, mask=name))
+            spec = {"criterion": "imported", "mask": name, "file": "x"}
             Mask.build(
-                keeps, {"criterion": "magnitude"}, name=name, architecture="bert",
-                checkpoint=checkpoint,
+                keeps, spec, name=name, architecture="bert", checkpoint=checkpoint
             ).save(files[-1])  # fmt: skip
         return files
 

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
+from essential_sparsity.results.columns import MASK_COLUMNS
 from essential_sparsity.similarity import __main__ as stage
 from essential_sparsity.similarity.measurement import SCHEMA, measure_similarity
 from essential_sparsity.similarity.spec import MaskSetSpec
@@ -35,6 +36,7 @@ MASKS: dict[str, Keeps] = {
     "dense": {"q": keep(10, 10), "up": keep(20, 20)},
 }
 SPEC = MaskSetSpec(masks=tuple(MASKS))
+TOLD = {f"{name}_{side}" for name, _ in MASK_COLUMNS if name != "mask" for side in "ab"}
 
 
 @pytest.fixture
@@ -44,8 +46,13 @@ def root(tmp_path: Path, write_masks: WriteMasks) -> Path:
 
 
 def rows_of(root: Path, a: str, b: str) -> list[dict[str, Any]]:
+    """Return the rows of a pair, without what tables say of either mask but its name."""
     rows = measure_similarity(root, SPEC, "bert").to_pylist()
-    return [row for row in rows if (row["mask_a"], row["mask_b"]) == (a, b)]
+    return [
+        {name: value for name, value in row.items() if name not in TOLD}
+        for row in rows
+        if (row["mask_a"], row["mask_b"]) == (a, b)
+    ]
 
 
 def test_the_registry_names_this_stage() -> None:
@@ -79,6 +86,15 @@ def test_a_pair_by_hand(root: Path) -> None:
         }
     )  # fmt: skip
     assert (up["matrix"], up["kappa"], up["hamming"]) == ("up", -1, 20)
+
+
+def test_both_masks_of_a_pair_are_told_by_their_files(root: Path) -> None:
+    row = measure_similarity(root, SPEC, "bert").to_pylist()[0]
+    assert {name: row[f"{name}_b"] for name, _ in MASK_COLUMNS} == {
+        "mask": "b", "family": "imported-b", "label": "imported, b", "criterion": "imported",
+        "scope": "unknown", "pattern": None, "sparsity": 0.5,
+    }  # fmt: skip
+    assert row["family_a"] == "imported-a"
 
 
 def test_every_pair_has_a_row_for_all_and_one_a_matrix_in_order(root: Path) -> None:

@@ -9,10 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from essential_sparsity.figures.drop.tables import compute as compute_tables
+from essential_sparsity.figures.drop.tables import compute
 from essential_sparsity.results.spec import RunsSpec
 from essential_sparsity.tidy.curve import curve_of
 from essential_sparsity.tidy.predictions import read_predictions
+from finished_runs import runs_of
 from finished_runs import small_study as small_study
 from finished_runs import write_run as write_run
 from project import ROOT
@@ -21,7 +22,7 @@ from project import ROOT
 @pytest.fixture
 def table(tmp_path: Path, small_study: RunsSpec) -> pd.DataFrame:
     """The tidy predictions of the curve of the study, its control left out."""
-    runs = compute_tables(tmp_path, small_study)["runs"]
+    runs = compute(tmp_path, runs_of(tmp_path), small_study)["runs"]
     predictions: pd.DataFrame = pa.concat_tables(read_predictions(tmp_path, runs)).to_pandas()
     return predictions.query("model == 'bert'").sample(frac=1, random_state=0)
 
@@ -29,7 +30,7 @@ def table(tmp_path: Path, small_study: RunsSpec) -> pd.DataFrame:
 def test_its_rows_are_those_of_the_study(
     tmp_path: Path, small_study: RunsSpec, table: pd.DataFrame
 ) -> None:
-    expected = compute_tables(tmp_path, small_study)
+    expected = compute(tmp_path, runs_of(tmp_path), small_study)
     curve = curve_of(table, settings=small_study.statistics.settings())
     rows = list(curve.essential_rows())
     assert len(rows) == expected["essential"].num_rows > 1
@@ -104,7 +105,10 @@ def _changed(name: str, value: Any, **at: Any) -> Callable[[pd.DataFrame], pd.Da
         (lambda t: pd.concat([t, t.iloc[:1]]), "an example is there more than once"),
         (_changed("sparsity", -0.5, sparsity=0.5), "sparsity: -0.5 is not in [0, 1)"),
         (_changed("seed", 1.5, seed=2), "seed: 1.5 is not a whole number"),
-        (_changed("mask", "random-global-s0.90", sparsity=0.9), "one family, not several (magni"),
+        (
+            _changed("family", "random-global", sparsity=0.9),
+            "is of one, not several (magni",
+        ),
         (
             lambda t: t.assign(
                 prediction=t["prediction"].astype("Int64").mask(t["id"] == "e1", pd.NA)

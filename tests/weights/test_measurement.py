@@ -46,7 +46,7 @@ def save(folder: Path, dtype: str = "F32", layers: int = 2, columns: int = 40) -
 
 def measure(folder: Path, spec: WeightsSpec = SPEC, threads: int | None = 1) -> pa.Table:
     with Checkpoint.survey(folder) as checkpoint:
-        return measure_weights(checkpoint, spec, threads)
+        return measure_weights(checkpoint, "bert", spec, threads)
 
 
 def rows_of(table: pa.Table, level: str) -> list[dict[str, Any]]:
@@ -134,7 +134,7 @@ def test_progress_counts_every_weight_twice(tmp_path: Path) -> None:
     done: list[int] = []
     weights = save(tmp_path)
     with Checkpoint.survey(tmp_path) as checkpoint:
-        measure_weights(checkpoint, SPEC, 1, done.append)
+        measure_weights(checkpoint, "m", SPEC, 1, done.append)
     assert sum(done) == 2 * sum(matrix.size for matrix in weights)
 
 

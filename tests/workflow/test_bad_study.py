@@ -49,8 +49,8 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "unknown figure": (
         drop(figure="dorp"),
-        "experiments[0].figure: input should be 'drop', 'pattern', 'difference', 'placement', "
-        "'positions', 'similarity' or 'distribution', got 'dorp'; "
+        "experiments[0].figure: input should be 'difference', 'distribution', 'drop', 'pattern', "
+        "'placement', 'positions' or 'similarity', got 'dorp'; "
         "did you mean 'drop'?",
     ),
     "unknown recipe": (

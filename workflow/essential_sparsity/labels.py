@@ -18,12 +18,3 @@ class Labels(Spec):
     def task_label(self, name: str) -> str:
         """Return the label of the task, its catalog name if it has none."""
         return self.tasks.get(name, name)
-
-
-def recipe_name(identity: str) -> str:
-    """Return a recipe's name in the catalog, without the digest that tells what it says.
-
-    >>> recipe_name("quick-1a2b3c4d")
-    'quick'
-    """
-    return identity.rpartition("-")[0] or identity

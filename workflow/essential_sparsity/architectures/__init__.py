@@ -50,6 +50,17 @@ def find_architecture(model_type: object, where: str) -> Architecture:
     )
 
 
+def modules_of(model_type: str | None) -> list[str]:
+    """Return the module that says what an architecture is; of an unknown one, all that may."""
+    every = [m.name for m in pkgutil.iter_modules(__path__) if m.name != "architecture"]
+    names = {name: f"{__name__}.{name}" for name in every}
+    return [
+        module
+        for name, module in names.items()
+        if model_type is None or model_type in import_module(module).ARCHITECTURE.model_types
+    ]
+
+
 def check_pooler(model_type: str, where: str) -> None:
     """Check that an architecture has a pooler; `where` names the file that states it.
 

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from essential_sparsity.claims.finding import Finding
-from essential_sparsity.labels import recipe_name
 from essential_sparsity.support.spec import Name, Spec
 from essential_sparsity.support.tables import read_table
 
@@ -52,6 +51,9 @@ class StudyFacts(Spec):
     recipes: dict[Name, str] = Field(
         default={}, description="task → identity of the recipe that is the paper's"
     )
+    named: dict[str, str] = Field(
+        default={}, description="identity of a recipe → its name in the catalog"
+    )
     trained: dict[str, TrainedMask] = Field(default={}, description="mask → its training")
     epsilon: float = Field(default=1.0, gt=0, description="drop that counts as none, in points")
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
@@ -91,8 +93,8 @@ class Evidence:
         recipes, families = self._found_on[task]
         details = []
         if len(recipes) > 1:
-            names = [recipe_name(recipe) for recipe in recipes]
-            called = recipe_name(row["recipe"])
+            names = [self.study.named.get(recipe, recipe) for recipe in recipes]
+            called = self.recipe(row)
             details.append(called if names.count(called) == 1 else row["recipe"])
         if len(families) > 1:
             details.append(row["family"])
@@ -108,6 +110,32 @@ class Evidence:
                 if row.get(key):
                     values.add(row[key])
         return found
+
+    def recipe(self, row: Row) -> str:
+        """Return the name of a row's recipe in the catalog, one for all tasks."""
+        identity: str = row["recipe"]
+        return self.study.named.get(identity, identity)
+
+    def by_recipe(self, rows: Sequence[Row]) -> dict[str, list[Row]]:
+        """Return the rows by what is the same across tasks: recipe and family of masks.
+
+        A recipe has its own settings on every task, so its name tells it from others. Where one
+        task has two of one name, because an experiment changed it, the experiment tells them apart
+        as well: it changes the recipes of all of its tasks alike.
+        """
+        changed: dict[tuple[str, ...], set[str]] = {}
+        for row in rows:
+            place = row["model"], row["task"], row["family"], self.recipe(row)
+            changed.setdefault(place, set()).add(row["recipe"])
+        ambiguous = {place[-1] for place, recipes in changed.items() if len(recipes) > 1}
+        several_families = len({row["family"] for row in rows}) > 1
+        found: dict[str, list[Row]] = {}
+        for row in rows:
+            recipe = self.recipe(row)
+            experiment = [row["experiment"]] if recipe in ambiguous else []
+            family = [row["family"]] if several_families else []
+            found.setdefault(", ".join([recipe, *experiment, *family]), []).append(row)
+        return dict(sorted(found.items()))
 
     def pairs(self, first: str, second: str) -> Iterator[tuple[Row, Row]]:
         """Yield every row of one role with those of other models in another that are made alike.
@@ -127,28 +155,6 @@ def grouped(rows: Sequence[Row], columns: Sequence[str]) -> dict[tuple[Any, ...]
     for row in rows:
         found.setdefault(tuple(row[column] for column in columns), []).append(row)
     return found
-
-
-def by_recipe(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Return the rows by what is the same across tasks: recipe and family of masks.
-
-    A recipe has its own settings on every task, so its name tells it from others. Where one task
-    has two of one name, because an experiment changed it, the experiment tells them apart as well:
-    it changes the recipes of all of its tasks alike.
-    """
-    changed: dict[tuple[str, ...], set[str]] = {}
-    for row in rows:
-        place = row["model"], row["task"], row["family"], recipe_name(row["recipe"])
-        changed.setdefault(place, set()).add(row["recipe"])
-    ambiguous = {place[-1] for place, recipes in changed.items() if len(recipes) > 1}
-    several_families = len({row["family"] for row in rows}) > 1
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        recipe = recipe_name(row["recipe"])
-        experiment = [row["experiment"]] if recipe in ambiguous else []
-        family = [row["family"]] if several_families else []
-        found.setdefault(", ".join([recipe, *experiment, *family]), []).append(row)
-    return dict(sorted(found.items()))
 
 
 def percent(sparsity: float) -> str:

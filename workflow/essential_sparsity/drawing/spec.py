@@ -12,4 +12,7 @@ class FigureSpec(Labels):
     them alike, whichever of them it shows.
     """
 
+    recipes: dict[str, str] = Field(
+        default={}, description="identity of a recipe → its name in the catalog"
+    )
     epsilon: float = Field(default=1.0, gt=0, description="in percentage points")

@@ -13,10 +13,7 @@ from pydantic import create_model
 from essential_sparsity.support.spec import Spec
 
 # Fields of table specs that follow from the rest of the study.
-_FILLED = {
-    "models", "masks", "controls", "tasks", "metrics", "seeds", "seeds_of", "search",
-    "statistics", "measurements",
-}  # fmt: skip
+_FILLED = {"models", "controls", "families", "metrics", "statistics"}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from essential_sparsity.checkpoints.manifest import Manifest
 from essential_sparsity.masks.header import FORMAT_VERSION, METADATA_KEY, REMEDY, Header
 from essential_sparsity.masks.writer import Packed, write_mask
 from essential_sparsity.support.errors import UserError
@@ -227,6 +228,19 @@ def check_removed(path: Path, header: Header, removed: int) -> None:
             f"{path}: counts: the bits remove {removed} of {header.total} weights, the metadata "
             f"say {header.removed}; {REMEDY}"
         )
+
+
+def check_made_from(path: Path, header: Header, manifest: Manifest) -> None:
+    """Check that the mask at `path` is called as its file is, and is of the manifest's checkpoint.
+
+    Raises:
+        UserError: it is another mask than its path says.
+    """
+    if header.name != path.stem:
+        raise UserError(f"{path}: holds the mask '{header.name}'; {REMEDY}")
+    shapes = {matrix.name: matrix.shape for matrix in manifest.matrices}
+    if header.checkpoint != manifest.sha256 or header.shapes != shapes:
+        raise UserError(f"{path}: was made from another version of the checkpoint; {REMEDY}")
 
 
 def check_alike(headers: Iterable[tuple[Path, Header]], checkpoint: bool = True) -> None:

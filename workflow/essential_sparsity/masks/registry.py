@@ -9,6 +9,8 @@ from importlib import import_module
 
 from essential_sparsity.masks import criteria
 from essential_sparsity.masks.criterion import Criterion, Ranking
+from essential_sparsity.masks.header import Header
+from essential_sparsity.masks.spec import MaskLabel
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.validation import unknown
 
@@ -55,3 +57,36 @@ def check_mask(document: object, where: str) -> Criterion | Ranking:
     if name not in known_criteria():
         raise UserError(unknown(where, "criterion", name, known_criteria(), "criterion"))
     return known_criteria()[str(name)].check(document, where)
+
+
+def label_of(header: Header) -> MaskLabel:
+    """Return what tables say of the mask with this header.
+
+    A sparsity that nobody asked for, as of an imported mask, is the one that was counted.
+
+    Raises:
+        UserError: the header names no known criterion, or options that it does not have.
+    """
+    return _as_made(_spec_of(header).label(), header).model_copy(update={"name": header.name})
+
+
+def labels_of(header: Header, task: str, recipe: str, seed: int | None) -> list[MaskLabel]:
+    """Return the labels that a mask may have for a run: its own, then others.
+
+    The others are of the masks that are found on each run's own task or with its seed, where this
+    is such a mask for this run (see `MaskSpec.labels`).
+
+    Raises:
+        UserError: see `label_of`.
+    """
+    _, *others = _spec_of(header).labels(task, recipe, seed)
+    return [label_of(header), *(_as_made(label, header) for label in others)]
+
+
+def _spec_of(header: Header) -> Criterion | Ranking:
+    return check_mask(header.spec, f"mask '{header.name}': spec")
+
+
+def _as_made(label: MaskLabel, header: Header) -> MaskLabel:
+    sparsity = header.sparsity if label.sparsity is None else label.sparsity
+    return label.model_copy(update={"sparsity": sparsity})

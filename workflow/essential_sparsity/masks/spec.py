@@ -48,13 +48,6 @@ class MaskLabel(Spec):
     scope: str = Field(description="over what weights are ranked; `N:4` for groups of four")
     pattern: str | None = None
     sparsity: float | None = None
-    template: str = Field(
-        default="", description="the name in paths, if that depends on a run's task and seed"
-    )
-
-    def of_run(self, task: str, recipe: str, seed: int) -> str:
-        """Return the name in paths of the mask that a run takes."""
-        return (self.template or self.name).format(task=task, recipe=recipe, seed=seed)
 
 
 class MaskSpec(Spec):
@@ -108,6 +101,10 @@ class MaskSpec(Spec):
     def bind(self, task: str, recipe: str, seed: int) -> Self:
         """Return the mask that a run takes; only what training finds depends on the run."""
         return self
+
+    def labels(self, task: str, recipe: str, seed: int | None) -> tuple[MaskLabel, ...]:
+        """Return the labels that the mask of a run may have: of all that `bind` makes into it."""
+        return (self.label(),)
 
     @property
     def is_bound(self) -> bool:

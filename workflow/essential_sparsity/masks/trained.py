@@ -23,8 +23,7 @@ class Trained(Ranking):
     """Ranks the weights that training left, those that were removed before lowest.
 
     A study need not say of which task and seed the mask is: then every run takes the mask that was
-    found on its own task with its own seed, and names have `{task}`, `{recipe}` and `{seed}` in
-    these places until they are filled in.
+    found on its own task with its own seed, and names leave out what is not stated.
 
     `files()` are the trained weights of the prunable matrices and the mask that was held at the
     end of the training.
@@ -56,24 +55,24 @@ class Trained(Ranking):
         """Whether task and seed are stated."""
         return self.task is not None and self.seed is not None
 
-    @property
-    def place(self) -> str:
-        """Task, recipe and seed as they stand in names."""
-        task, recipe = self.task or "{task}", self.recipe or "{recipe}"
-        seed = "{seed}" if self.seed is None else self.seed
-        return f"{task}-{recipe}-seed{seed}"
+    def labels(self, task: str, recipe: str, seed: int | None) -> tuple[MaskLabel, ...]:
+        """Return the mask's own label, and those of the masks that are found on each run's own.
 
-    def label(self) -> MaskLabel:
-        """Return what tables say of this mask: names have no places to be filled in."""
-        label = super().label()
-        if self.is_bound:
-            return label
-        plain = {"name": _without_places(self.name), "family": _without_places(self.family)}
-        return label.model_copy(update={**plain, "template": self.name})
+        Seen by a run on whose task it was found, it may be a point of the curve of the masks that
+        were found on their runs' tasks; with the run's seed, likewise.
+        """
+        unbound: list[dict[str, object]] = [{}]
+        if (self.task, self.recipe) == (task, recipe):
+            unbound.append({"task": None, "recipe": None})
+        if self.seed == seed:
+            unbound += [{**known, "seed": None} for known in unbound]
+        return tuple(self.model_copy(update=missing).label() for missing in unbound)
 
     def options(self) -> str:
-        """Return where the mask was found, and the training's own options."""
-        return "-".join(part for part in (self.place, self.training_options()) if part)
+        """Return where the mask was found, as far as that is stated, and the training's options."""
+        seed = "" if self.seed is None else f"seed{self.seed}"
+        parts = (self.task, self.task and self.recipe, seed, self.training_options())
+        return "-".join(part for part in parts if part)
 
     def options_in_words(self) -> str:
         """Return task and seed, where they are not the run's own, and the training's options."""
@@ -112,10 +111,6 @@ class Trained(Ranking):
     def scores(self, checkpoint: Checkpoint, inputs: Inputs) -> Scores:
         """Return the ranking of the trained weights."""
         return Survivors(checkpoint, inputs)
-
-
-def _without_places(name: str) -> str:
-    return name.replace("-{task}-{recipe}", "").replace("-seed{seed}", "")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ import pyarrow as pa
 
 from essential_sparsity.figures.difference.cost import mask_jobs
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.figures.masks import MasksSpec
 from essential_sparsity.report.spec import ProvenanceSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.support.benchmark import Benchmark, read_benchmark
-from essential_sparsity.support.tables import origin_of, read_table
+from essential_sparsity.support.tables import read_table
 
 Pairs = dict[tuple[str, str], None]
 
@@ -41,15 +40,10 @@ def find_jobs(root: Path, spec: ProvenanceSpec) -> Jobs:
     """
     runs: dict[str, None] = {}
     masks: Pairs = {}
-    measured: dict[str, None] = {}
     for table in _first_tables(root, spec):
         if "run" in table.column_names:
             runs |= dict.fromkeys(table["run"].to_pylist())
-        made_from = _masks_spec(table)
-        if made_from is not None:
-            masks |= {(model, m.name): None for model in made_from.models for m in made_from.masks}
-        measurements: dict[str, str] = origin_of(table).get("spec", {}).get("measurements", {})
-        measured |= dict.fromkeys(measurements.values())
+        masks |= dict.fromkeys(_masks_of(table))
     masks |= {(PurePath(run).parts[1], PurePath(run).parts[4]): None for run in runs}
     mask_files = list(dict.fromkeys(job for pair in masks for job in mask_jobs(root, *pair)))
     histograms = (f"benchmarks/histograms/{model}.tsv" for model in spec.models)
@@ -61,7 +55,9 @@ def find_jobs(root: Path, spec: ProvenanceSpec) -> Jobs:
             "task data": [f"benchmarks/{PurePath(path).parent}.tsv" for path in spec.task_data],
             "masks": [*mask_files, *_existing(root, histograms)],
             "runs": [f"benchmarks/{run}.tsv" for run in runs],
-            "measurements": [f"benchmarks/{PurePath(p).with_suffix('.tsv')}" for p in measured],
+            "measurements": [
+                f"benchmarks/{PurePath(p).with_suffix('.tsv')}" for p in spec.measurements
+            ],
             **_of_study(root, spec.study),
         },
     )
@@ -107,12 +103,14 @@ def _first_tables(root: Path, spec: ProvenanceSpec) -> Iterator[pa.Table]:
             yield read_table(root / path, set())
 
 
-def _masks_spec(table: pa.Table) -> MasksSpec | None:
-    """Return the models and masks that a table of masks was computed from; None for others."""
-    document = origin_of(table).get("spec", {})
-    if "run" in table.column_names or not {"models", "masks"} <= set(document):
-        return None
-    return MasksSpec(models=document["models"], masks=document["masks"])
+def _masks_of(table: pa.Table) -> Iterator[tuple[str, str]]:
+    """Yield the models and masks that a table of masks is about; nothing of other tables."""
+    if "run" not in table.column_names:
+        for name in ("mask", "mask_a", "mask_b"):
+            if name in table.column_names:
+                yield from dict.fromkeys(
+                    zip(table["model"].to_pylist(), table[name].to_pylist(), strict=True)
+                )
 
 
 def _training(mask_job: str) -> str:

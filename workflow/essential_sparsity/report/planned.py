@@ -22,6 +22,13 @@ def provenance_spec(study: Resolved) -> ProvenanceSpec:
         study=study.study.study,
         models=tuple(study.models),
         task_data=tuple(dict.fromkeys(jobs.task_data(study, *place) for place in places)),
+        measurements=tuple(
+            dict.fromkeys(
+                path
+                for experiment in study.experiments.values()
+                for path in jobs.measurements(study, experiment).values()
+            )
+        ),
         experiments={e.name: e.kind.name for e in study.experiments.values()},
     )
 

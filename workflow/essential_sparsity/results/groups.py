@@ -1,8 +1,8 @@
 """The runs of a study in the groups that are resampled together, and the table that lists them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -10,18 +10,14 @@ import pyarrow as pa
 
 from essential_sparsity.estimators.bootstrap import named_generator
 from essential_sparsity.estimators.curve import Scores
-from essential_sparsity.estimators.search import FIRST_SEEDS
 from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.estimators.spread import Floats
 from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.metrics.metric import Metric
-from essential_sparsity.results.names import MASK_COLUMNS, mask_names, resolve_sparsity
-from essential_sparsity.results.run import Run, check_paired, load_run
-from essential_sparsity.results.spec import RunsSpec
-from essential_sparsity.search.rounds import Round, Seeds, load_last
+from essential_sparsity.results.columns import CURVE_COLUMNS, MASK_COLUMNS, mask_names
+from essential_sparsity.results.run import Run, check_paired, load_run, read_metrics
 from essential_sparsity.stages import paths
-
-CURVE_COLUMNS = [("model", pa.string()), ("task", pa.string()), ("recipe", pa.string())]
+from essential_sparsity.support.errors import UserError
 
 # The table `runs`, a row a run; see `run_rows`.
 RUNS = pa.schema(
@@ -41,6 +37,12 @@ RUNS = pa.schema(
 )
 
 Row = dict[str, Any]
+Seeds = tuple[int, ...]
+
+_METRICS = PurePath(paths.METRICS).name
+
+# A model and mask, with the rows of their runs by ascending seed.
+_Entry = tuple[tuple[str, MaskLabel], list[Row]]
 
 
 @dataclass(frozen=True)
@@ -124,63 +126,95 @@ class Group:
         return curves
 
 
-def load_groups(root: Path, spec: RunsSpec) -> Iterator[Group]:
+def load_groups(
+    root: Path,
+    files: Iterable[str],
+    models: Iterable[str],
+    families: Collection[str],
+    controls: Mapping[str, str],
+    metrics: Mapping[str, str],
+    certification: Mapping[tuple[str, str], Mapping[str, Seeds]] | None = None,
+) -> Iterator[Group]:
     """Load and check the runs of every model and task, one group at a time.
 
-    Where there was a search, its last round says which runs there are.
+    Args:
+        root: of all artifacts.
+        files: the runs' `metrics.parquet` below it; others among them are passed over.
+        models: whose runs are looked at.
+        families: of sparse masks, whose curves are looked at.
+        controls: control → the model whose dense score it is held against.
+        metrics: task → the metric that scores its runs; else the one that they were scored by.
+        certification: of a search, (model, task) → mask → the seeds that had no part in it.
 
     Raises:
-        UserError: a run is missing or damaged, or two runs cannot be paired.
+        UserError: a run is missing or damaged, has no dense partner, or two cannot be paired.
     """
-    found = load_last(root, spec.search) if spec.search else None
-    yield from load_groups_of(root, spec, found)
-
-
-def load_groups_of(root: Path, spec: RunsSpec, found: Round | None) -> Iterator[Group]:
-    """Load the groups of a search's round, or of all masks and seeds where there is none.
-
-    Raises:
-        UserError: see `load_groups`.
-    """
-    for model in spec.models:
-        masks = [resolve_sparsity(root, model, mask) for mask in spec.masks]
-        masks.sort(key=lambda mask: (mask.sparsity, mask.name))
-        controls = [control for control, base in spec.controls.items() if base == model]
-        for task, recipe in spec.tasks.items():
-            every = spec.seeds_on(task)
-            seeds_of = found.seeds_of(model, task) if found else {m.name: every for m in masks}
-            entries = [(model, mask) for mask in masks if mask.name in seeds_of]
-            entries += [(control, DENSE.label()) for control in controls]
-            of_controls = every[:FIRST_SEEDS] if found else every
+    found: dict[tuple[str, str], list[Row]] = {}
+    for file in files:
+        if PurePath(file).name == _METRICS:
+            row = read_metrics(root, file)
+            model = controls.get(row["model"], row["model"])
+            found.setdefault((model, row["task"]), []).append(row)
+    for model in models:
+        for task in sorted(task for of, task in found if of == model):
+            entries = _entries(found[model, task], families, controls)
+            _check_partners(model, task, entries)
+            names, rows = zip(*entries, strict=True)
             runs = [
-                [
-                    load_run(
-                        root,
-                        spec.metric_of(task),
-                        model=name,
-                        task=task,
-                        recipe=recipe,
-                        mask=mask.of_run(task, recipe, seed),
-                        seed=seed,
-                    )
-                    for seed in (seeds_of[mask.name] if name == model else of_controls)
-                ]
-                for name, mask in entries
+                [load_run(root, row, metrics.get(task, "")) for row in of_entry]
+                for of_entry in rows
             ]
             check_paired([run for of_entry in runs for run in of_entry])
-            fresh = found.certification_of(model, task) if found else None
-            yield Group(model, task, entries, runs, fresh)
+            fresh = None if certification is None else certification.get((model, task), {})
+            yield Group(model, task, list(names), runs, fresh)
+
+
+def _entries(
+    rows: list[Row], families: Collection[str], controls: Mapping[str, str]
+) -> list[_Entry]:
+    """Return a group's runs by mask: by ascending sparsity, controls last."""
+    found: dict[tuple[Any, ...], _Entry] = {}
+    for row in sorted(rows, key=lambda row: row["seed"]):
+        for mask in _masks_of(row, families):
+            control = row["model"] if row["model"] in controls else ""
+            place = control, mask.sparsity, mask.name
+            found.setdefault(place, ((row["model"], mask), []))[1].append(row)
+    return [found[place] for place in sorted(found)]
+
+
+def _masks_of(row: Row, families: Collection[str]) -> Iterator[MaskLabel]:
+    """Yield the mask of a run as what each of the families has it."""
+    for curve in row["curves"]:
+        if curve["family"] == DENSE.family or curve["family"] in families:
+            yield MaskLabel(
+                name=curve["mask"],
+                family=curve["family"],
+                label=curve["label"],
+                **{key: row[key] for key in ("criterion", "scope", "pattern", "sparsity")},
+            )
+
+
+def _check_partners(model: str, task: str, entries: list[_Entry]) -> None:
+    """Check that every run of the model has a dense one with its seed.
+
+    Raises:
+        UserError: one has none.
+    """
+    own = [(mask, {row["seed"] for row in rows}) for (of, mask), rows in entries if of == model]
+    dense = next((seeds for mask, seeds in own if mask.name == DENSE.name), set())
+    for mask, seeds in own:
+        if lone := seeds - dense:
+            raise UserError(
+                f"{model} on {task}: '{mask.name}' has a run with seed {min(lone)}, and the dense "
+                "model has none; run the study again"
+            )
 
 
 def run_rows(group: Group) -> list[Row]:
     """Return the rows of the table `runs` for one group."""
     measured = ("recipe", "seed", "metric", "score", "loss", "examples", "seconds", "failure")
     return [
-        {
-            **group.names(index),
-            **{key: run.metrics[key] for key in measured},
-            "run": paths.RUN.format(**run.metrics),
-        }
+        {**group.names(index), **{key: run.metrics[key] for key in (*measured, "run")}}
         for index, runs in enumerate(group.runs)
         for run in runs
     ]

@@ -1,7 +1,7 @@
 """The scores of finished runs, read from disk, checked against each other and lined up in pairs."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,16 @@ import pyarrow.types as pat
 from essential_sparsity.estimators.spread import Floats
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.metrics.metric import Metric
+from essential_sparsity.results.columns import RUN_COLUMNS
 from essential_sparsity.stages import paths
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import read_table
 from essential_sparsity.support.validation import unknown
 
-_IDENTITY = ("model", "task", "recipe", "mask", "seed")
-_METRICS = {*_IDENTITY, "metric", "score", "loss", "examples", "seconds", "last", "failure"}
+_METRICS = {
+    *(name for name, _ in RUN_COLUMNS),
+    *("metric", "score", "loss", "examples", "seconds", "last", "failure"),
+}
 _EXAMPLES = ["id", "label"]
 
 # In points: far below one example of any evaluation set, far above the error of a float64 mean.
@@ -44,20 +47,47 @@ class Run:
         return METRICS[self.metrics["metric"]]
 
 
-def load_run(root: Path, wanted: str = "", **identity: str | int) -> Run:
-    """Load the run of a model, task, recipe, mask and seed below `root`.
+def read_metrics(root: Path, file: str) -> dict[str, Any]:
+    """Return the last row of a run's `metrics.parquet`, with the run's folder as `run`.
+
+    Args:
+        root: of all artifacts.
+        file: the path below it.
+
+    Raises:
+        UserError: it is missing or damaged, is of another run than its path says, has a score or a
+            loss that is no finite number, or names a metric that is not known.
+    """
+    path = root / file
+    rows = [row for row in read_table(path, _METRICS).to_pylist() if row["last"]]
+    if len(rows) != 1:
+        raise UserError(f"{path}: last: {len(rows)} rows are the last evaluation, not one")
+    row: dict[str, Any] = {**rows[0], "run": str(PurePath(file).parent)}
+    if paths.RUN.format(**row) != row["run"]:
+        raise UserError(
+            f"{path}: is of {paths.RUN.format(**row)}, which is not what its path says; {_REMEDY}"
+        )
+    if row["metric"] not in METRICS:
+        raise UserError(unknown(str(path), "metric", row["metric"], METRICS, "metric"))
+    # Training that diverged has a score, that of one answer to everything, and no loss.
+    for key in ("score",) if row["failure"] else ("score", "loss"):
+        if row[key] is None or not np.isfinite(row[key]):
+            raise UserError(f"{path}: {key}: {row[key]} is not a finite number; {_REMEDY}")
+    return row
+
+
+def load_run(root: Path, metrics: dict[str, Any], wanted: str = "") -> Run:
+    """Load the predictions of a run, of which `read_metrics` has read the metrics.
 
     Its score is that of the metric that is `wanted` (else that it was scored by when it was made),
     and of the metric as it is now: where it was another one, the predictions are scored anew.
 
     Raises:
-        UserError: a file is missing or damaged, belongs to another run, holds a score, a loss or
-            predictions that are not finite numbers or an example twice, names a metric that is not
-            known, or the two files disagree.
+        UserError: the file is missing or damaged, holds predictions that are not finite numbers or
+            an example twice, or disagrees with the metrics.
     """
-    metrics_path = root / paths.METRICS.format(**identity)
-    metrics = _last_row(metrics_path, identity)
-    path = root / paths.PREDICTIONS.format(**identity)
+    path = root / metrics["run"] / PurePath(paths.PREDICTIONS).name
+    metrics_path = root / metrics["run"] / PurePath(paths.METRICS).name
     made = metrics["metric"], metrics.get("metric_version", 1)
     metric = METRICS[wanted or metrics["metric"]]
     columns = {*_EXAMPLES, *metric.columns}
@@ -80,7 +110,7 @@ def load_run(root: Path, wanted: str = "", **identity: str | int) -> Run:
                 f"{made[0]}, version {made[1]}, not by {metric.name}, version {metric.version}; "
                 f"{_REMEDY}"
             )
-        metrics |= {"metric": metric.name, "score": score}
+        metrics = {**metrics, "metric": metric.name, "score": score}
     elif abs(score - metrics["score"]) > _AGREEMENT:
         raise UserError(
             f"{path}: the predictions' score is {score:.4f} {metric.unit}, but {metrics_path} "
@@ -90,34 +120,18 @@ def load_run(root: Path, wanted: str = "", **identity: str | int) -> Run:
 
 
 def _check_numbers(path: Path, table: pa.Table, column: str) -> None:
-    kind = table.schema.field(column).type
-    if not (pat.is_integer(kind) or pat.is_floating(kind)):
-        raise UserError(f"{path}: {column}: holds {kind}, not numbers; {_REMEDY}")
-    values = pc.cast(table[column], pa.float64()).to_numpy()
+    found, rows = table[column], np.arange(len(table))
+    if pat.is_list(found.type):
+        rows, found = pc.list_parent_indices(found).to_numpy(), pc.list_flatten(found)
+    if not (pat.is_integer(found.type) or pat.is_floating(found.type)):
+        raise UserError(f"{path}: {column}: holds {found.type}, not numbers; {_REMEDY}")
+    values = pc.cast(found, pa.float64()).to_numpy()
     if not np.isfinite(values).all():
         bad = int(np.flatnonzero(~np.isfinite(values))[0])
         raise UserError(
-            f"{path}: {column}: {values[bad]} for '{table['id'][bad]}', not a finite number; "
+            f"{path}: {column}: {values[bad]} for '{table['id'][rows[bad]]}', not a finite number; "
             f"{_REMEDY}"
         )
-
-
-def _last_row(path: Path, identity: dict[str, str | int]) -> dict[str, Any]:
-    table = read_table(path, _METRICS)
-    rows = [row for row in table.to_pylist() if row["last"]]
-    if len(rows) != 1:
-        raise UserError(f"{path}: last: {len(rows)} rows are the last evaluation, not one")
-    row: dict[str, Any] = rows[0]
-    for key in _IDENTITY:
-        if row[key] != identity[key]:
-            raise UserError(f"{path}: {key}: {row[key]!r} is not what its path says; {_REMEDY}")
-    if row["metric"] not in METRICS:
-        raise UserError(unknown(str(path), "metric", row["metric"], METRICS, "metric"))
-    # Training that diverged has a score, that of one answer to everything, and no loss.
-    for key in ("score",) if row["failure"] else ("score", "loss"):
-        if row[key] is None or not np.isfinite(row[key]):
-            raise UserError(f"{path}: {key}: {row[key]} is not a finite number; {_REMEDY}")
-    return row
 
 
 def check_paired(runs: list[Run]) -> None:

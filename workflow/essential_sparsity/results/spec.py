@@ -1,5 +1,6 @@
 """Which runs are looked at together, and how their statistics are computed."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -38,22 +39,16 @@ class StatisticsSpec(Spec):
 
 
 class RunsSpec(Spec):
-    """The runs behind a figure: every model × task × mask × seed, and dense controls."""
+    """The runs behind a figure: of which models and curves, and how they are judged."""
 
     models: tuple[Name, ...] = Field(min_length=1)
     controls: dict[Name, Name] = Field(
         default={}, description="control → the model whose dense score it is held against"
     )
-    tasks: dict[Name, str] = Field(
-        min_length=1, description="task → identity of its recipe, as in the path"
-    )
-    masks: tuple[MaskLabel, ...] = Field(description="the dense one, and at least one sparse one")
-    seeds: tuple[int, ...] = Field(min_length=1)
-    seeds_of: dict[Name, tuple[int, ...]] = Field(
-        default={}, description="other seeds for some of the tasks"
-    )
-    search: str = Field(
-        default="", description="folder of a search's rounds: of all runs, those that it chose"
+    families: dict[str, tuple[float | None, ...]] = Field(
+        min_length=1,
+        description="family of sparse masks → their sparsities, null where only a mask's file "
+        "knows it: a curve each",
     )
     metrics: dict[Name, str] = Field(
         default={}, description="task → metric; else the one that its runs were scored by"
@@ -64,20 +59,20 @@ class RunsSpec(Spec):
         """Return the name of a task's metric, an empty one if its runs say it."""
         return self.metrics.get(task, "")
 
-    def seeds_on(self, task: str) -> tuple[int, ...]:
-        """Return the seeds of a task's runs."""
-        return self.seeds_of.get(task, self.seeds)
-
     @model_validator(mode="after")
-    def _drops_have_a_base(self) -> "RunsSpec":
-        if DENSE.label() not in self.masks or len(self.masks) < 2:
-            raise ValueError("masks: must hold the dense mask and at least one sparse mask")
-        for key, values in (("models", self.models), ("masks", self.masks), ("seeds", self.seeds)):
-            if len(set(values)) < len(values):
-                raise ValueError(f"{key}: holds something twice")
+    def _controls_have_a_base(self) -> "RunsSpec":
         for control, base in self.controls.items():
             if control in self.models:
                 raise ValueError(f"controls: '{control}' is one of the models as well")
             if base not in self.models:
                 raise ValueError(f"controls.{control}: '{base}' is none of the models")
         return self
+
+    @classmethod
+    def families_of(cls, masks: Iterable[MaskLabel]) -> dict[str, tuple[float | None, ...]]:
+        """Return the families of sparse masks, by ascending sparsity each."""
+        found: dict[str, list[float | None]] = {}
+        for mask in masks:
+            if mask.name != DENSE.name:
+                found.setdefault(mask.family, []).append(mask.sparsity)
+        return {family: tuple(sparsities) for family, sparsities in found.items()}

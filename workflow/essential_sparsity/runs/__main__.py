@@ -5,12 +5,11 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-import pyarrow as pa
-
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.runs import heads, procedures
 from essential_sparsity.runs.job import REMEDY, SCORING, Job
+from essential_sparsity.runs.labels import labels_of_run, with_labels
 from essential_sparsity.runs.training.resume import RestartPoint
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import sha256_of, write_json
@@ -67,6 +66,8 @@ def main() -> None:
     manifest = load_manifest(arguments.checkpoint)
     task = load_task(arguments.task)
     mask = Mask.load(arguments.mask)
+    place = dict(zip(("model", "task", "recipe"), arguments.output.parts[-5:], strict=False))
+    labels = labels_of_run(mask.header, **place, seed=getattr(spec, "seed", None))
 
     inputs = {
         "checkpoint": manifest.sha256,
@@ -97,14 +98,7 @@ def main() -> None:
     )  # fmt: skip
     outcome = procedures.open_procedure(procedure)(job)
 
-    names: dict[str, object] = dict(
-        zip(("model", "task", "recipe", "mask"), arguments.output.parts[-5:], strict=False)
-    )
-    if (seed := getattr(spec, "seed", None)) is not None:
-        names["seed"] = seed
-    metrics = outcome.metrics
-    for position, (column, value) in enumerate(names.items()):
-        metrics = metrics.add_column(position, column, pa.array([value] * metrics.num_rows))
+    metrics = with_labels(outcome.metrics, labels)
     write_table(arguments.output / "predictions.parquet", outcome.predictions, origin)
     write_json(arguments.output / "movement.json", outcome.movement)
     write_table(arguments.output / "metrics.parquet", metrics, origin)

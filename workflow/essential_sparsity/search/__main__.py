@@ -1,12 +1,13 @@
 """Decide which runs a search makes next: from the runs so far to a round, a small JSON file."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from essential_sparsity.estimators.curve import Scores
 from essential_sparsity.estimators.search import Crossing, Curve, decide
 from essential_sparsity.estimators.words import Censoring
-from essential_sparsity.results.groups import Group, load_groups_of
+from essential_sparsity.results.groups import Group, load_groups
 from essential_sparsity.search.rounds import Located, Round, RoundSpec, Wanted
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_json
@@ -15,17 +16,25 @@ from essential_sparsity.support.tables import provenance
 STAGE = "essential_sparsity.search"
 
 
-def decide_round(root: Path, spec: RoundSpec, previous: Round | None) -> Round:
+def decide_round(
+    root: Path, files: Sequence[str], spec: RoundSpec, previous: Round | None
+) -> Round:
     """Return the round that follows `previous`, or the first one.
 
     Settled curves stay as they are; all others are decided, each for itself.
+
+    Args:
+        root: of all artifacts.
+        files: the metrics of the runs that `previous` wants, below it.
+        spec: what is searched.
+        previous: the round before, None for the runs that the search begins with.
 
     Raises:
         UserError: a run is missing or damaged, or two runs cannot be paired.
     """
     before = previous or spec.first()
     curves = {(curve.model, curve.task, curve.family): curve for curve in before.curves}
-    for group in load_groups_of(root, spec, before):
+    for group in load_groups(root, files, spec.models, spec.lattices, {}, spec.metrics):
         of_group = [c for c in before.curves if (c.model, c.task) == (group.model, group.task)]
         if all(curve.settled for curve in of_group):
             continue
@@ -39,7 +48,7 @@ def decide_round(root: Path, spec: RoundSpec, previous: Round | None) -> Round:
 
 def _next(wanted: Wanted, group: Group, scores: Scores, spec: RoundSpec) -> Wanted:
     """Return the runs that a curve needs next, which is not settled."""
-    lattice = [mask.name for mask in spec.lattice(wanted.family)]
+    lattice = spec.lattices[wanted.family]
     seeds = spec.seeds_on(wanted.task)
     decision = decide(
         _curve(group, scores, wanted, lattice),
@@ -63,7 +72,7 @@ def _next(wanted: Wanted, group: Group, scores: Scores, spec: RoundSpec) -> Want
     )
 
 
-def _curve(group: Group, scores: Scores, wanted: Wanted, lattice: list[str]) -> Curve:
+def _curve(group: Group, scores: Scores, wanted: Wanted, lattice: Sequence[str]) -> Curve:
     """Return the known points of a curve, its masks by their places on the lattice."""
     names = [mask.name if model == group.model else "" for model, mask in group.entries]
     places = [place for place, name in enumerate(lattice, start=1) if name in wanted.points]
@@ -92,12 +101,16 @@ def main() -> None:
     """Run the stage from the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {STAGE}", description=__doc__)
     parser.add_argument("--spec", required=True, help="a RoundSpec: JSON, or a file that holds it")
+    parser.add_argument(
+        "--inputs", required=True, type=Path, help="a file that lists the runs' tables, a line each"
+    )
     parser.add_argument("--previous", type=Path, metavar="FILE", help="the round before, if any")
     parser.add_argument("--output", required=True, type=Path, help="the round's file")
     arguments = parser.parse_args()
     spec = RoundSpec.read(arguments.spec)
     previous = Round.load(arguments.previous) if arguments.previous else None
-    found = decide_round(Path(), spec, previous)
+    files = arguments.inputs.read_text(encoding="utf-8").splitlines()
+    found = decide_round(Path(), files, spec, previous)
     origin = provenance(STAGE, spec.document())
     write_json(arguments.output, {**found.model_dump(mode="json"), "origin": origin})
     for curve in found.curves:

@@ -3,7 +3,7 @@
 A round lists all runs from the first on, so that the last one alone tells what a search ran.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Self
@@ -12,11 +12,11 @@ from pydantic import Field
 
 from essential_sparsity.estimators.search import FIRST_SEEDS
 from essential_sparsity.estimators.words import Censoring
-from essential_sparsity.masks.spec import DENSE, MaskLabel
-from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.masks.spec import DENSE
+from essential_sparsity.results.spec import StatisticsSpec
 from essential_sparsity.search.spec import SearchSpec
 from essential_sparsity.support.files import read_json
-from essential_sparsity.support.spec import Spec
+from essential_sparsity.support.spec import Name, Spec
 
 Seeds = tuple[int, ...]
 
@@ -69,21 +69,14 @@ class Round(Spec):
         """True if the search runs no more than the runs listed."""
         return all(curve.settled for curve in self.curves)
 
-    def seeds_of(self, model: str, task: str) -> dict[str, Seeds]:
-        """Return mask → seeds of all of a model's runs on a task, the dense mask's among them."""
-        return _grouped(run for curve in self._of(model, task) for run in curve.runs)
-
-    def certification_of(self, model: str, task: str) -> dict[str, Seeds]:
-        """Return mask → fresh seeds of a model's sparse runs on a task."""
-        return _grouped(
-            (mask, seed)
-            for curve in self._of(model, task)
-            for mask, seeds in curve.certification.items()
-            for seed in seeds
-        )
-
-    def _of(self, model: str, task: str) -> list[Wanted]:
-        return [c for c in self.curves if (c.model, c.task) == (model, task)]
+    def certification(self) -> dict[tuple[str, str], dict[str, Seeds]]:
+        """Return (model, task) → mask → the fresh seeds of its runs, of all sparse masks."""
+        found: dict[tuple[str, str], dict[str, Seeds]] = {}
+        for curve in self.curves:
+            of_task = found.setdefault((curve.model, curve.task), {})
+            for mask, seeds in curve.certification.items():
+                of_task[mask] = tuple(sorted({*of_task.get(mask, ()), *seeds}))
+        return found
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -108,13 +101,28 @@ def load_last(root: Path, folder: str) -> Round:
     return next(one for one in found if one.is_last)
 
 
-class RoundSpec(RunsSpec):
-    """Everything that a round depends on besides runs; `masks` are all that may be tried."""
+class RoundSpec(Spec):
+    """Everything that a round depends on besides runs."""
 
-    settings: SearchSpec
+    models: tuple[Name, ...] = Field(min_length=1)
+    tasks: tuple[Name, ...] = Field(min_length=1)
+    lattices: dict[str, tuple[str, ...]] = Field(
+        description="family → all masks that may be tried, by ascending sparsity"
+    )
     starts: dict[str, tuple[str, ...]] = Field(
         description="family → the masks with which the search begins"
     )
+    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds_of: dict[Name, tuple[int, ...]] = Field(
+        default={}, description="other seeds for some of the tasks"
+    )
+    metrics: dict[Name, str] = Field(default={}, description="task → metric")
+    statistics: StatisticsSpec = StatisticsSpec()
+    settings: SearchSpec
+
+    def seeds_on(self, task: str) -> tuple[int, ...]:
+        """Return the seeds of a task's runs."""
+        return self.seeds_of.get(task, self.seeds)
 
     def first(self) -> Round:
         """Return the runs with which the search begins."""
@@ -133,15 +141,3 @@ class RoundSpec(RunsSpec):
                 for family, masks in self.starts.items()
             ),
         )
-
-    def lattice(self, family: str) -> tuple[MaskLabel, ...]:
-        """Return a family's masks, by ascending sparsity: none is of an unknown one."""
-        masks = [mask for mask in self.masks if mask.family == family]
-        return tuple(sorted(masks, key=lambda mask: mask.sparsity or 0.0))
-
-
-def _grouped(runs: Iterable[tuple[str, int]]) -> dict[str, Seeds]:
-    seeds: dict[str, set[int]] = {}
-    for mask, seed in runs:
-        seeds.setdefault(mask, set()).add(seed)
-    return {mask: tuple(sorted(found)) for mask, found in seeds.items()}

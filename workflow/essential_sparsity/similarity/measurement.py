@@ -1,5 +1,6 @@
 """The table of a model's masks, pair by pair: counts, measures, and their chance levels."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from essential_sparsity.checkpoints.manifest import Manifest, load_manifest
-from essential_sparsity.masks.mask import load_header
+from essential_sparsity.masks.mask import check_made_from, load_header
+from essential_sparsity.masks.registry import label_of
+from essential_sparsity.masks.spec import MaskLabel
 from essential_sparsity.masks.streaming import Progress
-from essential_sparsity.results.names import check_header_of
+from essential_sparsity.results.columns import MASK_COLUMNS, mask_names
 from essential_sparsity.similarity import measures
 from essential_sparsity.similarity.counts import Counts, PairCounts, compare_masks
 from essential_sparsity.similarity.spec import MaskSetSpec
@@ -20,7 +23,9 @@ _COUNT, _NUMBER, _TEXT = pa.int64(), pa.float64(), pa.string()
 
 SCHEMA = pa.schema(
     [
-        *((name, _TEXT) for name in ("model", "mask_a", "mask_b", "matrix")),
+        ("model", _TEXT),
+        *((f"{name}_{side}", kind) for side in "ab" for name, kind in MASK_COLUMNS),
+        ("matrix", _TEXT),
         ("layer", _COUNT),
         *((name, _TEXT) for name in ("module", "part")),
         *((name, _COUNT) for name in ("weights", "kept_a", "kept_b", "both_kept")),
@@ -54,13 +59,15 @@ def measure_similarity(
     # Only names and shapes are read: what the stages before read, they have verified.
     manifest = load_manifest(root / paths.CHECKPOINT.format(model=model), verify=False)
     files = [root / paths.MASK.format(model=model, mask=name) for name in spec.masks]
-    for name, path in zip(spec.masks, files, strict=True):
-        check_header_of(path, load_header(path), name, manifest)
-    return tabulate(model, spec.masks, manifest, compare_masks(files, threads, progress))
+    headers = [load_header(path) for path in files]
+    for path, header in zip(files, headers, strict=True):
+        check_made_from(path, header, manifest)
+    labels = [label_of(header) for header in headers]
+    return tabulate(model, labels, manifest, compare_masks(files, threads, progress))
 
 
 def tabulate(
-    model: str, masks: tuple[str, ...], manifest: Manifest, counts: PairCounts
+    model: str, masks: Sequence[MaskLabel], manifest: Manifest, counts: PairCounts
 ) -> pa.Table:
     """Return the table of `measure_similarity` for the counts of `masks`, of columns `SCHEMA`."""
     first, second = counts.pairs
@@ -72,8 +79,11 @@ def tabulate(
 
     columns: dict[str, npt.NDArray[Any]] = {
         "model": np.array(model, object),
-        "mask_a": np.array(masks, object)[first],
-        "mask_b": np.array(masks, object)[second],
+        **{
+            f"{name}_{side}": np.array([mask_names(mask)[name] for mask in masks], object)[places]
+            for side, places in (("a", first), ("b", second))
+            for name, _ in MASK_COLUMNS
+        },
         "matrix": of_rows("name"),
         **{key: of_rows(key) for key in ("layer", "module", "part")},
         **_measure(counts),

@@ -141,7 +141,8 @@ def search_rounds(study: Resolved, experiment: ResolvedExperiment) -> list[str]:
 
 def metric_modules(study: Resolved, place: Place) -> list[str]:
     """Return the modules of the metrics of an experiment, or of the study: found by name."""
-    tasks = experiment_of(study, place).recipes if "experiment" in place else study.tasks
+    experiment = study.experiments.get(place.get("experiment", ""))
+    tasks = experiment.recipes if experiment else study.tasks
     return unique(module_of(study.tasks[task].metric) for task in tasks)
 
 

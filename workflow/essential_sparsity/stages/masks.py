@@ -11,10 +11,10 @@ from essential_sparsity.runs import heads
 from essential_sparsity.stages import paths, runs
 from essential_sparsity.stages.checks import check_files, check_mask
 from essential_sparsity.stages.runs import RUN, run_spec, start_of
-from essential_sparsity.stages.sources import checkpoint_of
+from essential_sparsity.stages.sources import architecture_code, checkpoint_of
 from essential_sparsity.stages.stage import Place, Resources, Stage
 from essential_sparsity.study import jobs
-from essential_sparsity.study.resolve import Resolved
+from essential_sparsity.study.resolve import Resolved, unique
 from essential_sparsity.support.spec import Spec
 from essential_sparsity.tickets.spec import TrainingSpec
 
@@ -23,8 +23,12 @@ HISTOGRAM = Stage(
     title="histograms",
     about="counts of a checkpoint's magnitudes, from which all of its cuts follow",
     outputs={"histogram": paths.HISTOGRAM},
-    # Made where a mask asks for one.
-    places=lambda study: [],
+    places=lambda study: [
+        {"model": model}
+        for model in unique(
+            place["model"] for place in _mask_places(study) if _histogram(study, place)
+        )
+    ],
     inputs={"checkpoint": checkpoint_of},
     spec=None,
     code=lambda study, place: ("essential_sparsity.masks.histogram",),
@@ -102,6 +106,7 @@ MASK = Stage(
     code=lambda study, place: (
         "essential_sparsity.masks",
         module_of(_spec(study, place).criterion),
+        *architecture_code(study, place),
     ),
     files=lambda study, place: [p for p in mask_files(study, place).values() if _is_outside(p)],
     check=check_mask,
@@ -151,7 +156,8 @@ def scored_by(study: Resolved, mask: str) -> str:
 def _training_code(study: Resolved, place: Place) -> tuple[str, ...]:
     spec = training(study, place["mask"])
     kind = study.tasks[str(spec.task)].examples.kind
-    return "essential_sparsity.tickets", module_of(spec.criterion), heads.module_of(kind)
+    own = module_of(spec.criterion), heads.module_of(kind)
+    return "essential_sparsity.tickets", *own, *architecture_code(study, place)
 
 
 TICKET = Stage(

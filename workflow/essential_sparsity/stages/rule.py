@@ -1,6 +1,8 @@
 """A stage as the rules of one study see it: its directives, with the study filled in."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,11 +11,21 @@ from essential_sparsity.estimate.memory import Memory
 from essential_sparsity.stages.stage import Place, Stage, no_files
 from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.digests import Digests
+from essential_sparsity.support.files import write_text
 from essential_sparsity.support.fingerprint import fingerprint
 from essential_sparsity.support.gpus import visible_gpus
 
 # A function of a job's wildcards, as Snakemake calls it.
 Asked = Callable[[Any], Any]
+
+
+def listed(files: Iterable[str]) -> str:
+    """Return a file that lists `files`, a line each: a command line does not hold thousands."""
+    text = "".join(f"{file}\n" for file in files)
+    path = Path(".snakemake/inputs") / hashlib.sha256(text.encode()).hexdigest()[:16]
+    if not path.exists():
+        write_text(path, text)
+    return str(path)
 
 
 class Rules:
@@ -99,6 +111,10 @@ class Rule:
         if stage.files is not no_files:
             self.params["contents"] = bound(
                 lambda s, place: digests.of(stage.files(s, place), choose)
+            )
+        if stage.ordered:
+            self.params["order"] = bound(
+                lambda s, place: [asked(s, place) for asked in stage.inputs.values()]
             )
         if (spec := stage.spec) is not None:
             self.params["spec"] = bound(lambda s, place: spec(s, place).canonical())

@@ -8,10 +8,10 @@ from essential_sparsity.runs import heads, procedures
 from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.checks import check_files
-from essential_sparsity.stages.sources import checkpoint_of
+from essential_sparsity.stages.sources import architecture_code, checkpoint_of
 from essential_sparsity.stages.stage import Place, Resources, Stage
 from essential_sparsity.study import jobs
-from essential_sparsity.study.resolve import Resolved
+from essential_sparsity.study.resolve import Resolved, unique
 
 
 def run_spec(study: Resolved, task: str, recipe: str, seed: int) -> RunSpec:
@@ -74,6 +74,7 @@ RUN = Stage(
         "essential_sparsity.runs",
         _head(study, place),
         *procedures.code_of(procedures.DEFAULT),
+        *architecture_code(study, place),
     ),
     check=check_files,
     message="Run {wildcards.model} on {wildcards.task}, {wildcards.mask}, seed {wildcards.seed}",
@@ -85,13 +86,26 @@ RUN = Stage(
     ),
 )
 
+
+def _rewinds(study: Resolved) -> list[Place]:
+    """Return the weights that the study's tickets are rewound to."""
+    found = [
+        {
+            **{"model": model, "task": str(mask.task), "recipe": str(mask.recipe)},
+            **{"step": str(mask.rewind_step), "seed": str(mask.seed)},
+        }
+        for model, mask in jobs.all_masks(study)
+        if isinstance(mask, Trained) and mask.rewind_step
+    ]
+    return [dict(place) for place in unique(tuple(place.items()) for place in found)]
+
+
 REWIND = Stage(
     name="rewind",
     title="rewound weights",
     about="a model's weights after a few steps of a dense fine-tuning, to rewind to",
     outputs={"weights": paths.REWIND},
-    # Made where a ticket asks for it.
-    places=lambda study: [],
+    places=_rewinds,
     inputs={
         "checkpoint": checkpoint_of,
         "task": _task,
@@ -102,6 +116,8 @@ REWIND = Stage(
         "essential_sparsity.tickets.rewind",
         "essential_sparsity.runs",
         _head(study, place),
+        *procedures.code_of(procedures.DEFAULT),
+        *architecture_code(study, place),
     ),
     check=check_files,
     message="Weights of {wildcards.model} after {wildcards.step} steps on {wildcards.task}",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from essential_sparsity.architectures import modules_of
 from essential_sparsity.checkpoints.spec import FolderSource
 from essential_sparsity.estimate import storage
 from essential_sparsity.estimate.amount import Amount
@@ -15,6 +16,12 @@ from essential_sparsity.support.spec import Spec
 from essential_sparsity.tasks import kinds
 from essential_sparsity.tasks.source import SOURCES
 from essential_sparsity.tasks.spec import LocalFiles
+
+
+def architecture_code(study: Resolved, place: Place) -> list[str]:
+    """Return the modules that say what the architecture of a job's model is."""
+    entry = study.find(study.models, place["model"], "model")
+    return modules_of((study.models[entry.base] if entry.base else entry).architecture)
 
 
 def checkpoint_of(study: Resolved, place: Place) -> str:
@@ -47,7 +54,10 @@ CHECKPOINT = Stage(
     places=lambda study: [{"model": model} for model in study.models],
     inputs={"base": _base},
     spec=_checkpoint_spec,
-    code=lambda study, place: ("essential_sparsity.checkpoints",),
+    code=lambda study, place: (
+        "essential_sparsity.checkpoints",
+        *architecture_code(study, place),
+    ),
     files=_folders,
     check=check_checkpoint,
     whole_folder=True,

@@ -53,6 +53,7 @@ class Stage:
         spec: what a job depends on besides its inputs and its code.
         code: the modules whose code decides the artifact, for its cache key.
         files: what else it is made from, outside the results folder.
+        ordered: whether the order of the inputs matters, so that another one makes it anew.
         check: reads all of an artifact's files, relative to a root; yields what is damaged. None of
             what people read and no stage does.
         whole_folder: whether all that lies beside the first output belongs to it.
@@ -73,6 +74,7 @@ class Stage:
     spec: Callable[[Resolved, Place], Spec] | None
     code: Callable[[Resolved, Place], tuple[str, ...]]
     files: Callable[[Resolved, Place], list[str]] = no_files
+    ordered: bool = False
     check: Callable[[Path, tuple[Path, ...]], Iterator[Finding]] | None
     whole_folder: bool = False
     message: str

@@ -58,6 +58,7 @@ def claims_spec(study: Resolved) -> ClaimsSpec:
         models={n: ModelFacts(label=e.label, traits=e.traits) for n, e in entries.items()},
         tasks={name: entry.label for name, entry in study.tasks.items()},
         recipes={t: recipe_id(_PAPERS_RECIPE, r) for t, r in papers.items() if r is not None},
+        named=study.recipe_names,
         trained={
             mask.name: TrainedMask(
                 task=mask.task,

@@ -48,6 +48,11 @@ class ModelEntry(CheckpointSpec):
     """A model of the catalog: a checkpoint, and what people call it."""
 
     label: str = Field(description="the name in figures and tables")
+    architecture: str | None = Field(
+        default=None,
+        description="`model_type` of its `config.json`: then another family's file that changes "
+        "makes nothing of this model again",
+    )
     preprocessor: Name | None = Field(
         default=None,
         description="a model with the same tokenizer or image processor, whose task data are used",

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from essential_sparsity.estimators.search import FIRST_SEEDS
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.masks.trained import Trained
+from essential_sparsity.results.spec import RunsSpec
 from essential_sparsity.search.rounds import Round, RoundSpec
 from essential_sparsity.similarity.spec import MaskSetSpec
 from essential_sparsity.stages import paths
@@ -251,24 +251,14 @@ def table_spec(study: Resolved, experiment: ResolvedExperiment) -> Spec:
         UserError: the figure's options do not fit the experiment.
     """
     settings, kind = experiment.settings, experiment.kind
-    filled: dict[str, Any] = {"models": settings.models}
-    if kind.measurement is not None:
-        filled["measurements"] = measurements(study, experiment)
-    if kind.reads == "masks":
-        filled["masks"] = [mask.label() for mask in experiment.masks]
-    if kind.reads == "runs":
-        filled |= {
-            "controls": {name: study.models[name].base or "" for name in settings.controls},
-            "tasks": experiment.recipes,
-            "metrics": {task: study.tasks[task].metric for task in experiment.recipes},
-            "masks": [mask.label() for mask in run_masks(experiment)],
-            "seeds": settings.seeds,
-            "seeds_of": settings.seeds_of,
-            "statistics": experiment.statistics,
-        }
-        if settings.search is not None:
-            names = {"study": study.study.study, "experiment": experiment.name}
-            filled["search"] = paths.SEARCH.format(**names)
+    known = {
+        "models": settings.models,
+        "controls": {name: study.models[name].base or "" for name in settings.controls},
+        "families": RunsSpec.families_of(mask.label() for mask in experiment.masks),
+        "metrics": {task: study.tasks[task].metric for task in experiment.recipes},
+        "statistics": experiment.statistics,
+    }
+    filled = {name: value for name, value in known.items() if name in kind.spec.model_fields}
     where = f"{study.where}: experiment '{experiment.name}'"
     return kind.spec.check(filled | settings.options, where)
 
@@ -282,13 +272,25 @@ def round_spec(study: Resolved, experiment: ResolvedExperiment) -> RoundSpec:
     search = experiment.settings.search
     if search is None:
         raise UserError(f"{study.where}: experiment '{experiment.name}' has no search")
-    # Controls have no part in it, nor has what tables say of other ε.
-    filled = table_spec(study, experiment).model_dump(
-        include={"models", "tasks", "metrics", "masks", "seeds", "seeds_of"}
-    )
+    # Nothing hangs on what tables say of other ε.
     used = {"epsilon", "confidence", "resamples"}
-    statistics = experiment.statistics.model_dump(include=used)
-    return RoundSpec(**filled, statistics=statistics, settings=search, starts=experiment.beginning)
+    lattices: dict[str, list[str]] = {}
+    for mask in sorted(experiment.masks, key=lambda mask: mask.nominal_sparsity or 0.0):
+        lattices.setdefault(mask.family, []).append(mask.name)
+    lattices.pop(DENSE.family, None)
+    return RoundSpec.model_validate(
+        {
+            "models": experiment.settings.models,
+            "tasks": list(experiment.recipes),
+            "lattices": lattices,
+            "starts": experiment.beginning,
+            "seeds": experiment.settings.seeds,
+            "seeds_of": experiment.settings.seeds_of,
+            "metrics": {task: study.tasks[task].metric for task in experiment.recipes},
+            "statistics": experiment.statistics.model_dump(include=used),
+            "settings": search,
+        }
+    )
 
 
 def round_path(study: Resolved, experiment: ResolvedExperiment, number: int | str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from essential_sparsity.architectures import find_architecture
 from essential_sparsity.claims.claim import ClaimEntry
 from essential_sparsity.figures.kind import FigureKind
 from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
@@ -66,6 +67,7 @@ class Resolved:
         models: the study's models, controls too, and those whose files or preprocessor they need.
         tasks: the study's tasks.
         recipes: (task, identity in paths) → recipe.
+        recipe_names: identity in paths → name in the catalog.
         preprocessors: name in paths → whose tokenizer or image processor, and at what sizes.
         masks: name in paths → mask: of every run, and of every step of a training that finds one.
         claims: the catalog's claims.
@@ -79,6 +81,7 @@ class Resolved:
     models: Mapping[str, ModelEntry]
     tasks: Mapping[str, TaskEntry]
     recipes: Mapping[tuple[str, str], RecipeSpec]
+    recipe_names: Mapping[str, str]
     preprocessors: Mapping[str, tuple[str, RecipeSpec]]
     masks: Mapping[str, MaskSpec]
     claims: Mapping[str, ClaimEntry]
@@ -129,6 +132,7 @@ def resolve(study: Study, root: Path, files: tuple[str, ...], results: Path) -> 
         models=found.models,
         tasks=found.tasks,
         recipes=found.recipes,
+        recipe_names=found.recipe_names,
         preprocessors=found.preprocessors,
         masks=found.masks,
         claims=catalog.claims(),
@@ -173,6 +177,7 @@ class _Names:
     models: dict[str, ModelEntry] = field(default_factory=dict)
     tasks: dict[str, TaskEntry] = field(default_factory=dict)
     recipes: dict[tuple[str, str], RecipeSpec] = field(default_factory=dict)
+    recipe_names: dict[str, str] = field(default_factory=dict)
     preprocessors: dict[str, tuple[str, RecipeSpec]] = field(default_factory=dict)
     masks: dict[str, MaskSpec] = field(default_factory=lambda: {DENSE.name: DENSE})
 
@@ -211,6 +216,8 @@ class _Names:
         if name in seen:
             raise UserError(f"{where}: '{name}' is built on itself")
         self.models[name] = entry = self.catalog.model(name, where)
+        if entry.architecture is not None:
+            find_architecture(entry.architecture, f"{where}: '{name}'")
         for other in (entry.base, entry.preprocessor):
             if other is not None:
                 self._model(other, where, (*seen, name))
@@ -228,6 +235,7 @@ class _Names:
             raise UserError(f"{self.where}: {key}.overrides: task '{task}': {error}") from None
         identity = recipe_id(recipe, changed)
         self.recipes[task, identity] = changed
+        self.recipe_names[identity] = recipe
         for model in (*experiment.models, *experiment.controls):
             name = preprocessor_name(self.models, model, entry, changed)
             self.preprocessors[name] = _prepares(self.models, model), changed

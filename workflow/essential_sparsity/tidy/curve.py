@@ -1,6 +1,5 @@
 """A curve from a tidy table of predictions, whoever wrote it: no files, no study."""
 
-import re
 from collections.abc import Callable
 
 import numpy as np
@@ -16,9 +15,6 @@ from essential_sparsity.metrics.metric import Metric, share_of
 _RUN = ("sparsity", "seed")
 # One curve has one of each, where the table says them.
 _NAMES = ("model", "task", "recipe")
-
-# At the end of a mask's name; the rest is its family.
-_SPARSITY = re.compile(r"-s[\d.]+$")
 
 # Column → which of its values are right, and what they are called.
 _RANGES: tuple[tuple[str, Callable[["pd.Series[float]"], "pd.Series[bool]"], str], ...] = (
@@ -116,12 +112,11 @@ def _checked(predictions: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFram
                 f"predictions: mask: several have sparsity {masks.idxmax():g}; a curve is of one "
                 "family"
             )
-        sparse = map(str, checked["mask"][checked["sparsity"] > 0].unique())
-        families = {_SPARSITY.sub("", mask) for mask in sparse if _SPARSITY.search(mask)}
+    if "family" in checked:
+        families = sorted(map(str, checked["family"][checked["sparsity"] > 0].unique()))
         if len(families) > 1:
             raise ValueError(
-                f"predictions: mask: a curve is of one family, not several "
-                f"({', '.join(sorted(families)[:3])})"
+                f"predictions: family: a curve is of one, not several ({', '.join(families[:3])})"
             )
     return checked[[*names, *needed]].astype({"id": str})
 

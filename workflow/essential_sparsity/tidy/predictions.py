@@ -18,6 +18,7 @@ _OF_RUN = {
     "task": _FEW,
     "recipe": _FEW,
     "mask": _FEW,
+    "family": _FEW,
     "sparsity": pa.float64(),
     "seed": pa.int64(),
 }

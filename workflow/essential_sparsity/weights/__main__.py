@@ -26,7 +26,7 @@ def main() -> None:
     with Checkpoint.load(Path(paths.CHECKPOINT.format(model=arguments.model))) as checkpoint:
         # Every weight is read twice.
         with weights_bar("measuring", 2 * checkpoint.manifest.prunable_count) as progress:
-            table = measure_weights(checkpoint, spec, arguments.threads, progress)
+            table = measure_weights(checkpoint, arguments.model, spec, arguments.threads, progress)
         inputs = {"checkpoint": checkpoint.manifest.sha256}
     write_table(arguments.output, table, {**provenance(STAGE, spec.document()), "inputs": inputs})
 

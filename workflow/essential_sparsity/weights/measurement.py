@@ -47,6 +47,7 @@ MEASURES = [
 ]
 SCHEMA = pa.schema(
     [
+        ("model", pa.string()),
         *PLACE,
         *MEASURES,
         ("near_zero", _COUNTS),  # for each of `thresholds`
@@ -177,6 +178,7 @@ class _Reading:
 
 def measure_weights(
     checkpoint: Checkpoint,
+    model: str,
     spec: WeightsSpec,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -185,6 +187,7 @@ def measure_weights(
 
     Args:
         checkpoint: its weights are float16, bfloat16, float32 or float64.
+        model: what it is called, in every row.
         spec: the normalisation and the thresholds.
         threads: as many as there are cores if None; the result does not depend on it.
         progress: called with numbers of weights, twice for every weight.
@@ -221,7 +224,8 @@ def measure_weights(
         for matrix, tally in zip(matrices, tallies, strict=True):
             place = {"matrix": matrix.name, "module": matrix.module, "part": matrix.part}
             rows.append({"level": "matrix", "layer": layer, **place, **tally.row()})
-    return pa.Table.from_pylist([{"level": "model", **reduce(add, layers).row()}, *rows], SCHEMA)
+    rows.insert(0, {"level": "model", **reduce(add, layers).row()})
+    return pa.Table.from_pylist([{"model": model, **row} for row in rows], SCHEMA)
 
 
 def _tally(reading: _Reading, matrices: Sequence[Matrix], spec: WeightsSpec) -> list[Tally]:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from essential_sparsity.claims.check import CURVE, Evidence, MaskCheck, Row, StudyFacts, by_recipe
+from essential_sparsity.claims.check import CURVE, Evidence, MaskCheck, Row, StudyFacts
 from essential_sparsity.claims.finding import Finding
 from essential_sparsity.estimators.intervals import Interval, normal_quantile
 from essential_sparsity.support.tables import read_table
@@ -62,7 +62,7 @@ class Sharper(MaskCheck):
         members = [{id(row) for row in evidence.roles[role]} for role in self.roles]
         recipes = {
             name: sides
-            for name, rows in by_recipe(evidence.rows).items()
+            for name, rows in evidence.by_recipe(evidence.rows).items()
             if all(sides := [[row for row in rows if id(row) in side] for side in members])
         }
         if not recipes:

@@ -17,7 +17,6 @@ from pydantic import Field
 from essential_sparsity.claims.check import Check, Evidence, Row, StudyFacts, grouped, percent
 from essential_sparsity.claims.finding import Case, Finding, Range
 from essential_sparsity.estimators.intervals import Interval
-from essential_sparsity.labels import recipe_name
 from essential_sparsity.support.tables import read_table
 
 _DECIMALS = 3  # to which the sparsities of two masks agree that are compared
@@ -64,7 +63,9 @@ def _as_pair(row: Row, study: StudyFacts, up_to: float) -> Iterator[Row]:
     if len(found) == 2:
         one, two = found
         if one.task != two.task:
-            alike = recipe_name(one.recipe) == recipe_name(two.recipe)
+            alike = study.named.get(one.recipe, one.recipe) == study.named.get(
+                two.recipe, two.recipe
+            )
             pair = "tasks" if alike else None
         else:
             pair = "seeds" if one.recipe == two.recipe else None
@@ -154,8 +155,8 @@ class TasksDiffer(SimilarityCheck):
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide by the means at each sparsity that has both."""
         pairs = _of(evidence, "tasks")
-        recipes = {recipe_name(row["recipe"]) for row in pairs}
-        places = {(row["model"], row["sparsity"], recipe_name(row["recipe"])) for row in pairs}
+        recipes = {evidence.recipe(row) for row in pairs}
+        places = {(row["model"], row["sparsity"], evidence.recipe(row)) for row in pairs}
         cases, seeds = [], []
         for model, sparsity, recipe in sorted(places):
             tasks, tickets, repeated = (
@@ -187,5 +188,5 @@ def _cosines(
         row["cosine"]
         for row in _of(evidence, pair)
         if (row["model"], row["sparsity"]) == (model, sparsity)
-        and (recipe is None or recipe_name(row["recipe"]) == recipe)
+        and (recipe is None or evidence.recipe(row) == recipe)
     ]

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from essential_sparsity.claims.check import Evidence, Row, by_recipe
+from essential_sparsity.claims.check import Evidence, Row
 from essential_sparsity.claims.checks.essential import EssentialCheck, has_learnt, turning_point
 from essential_sparsity.claims.finding import Finding
 from essential_sparsity.estimators.bootstrap import named_generator
@@ -40,7 +40,9 @@ class Spread(EssentialCheck):
         """Decide on the sign; at least two models and two tasks that all of them have."""
         tables = {
             recipe: table
-            for recipe, rows in by_recipe([r for r in evidence.rows if has_learnt(r)]).items()
+            for recipe, rows in evidence.by_recipe(
+                [r for r in evidence.rows if has_learnt(r)]
+            ).items()
             if (table := _table(rows)) is not None
         }
         if not tables:

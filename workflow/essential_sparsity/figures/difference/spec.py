@@ -3,7 +3,6 @@
 from pydantic import Field, model_validator
 
 from essential_sparsity.figures.kind import FigureKind
-from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.results.spec import RunsSpec
 from essential_sparsity.support.spec import equal_sparsities
 from essential_sparsity.support.validation import near_miss
@@ -20,15 +19,15 @@ class DifferenceSpec(RunsSpec):
 
     @model_validator(mode="after")
     def _can_be_compared(self) -> "DifferenceSpec":
-        sparse = [mask for mask in self.masks if mask != DENSE.label()]
-        families = sorted({mask.family for mask in sparse})
+        families = dict(self.families)
         if self.baseline not in families:
             raise ValueError(
                 f"baseline: no mask is of the family '{self.baseline}'"
-                f"{near_miss(self.baseline, families)} (there are: {', '.join(families)})"
+                f"{near_miss(self.baseline, sorted(families))} "
+                f"(there are: {', '.join(sorted(families))})"
             )
-        partners = [mask.sparsity for mask in sparse if mask.family == self.baseline]
-        others = [mask.sparsity for mask in sparse if mask.family != self.baseline]
+        partners = families.pop(self.baseline)
+        others = [sparsity for sparsities in families.values() for sparsity in sparsities]
         # A sparsity that only the mask's file knows may be any.
         if None not in (*partners, *others) and not any(
             equal_sparsities(other, partner) for other in others for partner in partners

@@ -5,7 +5,7 @@ sparsity, in points, between runs of equal seed on equal examples: for lottery t
 one-shot magnitude pruning, the paper's Figure 9.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,15 +15,8 @@ from essential_sparsity.estimators.bootstrap import named_generator
 from essential_sparsity.estimators.differences import measure_differences
 from essential_sparsity.figures.difference.cost import COST, cost_rows
 from essential_sparsity.figures.difference.spec import DifferenceSpec
-from essential_sparsity.results.groups import (
-    CURVE_COLUMNS,
-    RUNS,
-    Group,
-    Row,
-    load_groups,
-    run_rows,
-)
-from essential_sparsity.results.names import MASK_COLUMNS
+from essential_sparsity.results.columns import CURVE_COLUMNS, MASK_COLUMNS
+from essential_sparsity.results.groups import RUNS, Group, Row, load_groups, run_rows
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.spec import equal_sparsities
 
@@ -52,8 +45,8 @@ SCHEMAS = {
 }
 
 
-def compute(root: Path, spec: DifferenceSpec) -> dict[str, pa.Table]:
-    """Compute the tables `runs`, `difference` and `cost` from what lies below `root`.
+def compute(root: Path, files: Sequence[str], spec: DifferenceSpec) -> dict[str, pa.Table]:
+    """Compute the tables `runs`, `difference` and `cost` from the runs among `files`.
 
     Scores and differences are in points, sparsities in [0, 1], times in seconds. A mask without a
     partner of its sparsity in the baseline has no row in `difference`. Seeds and examples of a
@@ -66,7 +59,7 @@ def compute(root: Path, spec: DifferenceSpec) -> dict[str, pa.Table]:
             the sparsity of one of the baseline's.
     """
     rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
-    for group in load_groups(root, spec):
+    for group in load_groups(root, files, spec.models, spec.families, spec.controls, spec.metrics):
         rows["runs"] += run_rows(group)
         rows["difference"] += _difference_rows(group, spec)
         rows["cost"] += cost_rows(root, group)

@@ -5,13 +5,12 @@ one. Exact zeros do not occur under Adam, so that weights below several threshol
 each model's overall share is held against the first model's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from essential_sparsity.figures.distribution.spec import DistributionSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import origin_of, read_table
 from essential_sparsity.weights.measurement import MEASURES, PLACE
@@ -56,7 +55,7 @@ SCHEMAS = {
 Row = dict[str, Any]
 
 
-def compute(root: Path, spec: DistributionSpec) -> dict[str, pa.Table]:
+def compute(root: Path, files: Sequence[str], spec: WeightsSpec) -> dict[str, pa.Table]:
     """Return the tables `layers`, `near_zero` and `density` (columns: `SCHEMAS`), models in order.
 
     `share` is below/weights. `excess` is a model's overall share over the first model's, less 1;
@@ -64,27 +63,28 @@ def compute(root: Path, spec: DistributionSpec) -> dict[str, pa.Table]:
     `density` is a bin's count/(the layer's weights × the bin's width), per unit of the normalised
     weight.
 
+    Args:
+        root: of all artifacts.
+        files: the models' measurements below it.
+        spec: what they measured.
+
     Raises:
         UserError: a measurement is missing or damaged, or is not of what the spec asks for.
     """
     tables: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
-    for model in spec.models:
-        for row in _load(root, model, spec):
-            tables["layers"].append({"model": model, **row, "scaling": spec.scaling})
-            tables["near_zero"] += ({"model": model, **found} for found in _near_zero(row, spec))
-            if row["level"] == "layer":
-                tables["density"] += ({"model": model, **found} for found in _density(row))
+    for row in (row for file in files for row in _load(root / file, spec)):
+        model = {"model": row["model"]}
+        tables["layers"].append({**row, "scaling": spec.scaling})
+        tables["near_zero"] += ({**model, **found} for found in _near_zero(row, spec))
+        if row["level"] == "layer":
+            tables["density"] += ({**model, **found} for found in _density(row))
     _compare(tables["near_zero"])
     return {name: pa.Table.from_pylist(tables[name], schema) for name, schema in SCHEMAS.items()}
 
 
-def _load(root: Path, model: str, spec: DistributionSpec) -> list[Row]:
-    if model not in spec.measurements:
-        raise UserError(f"--spec: measurements: has none of the model '{model}'")
-    path = root / spec.measurements[model]
+def _load(path: Path, spec: WeightsSpec) -> list[Row]:
     table = read_table(path, set(MEASUREMENT.names))
-    wanted = WeightsSpec(**{name: getattr(spec, name) for name in WeightsSpec.model_fields})
-    if origin_of(table).get("spec") != wanted.document():
+    if origin_of(table).get("spec") != spec.document():
         raise UserError(
             f"{path}: was measured with other settings; delete it and run the study again"
         )
@@ -92,7 +92,7 @@ def _load(root: Path, model: str, spec: DistributionSpec) -> list[Row]:
     return rows
 
 
-def _near_zero(row: Row, spec: DistributionSpec) -> Iterator[Row]:
+def _near_zero(row: Row, spec: WeightsSpec) -> Iterator[Row]:
     """Yield the row's place and near-zero share, once a threshold."""
     place = {name: row[name] for name, _ in PLACE}
     for relative, thresholds, counts in (

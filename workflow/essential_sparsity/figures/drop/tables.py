@@ -7,23 +7,24 @@ isotonic fit and joined by straight lines, is at most ε (the paper's definition
 condition the fitted curve meets at any ρ).
 """
 
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
 import pyarrow as pa
 
 from essential_sparsity.estimators.curve import Curve, Scores
 from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.masks.spec import MaskLabel
-from essential_sparsity.results.groups import (
+from essential_sparsity.results.columns import (
     CURVE_COLUMNS,
-    RUNS,
-    Group,
-    Row,
-    load_groups,
-    run_rows,
+    FAMILY_COLUMNS,
+    MASK_COLUMNS,
+    mask_names,
 )
-from essential_sparsity.results.names import FAMILY_COLUMNS, MASK_COLUMNS, mask_names
+from essential_sparsity.results.groups import RUNS, Group, Row, load_groups, run_rows
 from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.search.rounds import Round
+from essential_sparsity.stages import paths
 
 _NUMBER = pa.float64()
 
@@ -94,8 +95,10 @@ SCHEMAS = {
 }
 
 
-def compute(root: Path, spec: RunsSpec) -> dict[str, pa.Table]:
-    """Compute the tables `runs`, `drop`, `essential` and `sharpness` from the runs below `root`.
+def compute(root: Path, files: Sequence[str], spec: RunsSpec) -> dict[str, pa.Table]:
+    """Compute the tables `runs`, `drop`, `essential` and `sharpness` from the runs among `files`.
+
+    Where these hold the rounds of a search, the last one says which seeds certify.
 
     Scores and drops are in points, sparsities in [0, 1]. Every curve of `drop` starts with its
     dense row. A control is one dense row, and its drop is that of the base model's dense score.
@@ -111,7 +114,11 @@ def compute(root: Path, spec: RunsSpec) -> dict[str, pa.Table]:
         UserError: a run is missing or damaged, or two runs cannot be paired.
     """
     rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
-    for group in load_groups(root, spec):
+    rounds = [file for file in files if file.endswith(PurePath(paths.SEARCH_ROUND).suffix)]
+    fresh = Round.load(root / rounds[-1]).certification() if rounds else None
+    for group in load_groups(
+        root, files, spec.models, spec.families, spec.controls, spec.metrics, fresh
+    ):
         rows["runs"] += run_rows(group)
         for name, found in _statistics_rows(group, spec.statistics.settings()).items():
             rows[name] += found

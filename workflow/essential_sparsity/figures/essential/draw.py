@@ -5,6 +5,7 @@ certified bound, as the strips of `drop` have, and at the right the numbers. Whe
 an ε of their own, every row names its own.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,6 @@ from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.drawing.task_panel import known
 from essential_sparsity.estimators.certification import is_learnt
 from essential_sparsity.estimators.words import certificate, format_essential, in_points
-from essential_sparsity.labels import recipe_name
 from essential_sparsity.support.errors import UserError
 
 _CURVE = ("task", "model", "recipe", "family", "label")
@@ -260,7 +260,11 @@ def _labels(rows: list[Row], masks: MaskLabels, spec: FigureSpec) -> list[str]:
         )
         for row in rows
     ]
-    for key, words in (("recipe", recipe_name), ("experiments", ", ".join)):
+    told: tuple[tuple[str, Callable[[Any], str]], ...] = (
+        ("recipe", lambda recipe: spec.recipes.get(recipe, recipe)),
+        ("experiments", ", ".join),
+    )
+    for key, words in told:
         alike: dict[tuple[str, str], list[Any]] = {}
         for row, label in zip(rows, labels, strict=True):
             alike.setdefault((row["task"], label), []).append(row[key])

@@ -4,15 +4,18 @@ The feed-forward matrices hold two thirds of the weights of a usual transformer,
 share of all removed weights says little without its base share, and its rate stands beside it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from essential_sparsity.checkpoints.manifest import Manifest
+from essential_sparsity.figures.masks import load_masks
 from essential_sparsity.figures.placement.spec import PlacementSpec
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.results.names import MASK_COLUMNS, load_masks, mask_names
+from essential_sparsity.masks.registry import label_of
+from essential_sparsity.results.columns import MASK_COLUMNS, mask_names
 
 SCHEMA = pa.schema(
     [
@@ -29,8 +32,8 @@ SCHEMA = pa.schema(
 )
 
 
-def compute(root: Path, spec: PlacementSpec) -> dict[str, pa.Table]:
-    """Count the removed weights of every matrix of every model's masks below `root`.
+def compute(root: Path, files: Sequence[str], spec: PlacementSpec) -> dict[str, pa.Table]:
+    """Count the removed weights of every matrix of the masks whose manifests are among `files`.
 
     A row a matrix, in the checkpoint's order: `rate` is removed/weights, `share` is removed/all
     that the mask removes (0 where it removes nothing), `base_share` is weights/all prunable.
@@ -39,8 +42,8 @@ def compute(root: Path, spec: PlacementSpec) -> dict[str, pa.Table]:
         UserError: a mask or checkpoint is missing or damaged, or they do not belong together.
     """
     rows = [
-        {"model": model, **mask_names(label), **row}
-        for model, label, mask, manifest in load_masks(root, spec)
+        {"model": model, **mask_names(label_of(mask.header)), **row}
+        for model, mask, manifest in load_masks(root, files, spec)
         for row in _count(mask, manifest)
     ]
     return {"placement": pa.Table.from_pylist(rows, SCHEMA)}

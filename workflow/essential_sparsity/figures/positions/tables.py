@@ -7,7 +7,7 @@ dispersion is the variance of these numbers over that of chance: 1 by chance, gi
 held to its share. That of the columns is alike.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from essential_sparsity.checkpoints.manifest import Manifest, Matrix
+from essential_sparsity.figures.masks import load_masks
 from essential_sparsity.figures.positions.spec import PositionsSpec
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.results.names import MASK_COLUMNS, load_masks, mask_names
+from essential_sparsity.masks.registry import label_of
+from essential_sparsity.results.columns import MASK_COLUMNS, mask_names
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.validation import unknown
 
@@ -49,7 +51,7 @@ SCHEMAS = {
 _Counts = npt.NDArray[np.int64]
 
 
-def compute(root: Path, spec: PositionsSpec) -> dict[str, pa.Table]:
+def compute(root: Path, files: Sequence[str], spec: PositionsSpec) -> dict[str, pa.Table]:
     """Count the removed weights of every block, row and column of the chosen matrices.
 
     Returns:
@@ -61,11 +63,12 @@ def compute(root: Path, spec: PositionsSpec) -> dict[str, pa.Table]:
             damaged, or they do not belong together.
     """
     tables: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
-    for model, label, mask, manifest in load_masks(root, spec):
+    for model, mask, manifest in load_masks(root, files, spec):
+        names = mask_names(label_of(mask.header))
         for matrix in _choose(spec, model, manifest):
             place = {
                 "model": model,
-                **mask_names(label),
+                **names,
                 "matrix": matrix.name,
                 "layer": matrix.layer,
                 "module": matrix.module,
