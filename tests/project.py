@@ -138,9 +138,9 @@ class Project:
         file.write_text(text.replace(old, new))
 
     def edit_code(self, module: str) -> None:
-        """Change what a module of the package does, if only by a variable that nobody reads."""
+        """Change what importing a module does, if only to set what is set anyway."""
         file = self.folder / "workflow/essential_sparsity" / module
-        file.write_text(file.read_text() + "\n_UNUSED = 1\n")
+        file.write_text(file.read_text() + "\nimport sys\n\nsys.setswitchinterval(0.005)\n")
 
     def command(self, *arguments: str, study: str = "study.yaml") -> list[str]:
         snakemake = str(Path(sys.executable).parent / "snakemake")

@@ -21,7 +21,7 @@ from essential_sparsity.masks.mask import load_header
 from essential_sparsity.runs.labels import labels_of_run, with_labels
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.all import STAGES
-from essential_sparsity.stages.figures import SEARCH
+from essential_sparsity.stages.figures import MEASUREMENTS, SEARCH
 from essential_sparsity.stages.masks import MASK
 from essential_sparsity.stages.sources import CHECKPOINT
 from essential_sparsity.stages.stage import Place, Stage
@@ -35,8 +35,8 @@ from essential_sparsity.support.tables import read_origin, read_table, write_tab
 
 _ROOT = Path(__file__).parents[2]
 
-# What follows from runs is made again in seconds.
-_COSTLY = STAGES[: STAGES.index(SEARCH)]
+# Measurements, and what follows from runs, are made again in seconds.
+_COSTLY = tuple(s for s in STAGES[: STAGES.index(SEARCH)] if s not in MEASUREMENTS.values())
 _NO_ARTIFACTS = (".snakemake", "logs", "benchmarks", "studies")
 # Paths on one command line.
 _AT_ONCE = 1000

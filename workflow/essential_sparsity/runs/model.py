@@ -123,7 +123,7 @@ def match_parameters(model: PreTrainedModel, manifest: Manifest) -> list[Weight]
     Raises:
         UserError: a matrix has no parameter of its shape, or the model has others.
     """
-    where = type(model).__name__
+    where = "the model"
     parameters = dict(model.named_parameters())
     shapes = {name: tuple(parameter.shape) for name, parameter in parameters.items()}
     pooler = None if manifest.prunes_pooler else False
