@@ -22,6 +22,8 @@ from essential_sparsity.support.errors import UserError, machine_failure
 from essential_sparsity.support.files import atomic_path, write_json
 from essential_sparsity.support.tables import write_table
 
+pytestmark = pytest.mark.slow
+
 SIZE = 20_000
 NOISE = np.random.default_rng(0).integers(1, 256, SIZE, dtype=np.uint8)
 

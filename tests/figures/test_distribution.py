@@ -236,6 +236,7 @@ def test_what_is_not_defined_is_left_out() -> None:
     assert overlaps(figure) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "models",
     [

@@ -173,6 +173,7 @@ def test_a_module_that_one_layer_lacks_leaves_its_place_blank(
     assert overlaps(figure) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "models",
     [

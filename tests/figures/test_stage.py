@@ -52,6 +52,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tables: Path) -> Callable[..., None]:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["drop", "pattern", "placement", "positions"])
 def test_three_files_are_written_and_their_bytes_are_the_same_again(
     kind: str, run: Callable[..., None], tables: Path, tmp_path: Path

@@ -17,6 +17,8 @@ from essential_sparsity.support.errors import UserError
 from miniatures import save_bert, write_examples
 from stages import Stages, recipe_of
 
+pytestmark = pytest.mark.slow
+
 # 43 examples in steps of 8: the last step has 3. Evaluation batches of 64: the last has 17.
 RECIPE = {"epochs": 3, "learning_rate": 1e-2, "train_examples": None, "group_by_length": True}
 

@@ -17,6 +17,8 @@ from essential_sparsity.runs.training.resume import RestartPoint, mark_whole
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.tickets.selection import Harvest
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_learns_and_keeps_its_predictions(run) -> None:
     outcome = run(sparsity=0.3, epochs=4)

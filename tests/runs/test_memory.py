@@ -6,6 +6,8 @@ import torch
 from essential_sparsity.runs.training.devices import fit_memory, launch
 from essential_sparsity.support.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 SHORT = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has …"
 
 

@@ -220,6 +220,7 @@ def test_a_bad_tokenizer_is_named(files: dict[str, str], expected: str, tmp_path
         build_task(spec, tmp_path, tmp_path / "task")
 
 
+@pytest.mark.slow
 def test_the_command_line(checkpoint: Path, tmp_path: Path) -> None:
     spec: dict[str, Any] = {
         "version": 1, "data": {"kind": "python-docs", "view": "topic"},

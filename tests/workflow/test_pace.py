@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from essential_sparsity.estimate.searches import Place
 
 from essential_sparsity.estimate.pace import Pace
+from essential_sparsity.estimate.runs import Place
 from essential_sparsity.estimate.watch import Watch
 
 SMALL: Place = ("small", "task", "quick-1")
