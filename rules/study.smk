@@ -60,18 +60,17 @@ if not FIGURES_ONLY:
             " --output {output:q} 2>&1 | tee {log:q}"
 
 
-def told_provenance(wildcards):
-    """Return the study's provenance; figures alone, it is taken if it is there."""
-    found = REPORT.inputs.provenance(wildcards)
-    return [file for file in found if not FIGURES_ONLY or os.path.exists(file)]
-
-
 rule report:
     input:
         figures=REPORT.inputs.figures,
         tables=REPORT.inputs.tables,
         claims=REPORT.inputs.claims,
-        provenance=told_provenance,
+        # Figures alone, nothing can tell any more what was run: it is taken if it is there.
+        provenance=lambda wildcards: [
+            file
+            for file in REPORT.inputs.provenance(wildcards)
+            if not FIGURES_ONLY or os.path.exists(file)
+        ],
     output:
         report(
             REPORT.output["report"],
