@@ -32,11 +32,13 @@ UNTIL = "5bf5a12"
 _PACKAGE = "workflow/essential_sparsity"
 _STAGE = "essential_sparsity.runs"
 _KIND = "essential_sparsity.runs.kinds.text_classification"
-# What is infrastructure today, where it lies and where it lay; and scores, which are no part of a
-# run's key any more: tables compute them from predictions.
-_APART = ["essential_sparsity.support", "essential_sparsity.metrics"] + [
-    f"essential_sparsity.{file.stem}" for file in (ROOT / _PACKAGE / "support").glob("[a-z]*.py")
-]
+# What is infrastructure now, where it lay until then; and scores, which are no part of a run's key
+# any more: tables compute them from predictions.
+_INFRASTRUCTURE = (
+    "benchmark clocks credentials digests errors files fingerprint gpus hub lock pins pipeline "
+    "progress sampling seal spec tables validation yaml_files"
+)
+_APART = [f"essential_sparsity.{name}" for name in (*_INFRASTRUCTURE.split(), "metrics")]
 _TIMES = {"seconds"}
 # Run with a commit's own tests at hand: its miniature study, at two sparsities.
 _MINIATURE = """
@@ -150,6 +152,15 @@ def difference(before: Path | str, after: Path | str) -> str:
     return "; ".join(listed)
 
 
+def gained(before: Path | str, after: Path | str) -> str:
+    """Name the columns of tables that only the results after have."""
+    if isinstance(before, str) or isinstance(after, str):
+        return ""
+    old, new = _artifacts(before), _artifacts(after)
+    shared = old.keys() & new.keys()
+    return ", ".join(sorted({part for name in shared for part in new[name].keys() - old[name]}))
+
+
 def _artifacts(results: Path) -> dict[str, dict[str, Any]]:
     """Return path → column or tensor → values."""
     found: dict[str, dict[str, Any]] = {}
@@ -188,12 +199,13 @@ def _own_key(path: Path, roots: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """A commit at which a key changed: by which rule, and what of the numbers did."""
+    """A commit at which a key changed: by which rule, which numbers did, which columns came."""
 
     commit: Commit
     own: bool
     new: bool
     numbers: str
+    columns: str = ""
 
     @property
     def trains(self) -> bool:
@@ -209,10 +221,11 @@ def rows_of(replay: Replay, until: str) -> list[Row]:
         own, new = before.own != commit.own, before.new != commit.new
         if not (own or new):
             continue
-        numbers = "there were no runs before"
+        numbers, columns = "there were no runs before", ""
         if before.own:
-            numbers = difference(replay.results(before.name), replay.results(commit.name))
-        found.append(Row(commit, own, new, numbers))
+            sides = replay.results(before.name), replay.results(commit.name)
+            numbers, columns = difference(*sides), gained(*sides)
+        found.append(Row(commit, own, new, numbers, columns))
     return found
 
 
@@ -237,8 +250,9 @@ def render(rows: list[Row], commits: int) -> str:
         "|---|---|",
         f"| fingerprints of modules, as each commit had them | {own} |",
         f"| fingerprints of definitions, as they are now | {new} |",
-        "| the same, and [equal samples](artifacts.md#after-a-harmless-change-of-the-code) are "
-        f"declared so | {trains} |",
+        "| the same, and results are "
+        "[kept](artifacts.md#after-a-harmless-change-of-the-code) where a sample is equal "
+        f"| {trains} |",
         f"| numbers changed, and the fingerprint of definitions did not | {len(missed)} |",
         "",
         *wrap(
@@ -247,15 +261,15 @@ def render(rows: list[Row], commits: int) -> str:
             100,
         ),
         "",
-        "| commit | what it says | modules | definitions | numbers that changed |",
-        "|---|---|---|---|---|",
+        "| commit | what it says | modules | definitions | numbers that changed | new columns |",
+        "|---|---|---|---|---|---|",
     ]
     for row in rows:
         marks = ["changed" if changed else "" for changed in (row.own, row.new)]
         subject = row.commit.subject.replace("|", "\\|")
         lines.append(
             f"| {row.commit.name} {row.commit.day} | {subject} | {marks[0]} | {marks[1]} | "
-            f"{row.numbers or 'none'} |"
+            f"{row.numbers or 'none'} | {row.columns} |"
         )
     return "\n".join(lines) + "\n"
 

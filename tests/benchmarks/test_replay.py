@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from benchmarks import replay
-from benchmarks.replay import Commit, Replay, Row, difference, render, rows_of
+from benchmarks.replay import Commit, Replay, Row, difference, gained, render, rows_of
 
 
 def results(folder: Path, score: float, seconds: float, bit: int, **more: list[int]) -> Path:
@@ -23,7 +23,8 @@ def results(folder: Path, score: float, seconds: float, bit: int, **more: list[i
 
 def test_numbers_are_compared_on_what_both_have_without_times(tmp_path: Path) -> None:
     one = results(tmp_path / "one", 1.0, 2.0, 1)
-    assert difference(one, results(tmp_path / "slower", 1.0, 3.0, 1, loss=[1])) == ""
+    slower = results(tmp_path / "slower", 1.0, 3.0, 1, loss=[1])
+    assert (difference(one, slower), gained(one, slower)) == ("", "loss")
     assert difference(one, results(tmp_path / "other", 1.5, 2.0, 1)) == "m: score"
     assert difference(one, results(tmp_path / "mask", 1.0, 2.0, 2)) == "masks: w"
     assert difference(one, "no such rule") == "does not run after: no such rule"
@@ -60,9 +61,9 @@ def test_a_number_that_changes_under_an_equal_key_is_missed(
     text = render(rows, 5)
     assert "| fingerprints of modules, as each commit had them | 3 |" in text
     assert "| fingerprints of definitions, as they are now | 2 |" in text
-    assert "are declared so | 1 |" in text
+    assert "where a sample is equal | 1 |" in text
     assert "| numbers changed, and the fingerprint of definitions did not | 1 |" in text
-    assert "| c 2026-01-01 | Commit c | changed |  | m: score |" in text
+    assert "| c 2026-01-01 | Commit c | changed |  | m: score |  |" in text
 
 
 def test_it_ends_with_one_if_a_number_was_missed(

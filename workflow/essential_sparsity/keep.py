@@ -127,7 +127,8 @@ class Keeper:
                 command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False
             )
             if done.returncode:
-                raise UserError(f"{results}: Snakemake failed, see above; nothing is kept")
+                said = "; ".join(line for line in done.stdout.splitlines() if "rror: " in line)
+                raise UserError(f"{results}: a job failed ({said or 'see above'}); nothing is kept")
             lines += done.stdout.splitlines()
         return lines
 
