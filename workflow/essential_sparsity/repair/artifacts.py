@@ -7,6 +7,7 @@ from pathlib import Path
 
 from essential_sparsity.stages.all import STAGES
 from essential_sparsity.stages.checks import Finding
+from essential_sparsity.stages.figures import FIGURES
 from essential_sparsity.stages.stage import Stage
 
 
@@ -47,16 +48,18 @@ class Artifact:
 def artifacts(root: Path) -> list[Artifact]:
     """Return all that lies below `root` and that a stage reads, in the order of making."""
     found: dict[Path, Artifact] = {}
-    for stage in STAGES:
+    # Figures first: a table's pattern fits the data that lie beside one, too.
+    for stage in sorted(STAGES, key=lambda stage: stage not in FIGURES.values()):
         if stage.check is None:
             continue
         for names in _places(root, stage):
             files = (Path(pattern.format(**names)) for pattern in stage.outputs.values())
-            # Two stages may leave masks, and a table's pattern fits a figure's data as well.
+            # Two stages may leave masks.
             there = tuple(f for f in files if f not in found and (root / f).is_file())
             if there:
                 found |= dict.fromkeys(there, Artifact(stage, names, there))
-    return list({id(artifact): artifact for artifact in found.values()}.values())
+    once = {id(artifact): artifact for artifact in found.values()}
+    return sorted(once.values(), key=lambda artifact: artifact.level)
 
 
 def _places(root: Path, stage: Stage) -> Iterator[dict[str, str]]:

@@ -17,9 +17,8 @@ STAGES: tuple[Stage, ...] = (
     *MEASUREMENTS.values(),
     RUN,
     SEARCH,
-    # Before the tables, whose pattern fits the data of figures as well.
-    *FIGURES.values(),
     *TABLES.values(),
+    *FIGURES.values(),
     CLAIMS,
     TIDY,
     SUMMARY,
