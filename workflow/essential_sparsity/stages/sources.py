@@ -22,16 +22,23 @@ from essential_sparsity.tasks.spec import LocalFiles
 
 
 def architecture_code(study: Resolved, place: Place) -> list[str]:
-    """Return the module of the architecture of a job's model: by its entry, or its own folder."""
-    entry = study.find(study.models, place["model"], "model")
-    entry = study.models[entry.base] if entry.base else entry
+    """Return the module of the architecture of a job's model: by its entry, or its own folder.
+
+    Of a folder that is not there today (a disk that is not mounted) the checkpoint made from it
+    still knows.
+    """
+    model = place["model"]
+    model = study.find(study.models, model, "model").base or model
+    entry = study.models[model]
     if entry.architecture is not None:
         return modules_of(entry.architecture)
+    made = paths.CHECKPOINT_MANIFEST.format(model=model)
     for source in entry.sources:
         if isinstance(source, FolderSource):
-            with contextlib.suppress(UserError):
-                config = study.results / study.root / source.path / "config.json"
-                return modules_of(read_json(config, "configuration").get("model_type"))
+            config = study.results / study.root / source.path / "config.json"
+            for file, key in ((config, "model_type"), (study.results / made, "architecture")):
+                with contextlib.suppress(UserError):
+                    return modules_of(read_json(file, "configuration").get(key))
     return []
 
 
