@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from essential_sparsity.estimate.cost import Machine
-from essential_sparsity.estimate.forecast import expected_seconds, forecast
-from essential_sparsity.estimate.memory import Memory
+from essential_sparsity.estimate.cost import Machine, memory
 from essential_sparsity.estimate.report import describe_plan
+from essential_sparsity.estimate.sizes import Sizes
+from essential_sparsity.estimate.watch import expected_seconds, forecast
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.masks import MASK
 from essential_sparsity.study import jobs
@@ -356,16 +356,17 @@ def test_a_study_of_masks_has_no_runs(desk: Desk) -> None:
 def test_jobs_ask_for_the_memory_of_their_model(desk: Desk) -> None:
     """As a scheduler is told, 16 bytes a parameter to train: OPT-1.3B's takes 21 GB and more."""
     asked = experiment(models=["first", "second"], controls=["first-random"])
-    memory = Memory(desk.plan(asked))
-    assert memory.training("second") == memory.training("first") == 4000
+    sizes = Sizes(desk.plan(asked))
+    assert memory(sizes, "second", "training") == memory(sizes, "first", "training") == 4000
     file = desk.folder / "catalog" / "models" / "first.yaml"
     file.write_text(file.read_text().replace("10000000.0", "1316000000.0"))
-    memory = Memory(desk.plan(asked))
-    assert memory.training("first") == memory.training("first-random") == 2000 + 21056
-    assert memory.reading("first") == 2000 + 10528
+    sizes = Sizes(desk.plan(asked))
+    assert memory(sizes, "first", "training") == 2000 + 21056
+    assert memory(sizes, "first-random", "training") == 2000 + 21056
+    assert memory(sizes, "first", "reading") == 2000 + 10528
     # One that was not there when it was first asked for.
     fetch(desk, "second", parameters=1_316_000_000)
-    assert memory.training("second") == 2000 + 21056
+    assert memory(sizes, "second", "training") == 2000 + 21056
 
 
 def forecast_of(desk: Desk, plan: Resolved, cores: int, number: int = 6) -> str:

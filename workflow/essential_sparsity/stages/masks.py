@@ -2,7 +2,7 @@
 
 import os
 
-from essential_sparsity.estimate import storage
+from essential_sparsity.estimate import cost
 from essential_sparsity.masks.criterion import Ranking
 from essential_sparsity.masks.registry import module_of
 from essential_sparsity.masks.spec import MaskSpec
@@ -113,7 +113,7 @@ MASK = Stage(
     message="Mask {wildcards.mask} of {wildcards.model}",
     resources=Resources(minutes=10),
     record="masks/{model}/{mask}",
-    size=lambda sizes, study, place: storage.mask_bytes(sizes, place["model"]),
+    size=lambda sizes, study, place: cost.mask_bytes(sizes, place["model"]),
 )
 
 

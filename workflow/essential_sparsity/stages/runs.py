@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from essential_sparsity.estimate import storage
+from essential_sparsity.estimate import cost
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.runs import heads, procedures
 from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
@@ -81,7 +81,7 @@ RUN = Stage(
     environment="torch",
     resources=Resources("training", minutes=240, gpu=True),
     record=paths.RUN,
-    size=lambda sizes, study, place: storage.prediction_bytes(
+    size=lambda sizes, study, place: cost.prediction_bytes(
         sizes, place["task"], study.recipes[place["task"], place["recipe"]]
     ),
 )

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from essential_sparsity.architectures import modules_of
 from essential_sparsity.checkpoints.spec import FolderSource
-from essential_sparsity.estimate import storage
-from essential_sparsity.estimate.amount import Amount
-from essential_sparsity.estimate.sizes import Sizes
+from essential_sparsity.estimate import cost
+from essential_sparsity.estimate.sizes import Amount, Sizes
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.checks import check_checkpoint, check_task
 from essential_sparsity.stages.stage import Place, Resources, Stage
@@ -76,7 +75,7 @@ CHECKPOINT = Stage(
     environment="torch",
     resources=Resources("reading", minutes=120),
     record="checkpoints/{model}",
-    size=lambda sizes, study, place: storage.checkpoint_bytes(sizes, place["model"]),
+    size=lambda sizes, study, place: cost.checkpoint_bytes(sizes, place["model"]),
     remote=True,
 )
 
@@ -114,7 +113,7 @@ def _preprocessor(study: Resolved, place: Place) -> str:
 
 def _task_size(sizes: Sizes, study: Resolved, place: Place) -> Amount:
     model, recipe = study.preprocessors[place["preprocessor"]]
-    return storage.task_bytes(sizes, model, place["task"], recipe)
+    return cost.task_bytes(sizes, model, place["task"], recipe)
 
 
 TASK = Stage(

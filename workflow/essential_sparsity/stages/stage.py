@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from essential_sparsity.estimate.amount import Amount
-from essential_sparsity.estimate.sizes import Sizes
+from essential_sparsity.estimate.sizes import Amount, Sizes
 from essential_sparsity.stages.checks import Finding
 from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.spec import Spec
