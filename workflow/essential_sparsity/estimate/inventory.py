@@ -1,7 +1,7 @@
 """What a study fetches, runs and leaves on the disk, and what of it is there already."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from essential_sparsity.estimate.cost import (
@@ -12,9 +12,8 @@ from essential_sparsity.estimate.cost import (
     run_seconds,
 )
 from essential_sparsity.estimate.sizes import Amount, Sizes, total
-from essential_sparsity.masks.spec import MaskSpec
+from essential_sparsity.stages import paths
 from essential_sparsity.stages.all import STAGES
-from essential_sparsity.stages.masks import MASK
 from essential_sparsity.stages.sources import CHECKPOINT, TASK
 from essential_sparsity.stages.stage import Stage
 from essential_sparsity.study import jobs
@@ -84,6 +83,9 @@ class Inventory:
     """A study's downloads, artifacts and runs.
 
     It looks whether files are there, not whether they are up to date.
+
+    Attributes:
+        runs: (model, task, recipe) → its runs.
     """
 
     def __init__(self, study: Resolved, machine: Machine) -> None:
@@ -94,19 +96,17 @@ class Inventory:
         """
         self._study = study
         self._sizes = Sizes(study)
-        searched = (_further(study, experiment) for experiment in jobs.searches(study))
-        self._further = sum(searched, Counter[Place]())
-        alike: dict[Place, list[Run]] = {}
-        for run in self._every_run():
-            alike.setdefault(_place(run), []).append(run)
+        known = Counter(map(_place, self._asked()))
+        cached = Counter(_place(run) for run in self._asked() if self._has(*run.tables))
+        further = self._further()
         self.runs = {
             place: Runs(
-                len(runs),
-                sum(map(self._has_run, runs)),
-                self._further[place],
+                count,
+                cached[place],
+                further[place],
                 *run_seconds(study, self._sizes, machine, place),
             )
-            for place, runs in alike.items()
+            for place, count in known.items()
         }
 
     def downloads(self) -> dict[str, list[Item]]:
@@ -135,46 +135,45 @@ class Inventory:
         """Return title → the artifacts of each stage whose size matters."""
         return {stage.title: list(self._items(stage)) for stage in STAGES if stage.size is not None}
 
-    def share(self, experiment: ResolvedExperiment) -> Share:
-        """Return what an experiment asks for.
-
-        Raises:
-            UserError: a round of its search is damaged.
-        """
-        study = self._study
-        runs = (*jobs.known_runs(study, experiment), *jobs.trainings(study, experiment))
-        return self._share(jobs.masks(study, experiment), runs, _further(study, experiment))
-
-    def whole(self) -> Share:
-        """Return what the study asks for; what experiments share counts once."""
-        return self._share(jobs.all_masks(self._study), self._every_run(), self._further)
+    def share(self, experiment: ResolvedExperiment | None = None) -> Share:
+        """Return what an experiment asks for, or all of them, where what they share counts once."""
+        asked = {run: self._has(*run.tables) for run in self._asked(experiment)}
+        further = self._further(experiment)
+        left = further + Counter(_place(run) for run, there in asked.items() if not there)
+        masks = jobs.masks(self._study, experiment)
+        return Share(
+            masks=[self._has(paths.MASK.format(model=m, mask=mask.name)) for m, mask in masks],
+            runs=list(asked.values()),
+            further=further.total(),
+            seconds=total(self.runs[place].seconds * count for place, count in left.items()),
+        )
 
     def restart_point(self) -> Amount:
         """Return the largest restart point of a run that is not there yet."""
         points = [
             restart_bytes(self._sizes, model, self._study.recipes[task, recipe])
             for model, task, recipe in {
-                _place(run) for run in jobs.all_runs(self._study) if not self._has_run(run)
+                _place(run) for run in jobs.runs(self._study) if not self._has(*run.tables)
             }
         ]
         largest = max((point.value for point in points), default=0.0)
         return Amount(largest, total(points).unknown)
 
-    def _share(
-        self, masks: Iterable[tuple[str, MaskSpec]], runs: Iterable[Run], further: Counter[Place]
-    ) -> Share:
-        there = {run: self._has_run(run) for run in runs}
-        left = further + Counter(_place(run) for run, has in there.items() if not has)
-        places = ({"model": model, "mask": mask.name} for model, mask in masks)
-        return Share(
-            masks=[self._has(MASK.paths(self._study, place)[0]) for place in places],
-            runs=list(there.values()),
-            further=further.total(),
-            seconds=total(self.runs[place].seconds * count for place, count in left.items()),
-        )
+    def _asked(self, experiment: ResolvedExperiment | None = None) -> tuple[Run, ...]:
+        """Return the known runs of an experiment or of all, and the trainings that find masks."""
+        study = self._study
+        return (*jobs.known_runs(study, experiment), *jobs.trainings(study, experiment))
 
-    def _every_run(self) -> tuple[Run, ...]:
-        return (*jobs.known_runs(self._study), *jobs.all_trainings(self._study))
+    def _further(self, experiment: ResolvedExperiment | None = None) -> Counter[Place]:
+        """Return how many runs more a search may ask for, or all may, by their budgets."""
+        found: Counter[Place] = Counter()
+        for one in jobs.searches(self._study):
+            if experiment in (None, one) and one.settings.search is not None:
+                for curve in jobs.last_round(self._study, one).curves:
+                    if not curve.settled:
+                        place = curve.model, curve.task, one.recipes[curve.task]
+                        found[place] += one.settings.search.budget - len(list(curve.runs))
+        return found
 
     def _items(self, stage: Stage) -> Iterator[Item]:
         assert stage.size is not None
@@ -182,23 +181,8 @@ class Inventory:
             there = self._has(stage.paths(self._study, place)[0])
             yield Item(stage.size(self._sizes, self._study, place), there)
 
-    def _has_run(self, run: Run) -> bool:
-        return self._has(*run.tables)
-
     def _has(self, *artifacts: str) -> bool:
         return all((self._study.results / artifact).exists() for artifact in artifacts)
-
-
-def _further(study: Resolved, experiment: ResolvedExperiment) -> Counter[Place]:
-    """Return how many runs more of each place an experiment's search may ask for, by its budget."""
-    found: Counter[Place] = Counter()
-    search = experiment.settings.search
-    if search is not None:
-        for curve in jobs.last_round(study, experiment).curves:
-            if not curve.settled:
-                place = curve.model, curve.task, experiment.recipes[curve.task]
-                found[place] += search.budget - len(list(curve.runs))
-    return found
 
 
 def _place(run: Run) -> Place:

@@ -90,7 +90,7 @@ def _downloads(downloads: dict[str, list[Item]]) -> Rows:
 def _experiments(study: Resolved, inventory: Inventory, hours: str) -> Rows:
     yield ["Experiments", "masks", "in results", "runs", "in results", f"{hours} left"]
     shares = {name: inventory.share(e) for name, e in study.experiments.items()}
-    for name, share in [*shares.items(), ("shared ones once", inventory.whole())]:
+    for name, share in [*shares.items(), ("shared ones once", inventory.share())]:
         yield [
             *(name, str(len(share.masks)), str(sum(share.masks))),
             *(_at_most(len(share.runs), share.further), f"{sum(share.runs):,}"),

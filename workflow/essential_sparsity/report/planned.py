@@ -17,7 +17,7 @@ _LISTED = 12
 
 def provenance_spec(study: Resolved) -> ProvenanceSpec:
     """Return the spec of what is collected about a study's artifacts."""
-    places = dict.fromkeys((run.model, run.task, run.recipe) for run in jobs.all_runs(study))
+    places = dict.fromkeys((run.model, run.task, run.recipe) for run in jobs.runs(study))
     return ProvenanceSpec(
         study=study.study.study,
         models=tuple(study.models),
@@ -38,7 +38,7 @@ def report_spec(study: Resolved) -> ReportSpec:
 
     A file outside the repository is named without its folder, which is nobody's matter.
     """
-    used = dict.fromkeys((run.task, run.recipe) for run in jobs.all_runs(study))
+    used = dict.fromkeys((run.task, run.recipe) for run in jobs.runs(study))
     outside = [Path(file).name for file in study.files if _is_outside(file)]
     return ReportSpec(
         study=study.study.study,

@@ -43,7 +43,7 @@ def _spec(study: Resolved, place: Place) -> MaskSpec:
 
 
 def _mask_places(study: Resolved) -> list[Place]:
-    return [{"model": model, "mask": mask.name} for model, mask in jobs.all_masks(study)]
+    return [{"model": model, "mask": mask.name} for model, mask in jobs.masks(study)]
 
 
 def _histogram(study: Resolved, place: Place) -> list[str]:
@@ -170,9 +170,7 @@ TICKET = Stage(
         "metrics": paths.TRAINING_METRICS,
         "head": paths.HEAD,
     },
-    places=lambda study: [
-        {"model": run.model, "mask": run.mask} for run in jobs.all_trainings(study)
-    ],
+    places=lambda study: [{"model": run.model, "mask": run.mask} for run in jobs.trainings(study)],
     inputs={
         "checkpoint": checkpoint_of,
         "task": _training_task,

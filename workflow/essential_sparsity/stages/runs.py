@@ -17,9 +17,7 @@ from essential_sparsity.study.resolve import Resolved, unique
 def run_spec(study: Resolved, task: str, recipe: str, seed: int) -> RunSpec:
     """Return the spec of a run, or of a training like it."""
     study.find(study.tasks, task, "task")
-    known = {name: spec for (of, name), spec in study.recipes.items() if of == task}
-    settings = study.find(known, recipe, f"recipe of task '{task}'")
-    return RunSpec(recipe=settings, seed=seed)
+    return RunSpec(recipe=jobs.recipe_of(study, task, recipe), seed=seed)
 
 
 def scored_by(study: Resolved, task: str) -> str:
@@ -94,7 +92,7 @@ def _rewinds(study: Resolved) -> list[Place]:
             **{"model": model, "task": str(mask.task), "recipe": str(mask.recipe)},
             **{"step": str(mask.rewind_step), "seed": str(mask.seed)},
         }
-        for model, mask in jobs.all_masks(study)
+        for model, mask in jobs.masks(study)
         if isinstance(mask, Trained) and mask.rewind_step
     ]
     return [dict(place) for place in unique(tuple(place.items()) for place in found)]

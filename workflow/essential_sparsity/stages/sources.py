@@ -81,7 +81,7 @@ CHECKPOINT = Stage(
 
 
 def _task_places(study: Resolved) -> list[Place]:
-    found = [*jobs.all_runs(study), *jobs.all_trainings(study)]
+    found = [*jobs.runs(study), *jobs.trainings(study)]
     manifests = unique(jobs.task_data(study, run.model, run.task, run.recipe) for run in found)
     folders = [Path(manifest).parent for manifest in manifests]
     return [{"task": folder.parent.name, "preprocessor": folder.name} for folder in folders]
