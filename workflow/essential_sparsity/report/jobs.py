@@ -46,18 +46,17 @@ def find_jobs(root: Path, spec: ProvenanceSpec) -> Jobs:
         masks |= dict.fromkeys(_masks_of(table))
     masks |= {(PurePath(run).parts[1], PurePath(run).parts[4]): None for run in runs}
     mask_files = list(dict.fromkeys(job for pair in masks for job in mask_jobs(root, *pair)))
-    histograms = (f"benchmarks/histograms/{model}.tsv" for model in spec.models)
+    histograms = (paths.HISTOGRAM_RECORD.format(model=model) for model in spec.models)
+    checkpoints = (paths.CHECKPOINT.format(model=model) for model in spec.models)
     return Jobs(
         runs=list(runs),
         trainings=_existing(root, map(_training, mask_files)),
         benchmarks={
-            "checkpoints": [f"benchmarks/checkpoints/{model}.tsv" for model in spec.models],
-            "task data": [f"benchmarks/{PurePath(path).parent}.tsv" for path in spec.task_data],
-            "masks": [*mask_files, *_existing(root, histograms)],
-            "runs": [f"benchmarks/{run}.tsv" for run in runs],
-            "measurements": [
-                f"benchmarks/{PurePath(p).with_suffix('.tsv')}" for p in spec.measurements
-            ],
+            "checkpoints": _benchmarks(checkpoints),
+            "task data": _benchmarks(PurePath(path).parent for path in spec.task_data),
+            "masks": [*mask_files, *_existing(root, _benchmarks(histograms))],
+            "runs": _benchmarks(runs),
+            "measurements": _benchmarks(PurePath(p).with_suffix("") for p in spec.measurements),
             **_of_study(root, spec.study),
         },
     )
@@ -122,13 +121,18 @@ def _training(mask_job: str) -> str:
 
 def _of_study(root: Path, study: str) -> dict[str, list[str]]:
     """Return the benchmarks of the study's own jobs, those of figures apart from the others."""
-    folder = root / "benchmarks" / paths.STUDY.format(study=study)
-    figures = folder / "figures"
-    found = sorted(folder.rglob("*.tsv"))
+    (own,) = _benchmarks([f"{paths.STUDY.format(study=study)}/**/*"])
+    (drawn,) = _benchmarks([paths.FIGURE.format(study=study, experiment="*", format="*")])
+    found = sorted(root.glob(own))
+    figures = set(root.glob(drawn))
     return {
-        "statistics": [str(p.relative_to(root)) for p in found if figures not in p.parents],
-        "figures": [str(p.relative_to(root)) for p in found if figures in p.parents],
+        "statistics": [str(p.relative_to(root)) for p in found if p not in figures],
+        "figures": [str(p.relative_to(root)) for p in found if p in figures],
     }
+
+
+def _benchmarks(records: Iterable[str | PurePath]) -> list[str]:
+    return [paths.BENCHMARK.format(record=record) for record in records]
 
 
 def _existing(root: Path, files: Iterable[str]) -> list[str]:

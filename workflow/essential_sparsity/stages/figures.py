@@ -168,7 +168,7 @@ def _tables(kind: FigureKind) -> Stage:
         check=check_files,
         message="Statistics of experiment {wildcards.experiment}",
         resources=Resources(4000),
-        record=f"studies/{{study}}/{{experiment}}/{kind.name}",
+        record=f"{paths.STUDY}/{{experiment}}/{kind.name}",
     )
 
 
@@ -258,7 +258,7 @@ def _figure(kind: FigureKind) -> Stage:
         check=check_figure,
         message="Figure {wildcards.experiment}",
         resources=Resources(minutes=10),
-        record=f"studies/{{study}}/figures/{{experiment}}.{kind.name}",
+        record=paths.FIGURE.replace("{format}", kind.name),
     )
 
 

@@ -34,7 +34,7 @@ HISTOGRAM = Stage(
     code=lambda study, place: ("essential_sparsity.masks.histogram",),
     check=check_files,
     message="Histogram of {wildcards.model}'s magnitudes",
-    record="histograms/{model}",
+    record=paths.HISTOGRAM_RECORD,
 )
 
 
@@ -112,7 +112,7 @@ MASK = Stage(
     check=check_mask,
     message="Mask {wildcards.mask} of {wildcards.model}",
     resources=Resources(minutes=10),
-    record="masks/{model}/{mask}",
+    record=paths.MASK_RECORD,
     size=lambda sizes, study, place: cost.mask_bytes(sizes, place["model"]),
 )
 
@@ -184,5 +184,5 @@ TICKET = Stage(
     message="Ticket {wildcards.mask} of {wildcards.model}",
     environment="torch",
     resources=RUN.resources,
-    record="masks/{model}/{mask}",
+    record=paths.MASK_RECORD,
 )

@@ -3,6 +3,11 @@
 Each text is a pattern in Snakemake's and `str.format`'s common syntax.
 """
 
+# What a job leaves of itself: what it printed, and what it took. {record} is mostly its artifact's
+# path, without an ending.
+LOG = "logs/{record}.log"
+BENCHMARK = "benchmarks/{record}.tsv"
+
 CHECKPOINT = "checkpoints/{model}"
 CHECKPOINT_MANIFEST = CHECKPOINT + "/checkpoint.json"
 
@@ -10,6 +15,8 @@ TASK = "tasks/{task}/{preprocessor}"
 TASK_MANIFEST = TASK + "/task.json"
 
 HISTOGRAM = "histograms/{model}.safetensors"
+HISTOGRAM_RECORD = "histograms/{model}"
+MASK_RECORD = "masks/{model}/{mask}"
 MASK = "masks/{model}/{mask}.safetensors"
 MASK_MANIFEST = "masks/{model}/{mask}.json"
 

@@ -9,6 +9,7 @@ from typing import Any
 from essential_sparsity.checkpoints.contents import choose
 from essential_sparsity.estimate import cost
 from essential_sparsity.estimate.sizes import Sizes
+from essential_sparsity.stages import paths
 from essential_sparsity.stages.stage import Place, Stage, no_files
 from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.digests import Digests
@@ -100,8 +101,8 @@ class Rule:
             role: pattern.replace("{study}", name) for role, pattern in stage.outputs.items()
         }
         record = stage.record.replace("{study}", name)
-        self.log = f"logs/{record}.log"
-        self.benchmark = f"benchmarks/{record}.tsv"
+        self.log = paths.LOG.format(record=record)
+        self.benchmark = paths.BENCHMARK.format(record=record)
         self.conda = f"../envs/{stage.environment}.yaml"
         self.resources = resources
         self.message = stage.message

@@ -74,7 +74,7 @@ CHECKPOINT = Stage(
     message="Checkpoint {wildcards.model}",
     environment="torch",
     resources=Resources("reading", minutes=120),
-    record="checkpoints/{model}",
+    record=paths.CHECKPOINT,
     size=lambda sizes, study, place: cost.checkpoint_bytes(sizes, place["model"]),
     remote=True,
 )
@@ -131,7 +131,7 @@ TASK = Stage(
     message="Task data {wildcards.task} for {wildcards.preprocessor}",
     environment="torch",
     resources=Resources(4000, minutes=60),
-    record="tasks/{task}/{preprocessor}",
+    record=paths.TASK,
     size=_task_size,
     remote=True,
 )

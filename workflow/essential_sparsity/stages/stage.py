@@ -91,7 +91,3 @@ class Stage:
     def targets(self, study: Resolved) -> list[str]:
         """Return what the workflow is asked for to have all of the study's artifacts made."""
         return [self.paths(study, place)[0] for place in self.places(study)]
-
-    def benchmark(self, study: Resolved, place: Place) -> str:
-        """Return the path of what Snakemake measures of a job."""
-        return f"benchmarks/{self.record}.tsv".format(**place, study=study.study.study)

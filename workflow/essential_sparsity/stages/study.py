@@ -95,7 +95,7 @@ CLAIMS = Stage(
     check=check_files,
     message="Claims of the paper, tested on the study's tables",
     resources=Resources(1000, minutes=10),
-    record="studies/{study}/claims",
+    record=f"{paths.STUDY}/claims",
 )
 
 
@@ -113,7 +113,7 @@ TIDY = Stage(
     check=check_files,
     message="All runs of the study, and their predictions",
     resources=Resources(minutes=60),
-    record="studies/{study}/tidy",
+    record=f"{paths.STUDY}/tidy",
 )
 
 
@@ -135,7 +135,7 @@ SUMMARY = Stage(
     check=None,
     message="Summary of the study",
     resources=Resources(1000, minutes=10),
-    record="studies/{study}/summary",
+    record=f"{paths.STUDY}/summary",
 )
 
 
@@ -155,7 +155,7 @@ PROVENANCE = Stage(
     check=check_files,
     message="What was run, on what, and how long it took",
     resources=Resources(1000),
-    record="studies/{study}/provenance",
+    record=f"{paths.STUDY}/provenance",
 )
 
 
@@ -176,5 +176,5 @@ REPORT = Stage(
     check=None,
     message="Report of the study",
     resources=Resources(1000, minutes=10),
-    record="studies/{study}/report",
+    record=f"{paths.STUDY}/report",
 )
