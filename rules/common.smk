@@ -69,8 +69,6 @@ try:
     from essential_sparsity.support.format import check_format
     from essential_sparsity.support.gpus import visible_gpus
 
-    if not FIGURES_ONLY:
-        check_format(Path(), WHERE)
     STUDY = jobs.resolve_study(Study.check(config, WHERE), ROOT, FILES, Path())
 except UserError as error:
     # One line, where Snakemake's own way of ending would frame it in file names of this workflow.
@@ -90,6 +88,10 @@ if workflow.is_main_process:
                 f"note: {RESULTS}: {corrected} files had times in the future, which are set to now",
                 file=sys.stderr,
             )
+        if not FIGURES_ONLY:
+            check_format(Path(), WHERE)
+    except UserError as error:
+        sys.exit(f"error: {one_line(error)}")
     except OSError as error:
         sys.exit(f"error: {machine_failure(error) or error}")
 

@@ -17,7 +17,7 @@ from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.header import Header
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.masks.spec import DENSE, MaskSpec
-from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.outcomes.spec import RunsSpec
 from essential_sparsity.runs.labels import labels_of_run
 from essential_sparsity.stages import paths
 

@@ -431,6 +431,7 @@ def without_words(tree: ast.Module) -> ast.Module:
     return tree
 
 
+@pytest.mark.slow
 def test_texts_of_errors_change_no_key(copy: Path, before: dict[str, str]) -> None:
     rewrite(copy, without_words)
     assert keys(copy) == before
@@ -495,6 +496,7 @@ class OtherNames(ast.NodeTransformer):
         return node
 
 
+@pytest.mark.slow
 def test_other_names_change_no_key(copy: Path, before: dict[str, str]) -> None:
     rewrite(copy, lambda tree: OtherNames(tree).visit(tree))
     after = keys(copy)
@@ -518,6 +520,7 @@ def test_methods_are_renamed_in_all_classes_together(copy: Path, before: dict[st
     assert key(copy, *RUN) == before["run"]
 
 
+@pytest.mark.slow
 def test_another_place_changes_no_key(copy: Path, before: dict[str, str]) -> None:
     """A module moves, and is found by everybody who imports it."""
     folder = copy / "essential_sparsity"
@@ -536,6 +539,7 @@ class New({name}):
 '''
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "base"),
     [
@@ -554,6 +558,7 @@ def test_a_new_entry_of_a_registry_changes_no_key(
     assert keys(copy) == before
 
 
+@pytest.mark.slow
 def test_a_changed_training_step_changes_runs_alone(copy: Path, before: dict[str, str]) -> None:
     edit(copy, "runs/training/trainer.py", "        self._held.mask_gradients()\n", "")
     after = keys(copy)
@@ -564,6 +569,7 @@ def test_a_changed_training_step_changes_runs_alone(copy: Path, before: dict[str
     }
 
 
+@pytest.mark.slow
 def test_a_changed_tie_rule_changes_masks_alone(copy: Path, before: dict[str, str]) -> None:
     edit(copy, "masks/cuts.py", "ties: int\n", "ties: int = 1\n")
     after = keys(copy)
@@ -612,6 +618,7 @@ def test_every_constant_that_a_run_reaches_counts(before: dict[str, str]) -> Non
     assert tried > 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_what_is_followed_is_what_is_imported(stage: str) -> None:
     """Independently: import all of it, and no other module of the package comes besides."""

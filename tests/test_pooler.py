@@ -305,7 +305,11 @@ def test_figures_of_masks_and_weights_have_it(made: Stages, tmp_path: Path) -> N
     with Checkpoint.load(folder) as checkpoint:
         compute_masks(checkpoint, {tmp_path / paths.MASK.format(model="m", mask=spec.name): spec})
         weights = measure_weights(checkpoint, "m", WeightsSpec())
-    write_table(tmp_path / "w.parquet", weights, provenance("test", WeightsSpec().document()))
+    write_table(
+        tmp_path / "w.parquet",
+        weights,
+        provenance("essential_sparsity.weights", WeightsSpec().document()),
+    )
     words = FigureSpec(models={"m": "M"})
     files = [paths.MASK_MANIFEST.format(model="m", mask=spec.name)]
 

@@ -19,8 +19,8 @@ from essential_sparsity.masks.criteria.imported import Imported
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.criteria.ticket import Ticket
 from essential_sparsity.masks.spec import DENSE, MaskSpec
+from essential_sparsity.outcomes.spec import RunsSpec
 from essential_sparsity.report.summary import WIDTH, summarize_differences
-from essential_sparsity.results.spec import RunsSpec
 from essential_sparsity.stages import masks as mask_stages
 from essential_sparsity.stages import runs as run_stages
 from essential_sparsity.support.errors import UserError

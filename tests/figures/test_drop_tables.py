@@ -14,7 +14,7 @@ from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.criteria.ticket import Ticket
 from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.outcomes.spec import RunsSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import origin_of
 from finished_runs import RECIPE, answers_of, runs_of, spec_of

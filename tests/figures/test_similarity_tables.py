@@ -13,7 +13,7 @@ from essential_sparsity.figures import tables_stage
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.figures.similarity.tables import compute
 from essential_sparsity.masks.spec import MaskLabel
-from essential_sparsity.results.columns import mask_names
+from essential_sparsity.outcomes.columns import mask_names
 from essential_sparsity.similarity.measurement import SCHEMA as MEASURED
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.spec import Spec

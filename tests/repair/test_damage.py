@@ -165,7 +165,7 @@ def test_every_file_of_a_study_is_checked(whole: Project) -> None:
     left = {
         p for p in left if p.parts[0] not in ("checkpoints", "tasks") or p.parent not in folders
     }
-    assert {path.name for path in left} == {"summary.txt", "report.html"}
+    assert {path.name for path in left} == {"summary.txt", "report.html", "format.json"}
 
 
 def test_a_missing_part_of_a_folder_is_named(whole: Project, study: Resolved) -> None:

@@ -37,7 +37,8 @@ def test_another_caption_makes_the_page_again_and_its_path_is_told(project: Proj
         "Performance drop",
         "Drop of performance",
     )
-    assert project.planned() == {"report": 1}
+    # The captions lie beside the kinds of figures, which the provenance names.
+    assert project.planned() == {"provenance": 1, "report": 1}
     assert "Report\nresults/studies/tiny/report.html\n" in project.run()
     assert "Drop of performance" in _report(project).read_text(encoding="utf-8")
 

@@ -9,7 +9,7 @@ from essential_sparsity.masks.criteria.imported import Imported
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.criteria.ticket import Ticket
 from essential_sparsity.masks.spec import MaskSpec
-from essential_sparsity.results.columns import RUN_COLUMNS
+from essential_sparsity.outcomes.columns import RUN_COLUMNS
 from essential_sparsity.runs.labels import labels_of_run, with_labels
 from essential_sparsity.support.errors import UserError
 from finished_runs import RECIPE, header_of

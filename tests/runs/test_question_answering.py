@@ -13,7 +13,7 @@ import torch
 
 from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.results.run import load_run, read_metrics
+from essential_sparsity.outcomes.run import load_run, read_metrics
 from essential_sparsity.runs.heads import question_answering as spans
 from essential_sparsity.runs.heads.question_answering import QuestionAnswering
 from essential_sparsity.runs.labels import labels_of_run, with_labels

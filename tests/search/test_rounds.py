@@ -13,7 +13,7 @@ import pytest
 from essential_sparsity.figures.drop.tables import compute
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE
-from essential_sparsity.results.spec import RunsSpec, StatisticsSpec
+from essential_sparsity.outcomes.spec import RunsSpec, StatisticsSpec
 from essential_sparsity.runs.labels import labels_of_run
 from essential_sparsity.search.__main__ import decide_round
 from essential_sparsity.search.rounds import Round, RoundSpec, load_last

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.results.columns import MASK_COLUMNS
+from essential_sparsity.outcomes.columns import MASK_COLUMNS
 from essential_sparsity.similarity import __main__ as stage
 from essential_sparsity.similarity.measurement import SCHEMA, measure_similarity
 from essential_sparsity.similarity.spec import MaskSetSpec

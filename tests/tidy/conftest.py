@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.results.groups import RUNS
+from essential_sparsity.outcomes.groups import RUNS
 from essential_sparsity.stages import paths
 from essential_sparsity.support.tables import write_table
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from essential_sparsity.figures.drop.tables import compute
-from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.outcomes.spec import RunsSpec
 from essential_sparsity.tidy.curve import curve_of
 from essential_sparsity.tidy.predictions import read_predictions
 from finished_runs import runs_of

@@ -53,7 +53,7 @@ def assert_whole(project: Project, finished: Project) -> None:
 
 # Room in KiB: for no checkpoint; no task data; no second run; not all figures.
 @pytest.mark.long
-@pytest.mark.parametrize("room", [24, 84, 560, 760])
+@pytest.mark.parametrize("room", [32, 92, 568, 768])
 def test_a_full_disk_is_named_and_with_more_room_the_study_goes_on(
     finished_project: Project, tmp_path: Path, room: int
 ) -> None:

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from essential_sparsity.masks.header import Header
 from essential_sparsity.masks.registry import labels_of
-from essential_sparsity.results.columns import RUN_COLUMNS, mask_names
+from essential_sparsity.outcomes.columns import RUN_COLUMNS, mask_names
 
 
 def labels_of_run(

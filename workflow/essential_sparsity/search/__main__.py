@@ -7,7 +7,7 @@ from pathlib import Path
 from essential_sparsity.estimators.curve import Scores
 from essential_sparsity.estimators.search import Crossing, Curve, decide
 from essential_sparsity.estimators.words import Censoring
-from essential_sparsity.results.groups import Group, load_groups
+from essential_sparsity.outcomes.groups import Group, load_groups
 from essential_sparsity.search.rounds import Located, Round, RoundSpec, Wanted
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_json

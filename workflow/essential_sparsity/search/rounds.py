@@ -13,7 +13,7 @@ from pydantic import Field
 from essential_sparsity.estimators.search import FIRST_SEEDS
 from essential_sparsity.estimators.words import Censoring
 from essential_sparsity.masks.spec import DENSE
-from essential_sparsity.results.spec import RunsSpec, StatisticsSpec
+from essential_sparsity.outcomes.spec import RunsSpec, StatisticsSpec
 from essential_sparsity.search.spec import SearchSpec
 from essential_sparsity.support.files import read_json
 from essential_sparsity.support.spec import Name, Spec

@@ -13,7 +13,7 @@ from essential_sparsity.masks.mask import check_made_from, load_header
 from essential_sparsity.masks.registry import label_of
 from essential_sparsity.masks.spec import MaskLabel
 from essential_sparsity.masks.streaming import Progress
-from essential_sparsity.results.columns import MASK_COLUMNS, mask_names
+from essential_sparsity.outcomes.columns import MASK_COLUMNS, mask_names
 from essential_sparsity.similarity import measures
 from essential_sparsity.similarity.counts import Counts, PairCounts, compare_masks
 from essential_sparsity.similarity.spec import MaskSetSpec

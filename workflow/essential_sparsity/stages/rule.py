@@ -1,6 +1,7 @@
 """A stage as the rules of one study see it: its directives, with the study filled in."""
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from essential_sparsity.stages import paths
 from essential_sparsity.stages.stage import Place, Stage, no_files
 from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.digests import Digests
+from essential_sparsity.support.errors import machine_failure
 from essential_sparsity.support.files import write_text
 from essential_sparsity.support.fingerprint import fingerprint
 from essential_sparsity.support.gpus import visible_gpus
@@ -26,7 +28,11 @@ def listed(files: Iterable[str]) -> str:
     text = "".join(f"{file}\n" for file in files)
     path = Path(".snakemake/inputs") / hashlib.sha256(text.encode()).hexdigest()[:16]
     if not path.exists():
-        write_text(path, text)
+        try:
+            write_text(path, text)
+        except OSError as error:
+            # One line, where Snakemake would frame it as a fault of this workflow.
+            sys.exit(f"error: {machine_failure(error) or error}")
     return str(path)
 
 

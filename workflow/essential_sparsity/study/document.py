@@ -10,7 +10,7 @@ from essential_sparsity.masks.grid import AnyGrid, Grid, RankedGrid, Seed
 from essential_sparsity.masks.registry import known_criteria
 from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.masks.trained import Trained
-from essential_sparsity.results.spec import StatisticsSpec
+from essential_sparsity.outcomes.spec import StatisticsSpec
 from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.search.spec import SearchSpec
 from essential_sparsity.support.spec import Name, Spec

@@ -13,7 +13,7 @@ from typing import TypeVar
 from essential_sparsity.estimators.search import FIRST_SEEDS
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.masks.trained import Trained
-from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.outcomes.spec import RunsSpec
 from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.search.rounds import Round, RoundSpec
 from essential_sparsity.similarity.spec import MaskSetSpec

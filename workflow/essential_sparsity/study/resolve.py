@@ -16,7 +16,7 @@ from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
 from essential_sparsity.masks.grid import Grid
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.masks.trained import Trained
-from essential_sparsity.results.spec import StatisticsSpec
+from essential_sparsity.outcomes.spec import StatisticsSpec
 from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.study.catalog import Catalog, ModelEntry, TaskEntry
 from essential_sparsity.study.document import Experiment, Study

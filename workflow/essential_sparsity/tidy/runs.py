@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from essential_sparsity.checkpoints.manifest import load_manifest
-from essential_sparsity.results.columns import CURVE_COLUMNS, MASK_COLUMNS
-from essential_sparsity.results.groups import RUNS
+from essential_sparsity.outcomes.columns import CURVE_COLUMNS, MASK_COLUMNS
+from essential_sparsity.outcomes.groups import RUNS
 from essential_sparsity.stages import paths
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import origin_of, read_table

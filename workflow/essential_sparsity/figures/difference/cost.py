@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from essential_sparsity.masks.registry import check_mask
 from essential_sparsity.masks.trained import Trained
-from essential_sparsity.results.columns import CURVE_COLUMNS, MASK_COLUMNS
-from essential_sparsity.results.groups import Group, Row
+from essential_sparsity.outcomes.columns import CURVE_COLUMNS, MASK_COLUMNS
+from essential_sparsity.outcomes.groups import Group, Row
 from essential_sparsity.stages import paths
 from essential_sparsity.support.benchmark import read_benchmark
 from essential_sparsity.support.files import read_json

@@ -3,7 +3,7 @@
 from pydantic import Field, model_validator
 
 from essential_sparsity.figures.kind import FigureKind
-from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.outcomes.spec import RunsSpec
 from essential_sparsity.support.spec import equal_sparsities
 from essential_sparsity.support.validation import near_miss
 

@@ -15,8 +15,8 @@ from essential_sparsity.estimators.bootstrap import named_generator
 from essential_sparsity.estimators.differences import measure_differences
 from essential_sparsity.figures.difference.cost import COST, cost_rows
 from essential_sparsity.figures.difference.spec import DifferenceSpec
-from essential_sparsity.results.columns import CURVE_COLUMNS, MASK_COLUMNS
-from essential_sparsity.results.groups import RUNS, Group, Row, load_groups, run_rows
+from essential_sparsity.outcomes.columns import CURVE_COLUMNS, MASK_COLUMNS
+from essential_sparsity.outcomes.groups import RUNS, Group, Row, load_groups, run_rows
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.spec import equal_sparsities
 

@@ -15,14 +15,14 @@ import pyarrow as pa
 from essential_sparsity.estimators.curve import Curve, Scores
 from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.masks.spec import MaskLabel
-from essential_sparsity.results.columns import (
+from essential_sparsity.outcomes.columns import (
     CURVE_COLUMNS,
     FAMILY_COLUMNS,
     MASK_COLUMNS,
     mask_names,
 )
-from essential_sparsity.results.groups import RUNS, Group, Row, load_groups, run_rows
-from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.outcomes.groups import RUNS, Group, Row, load_groups, run_rows
+from essential_sparsity.outcomes.spec import RunsSpec
 from essential_sparsity.search.rounds import Round
 from essential_sparsity.stages import paths
 

@@ -1,7 +1,7 @@
 """What a figure of N:M patterns is made from: the tables of performance drops."""
 
 from essential_sparsity.figures.kind import FigureKind
-from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.outcomes.spec import RunsSpec
 
 KIND = FigureKind(
     title="Performance drop against N:M pattern (the paper's Figure 5)",

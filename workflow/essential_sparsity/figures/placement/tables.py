@@ -15,7 +15,7 @@ from essential_sparsity.figures.masks import load_masks
 from essential_sparsity.figures.placement.spec import PlacementSpec
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.masks.registry import label_of
-from essential_sparsity.results.columns import MASK_COLUMNS, mask_names
+from essential_sparsity.outcomes.columns import MASK_COLUMNS, mask_names
 
 SCHEMA = pa.schema(
     [

@@ -20,7 +20,7 @@ from essential_sparsity.figures.masks import load_masks
 from essential_sparsity.figures.positions.spec import PositionsSpec
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.masks.registry import label_of
-from essential_sparsity.results.columns import MASK_COLUMNS, mask_names
+from essential_sparsity.outcomes.columns import MASK_COLUMNS, mask_names
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.validation import unknown
 

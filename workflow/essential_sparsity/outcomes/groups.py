@@ -14,9 +14,9 @@ from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.estimators.spread import Floats
 from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.metrics.metric import Metric
-from essential_sparsity.results.columns import CURVE_COLUMNS, MASK_COLUMNS, mask_names
-from essential_sparsity.results.run import Run, check_paired, load_run, read_metrics
-from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.outcomes.columns import CURVE_COLUMNS, MASK_COLUMNS, mask_names
+from essential_sparsity.outcomes.run import Run, check_paired, load_run, read_metrics
+from essential_sparsity.outcomes.spec import RunsSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.support.errors import UserError
 

@@ -4,7 +4,7 @@ import pytest
 
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.spec import DENSE
-from essential_sparsity.results.spec import RunsSpec
+from essential_sparsity.outcomes.spec import RunsSpec
 from essential_sparsity.support.errors import UserError
 
 GOOD = {"models": ["bert"], "families": {"magnitude-global": [0.5, 0.7]}}

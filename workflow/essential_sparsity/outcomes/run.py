@@ -12,7 +12,7 @@ import pyarrow.types as pat
 from essential_sparsity.estimators.spread import Floats
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.metrics.metric import Metric
-from essential_sparsity.results.columns import RUN_COLUMNS
+from essential_sparsity.outcomes.columns import RUN_COLUMNS
 from essential_sparsity.stages import paths
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import read_table

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.results.run import Run, check_paired, load_run, read_metrics
+from essential_sparsity.outcomes.run import Run, check_paired, load_run, read_metrics
 from essential_sparsity.support.errors import UserError
 from finished_runs import RECIPE
 
