@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 
 from essential_sparsity.figures.difference.cost import mask_jobs
-from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.report.spec import ProvenanceSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.support.benchmark import Benchmark, read_benchmark
@@ -40,7 +39,7 @@ def find_jobs(root: Path, spec: ProvenanceSpec) -> Jobs:
     """
     runs: dict[str, None] = {}
     masks: Pairs = {}
-    for table in _first_tables(root, spec):
+    for table in (read_table(root / path, set()) for path in _existing(root, spec.tables)):
         if "run" in table.column_names:
             runs |= dict.fromkeys(table["run"].to_pylist())
         masks |= dict.fromkeys(_masks_of(table))
@@ -91,15 +90,6 @@ def _sums(found: list[Benchmark]) -> dict[str, Any]:
 def _sum(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return round(sum(known), 2) if known else None
-
-
-def _first_tables(root: Path, spec: ProvenanceSpec) -> Iterator[pa.Table]:
-    """Yield the first table of each experiment, which names its runs if it has any."""
-    for experiment, figure in spec.experiments.items():
-        name = FIGURE_KINDS[figure].tables[0]
-        path = paths.TABLE.format(study=spec.study, experiment=experiment, table=name)
-        if (root / path).exists():
-            yield read_table(root / path, set())
 
 
 def _masks_of(table: pa.Table) -> Iterator[tuple[str, str]]:

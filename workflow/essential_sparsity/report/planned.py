@@ -8,6 +8,7 @@ import yaml
 
 from essential_sparsity.masks.spec import MaskSpec
 from essential_sparsity.report.spec import ExperimentRow, ProvenanceSpec, RecipeRow, ReportSpec
+from essential_sparsity.stages.figures import tables
 from essential_sparsity.study import jobs
 from essential_sparsity.study.resolve import Resolved, ResolvedExperiment
 
@@ -29,7 +30,8 @@ def provenance_spec(study: Resolved) -> ProvenanceSpec:
                 for path in jobs.measurements(study, experiment).values()
             )
         ),
-        experiments={e.name: e.kind.name for e in study.experiments.values()},
+        # An experiment's first table names its runs, if it has any.
+        tables=tuple(tables(study, e)[0] for e in study.experiments.values()),
     )
 
 
