@@ -86,7 +86,8 @@ def _measurement(kind: FigureKind, module: str) -> Stage:
     return Stage(
         name=f"{kind.name}_measurement",
         title="measurements",
-        about=f"what a {kind.name} figure needs of one model as a whole",
+        about="of a model as a whole, for figures: masks [compared](#similarity-of-masks), or its "
+        "[weights](#distributions-of-weights)",
         outputs={
             "measurement": paths.MEASUREMENT.format(
                 measurement=kind.name, model="{model}", set="{set}"
@@ -150,7 +151,7 @@ def _tables(kind: FigureKind) -> Stage:
     return Stage(
         name=f"{kind.name}_statistics",
         title="tables",
-        about=f"the tidy tables behind a {kind.name} figure",
+        about="the [tables](#tables-of-an-experiment) behind a figure",
         outputs={
             table: paths.TABLE.format(study="{study}", experiment="{experiment}", table=table)
             for table in kind.tables
@@ -201,7 +202,7 @@ def _round_places(study: Resolved) -> list[Place]:
 SEARCH = Stage(
     name="search",
     title="rounds of searches",
-    about="which runs a search wants next, and why",
+    about="what a [search](search.md#how-it-decides) wants next, and why",
     outputs={"round": paths.SEARCH_ROUND},
     places=_round_places,
     inputs={"runs": _round_runs, "previous": _round_before},
@@ -242,7 +243,7 @@ def _figure(kind: FigureKind) -> Stage:
     return Stage(
         name=f"{kind.name}_figure",
         title="figures",
-        about=f"a {kind.name} figure as picture, as print, and the data that it shows",
+        about="a figure, and its [data](#figures); one of the whole study is called as its kind",
         outputs={
             end: paths.FIGURE.format(study="{study}", experiment="{experiment}", format=end)
             for end in FORMATS

@@ -21,7 +21,7 @@ from essential_sparsity.tickets.spec import TrainingSpec
 HISTOGRAM = Stage(
     name="histogram",
     title="histograms",
-    about="counts of a checkpoint's magnitudes, from which all of its cuts follow",
+    about="how many weights have which magnitude, from which all cuts follow: see [masks](#masks)",
     outputs={"histogram": paths.HISTOGRAM},
     places=lambda study: [
         {"model": model}
@@ -91,7 +91,7 @@ def is_untrained(study: Resolved, mask: str) -> bool:
 MASK = Stage(
     name="mask",
     title="masks",
-    about="which weights of a checkpoint are kept, a bit each",
+    about="which weights are kept, a bit each: a [mask](#masks), and its manifest",
     outputs={"mask": paths.MASK, "manifest": paths.MASK_MANIFEST},
     places=_mask_places,
     inputs={
@@ -163,7 +163,7 @@ def _training_code(study: Resolved, place: Place) -> tuple[str, ...]:
 TICKET = Stage(
     name="ticket",
     title="ticket trainings",
-    about="a round of training that finds a mask, and that mask",
+    about="a mask that [training finds](#masks-that-training-finds), with evaluations and head",
     outputs={
         "mask": paths.MASK,
         "manifest": paths.MASK_MANIFEST,

@@ -51,7 +51,7 @@ def _spec_of(study: Resolved, place: Place) -> RunSpec:
 RUN = Stage(
     name="run",
     title="runs",
-    about="one fine-tuning: a model under a mask, on a task, by a recipe, with a seed",
+    about="one fine-tuning: [two tables](#a-run), and how far it moved each matrix",
     outputs={
         "metrics": paths.METRICS,
         "predictions": paths.PREDICTIONS,
@@ -101,7 +101,7 @@ def _rewinds(study: Resolved) -> list[Place]:
 REWIND = Stage(
     name="rewind",
     title="rewound weights",
-    about="a model's weights after a few steps of a dense fine-tuning, to rewind to",
+    about="weights after a few steps of a dense fine-tuning, to which tickets are rewound",
     outputs={"weights": paths.REWIND},
     places=_rewinds,
     inputs={

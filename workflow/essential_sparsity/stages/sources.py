@@ -59,7 +59,8 @@ def _folders(study: Resolved, place: Place) -> list[str]:
 CHECKPOINT = Stage(
     name="checkpoint",
     title="checkpoints",
-    about="a model, from the first of its sources that yields the pinned bytes",
+    about="weights and tokenizer, from the first source that yields the pinned bytes, and "
+    "[`checkpoint.json`](#checkpointjson)",
     outputs={"manifest": paths.CHECKPOINT_MANIFEST},
     places=lambda study: [{"model": model} for model in study.models],
     inputs={"base": _base},
@@ -119,7 +120,8 @@ def _task_size(sizes: Sizes, study: Resolved, place: Place) -> Amount:
 TASK = Stage(
     name="task",
     title="task data",
-    about="a task's examples, made ready once: tokens of a tokenizer, or pixels of a processor",
+    about="examples, made ready once: tokens of a tokenizer, or pixels of an image processor; and "
+    "[`task.json`](#taskjson-and-the-examples)",
     outputs={"manifest": paths.TASK_MANIFEST},
     places=_task_places,
     inputs={"checkpoint": _preprocessor},

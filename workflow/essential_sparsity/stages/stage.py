@@ -45,7 +45,7 @@ class Stage:
     Attributes:
         name: in one word.
         title: its artifacts, in tables.
-        about: what an artifact is, for the docs.
+        about: what an artifact is, as docs/artifacts.md has it, with links there.
         outputs: role → pattern of the path; the first one is what the workflow is asked for.
         places: study → the jobs that are known before any result is.
         inputs: role → the path of what a job reads; a list where there may be several, or none.
