@@ -1,7 +1,6 @@
 """The stages that bring in what comes from elsewhere: checkpoints and task data."""
 
 import contextlib
-from pathlib import Path
 
 from essential_sparsity.architectures import modules_of
 from essential_sparsity.checkpoints.spec import FolderSource
@@ -82,10 +81,12 @@ CHECKPOINT = Stage(
 
 
 def _task_places(study: Resolved) -> list[Place]:
-    found = [*jobs.runs(study), *jobs.trainings(study)]
-    manifests = unique(jobs.task_data(study, run.model, run.task, run.recipe) for run in found)
-    folders = [Path(manifest).parent for manifest in manifests]
-    return [{"task": folder.parent.name, "preprocessor": folder.name} for folder in folders]
+    runs = [*jobs.runs(study), *jobs.trainings(study)]
+    asked = unique((run.model, run.task, run.recipe) for run in runs)
+    found = unique(
+        (task, jobs.preprocessor_of(study, m, task, recipe)) for m, task, recipe in asked
+    )
+    return [{"task": task, "preprocessor": preprocessor} for task, preprocessor in found]
 
 
 def _task_spec(study: Resolved, place: Place) -> Spec:

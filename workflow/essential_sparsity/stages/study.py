@@ -12,6 +12,7 @@ from essential_sparsity.stages.figures import (
     drawn_as,
     figures_of,
     metric_modules,
+    table_path,
     tables,
     tables_called,
 )
@@ -77,7 +78,7 @@ def claims_spec(study: Resolved) -> ClaimsSpec:
 
 def _claims_tables(study: Resolved, place: Place) -> list[str]:
     return [
-        paths.TABLE.format(study=study.study.study, experiment=experiment, table=table)
+        table_path(study, experiment, table)
         for experiment, names in claims_spec(study).experiments.items()
         for table in names
     ]

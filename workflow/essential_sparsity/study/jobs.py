@@ -219,12 +219,16 @@ def recipe_of(study: Resolved, task: str, recipe: str) -> RecipeSpec:
     return study.find(known, recipe, f"recipe of task '{task}'")
 
 
-def task_data(study: Resolved, model: str, task: str, recipe: str) -> str:
-    """Return the manifest of a run's data: made ready by whose preprocessor, at what size."""
+def preprocessor_of(study: Resolved, model: str, task: str, recipe: str) -> str:
+    """Return what a run's data are called: whose preprocessor made them ready, at what size."""
     entry = study.find(study.tasks, task, "task")
     study.find(study.models, model, "model")
-    settings = recipe_of(study, task, recipe)
-    preprocessor = preprocessor_name(study.models, model, entry, settings)
+    return preprocessor_name(study.models, model, entry, recipe_of(study, task, recipe))
+
+
+def task_data(study: Resolved, model: str, task: str, recipe: str) -> str:
+    """Return the manifest of a run's data."""
+    preprocessor = preprocessor_of(study, model, task, recipe)
     return paths.TASK_MANIFEST.format(task=task, preprocessor=preprocessor)
 
 
