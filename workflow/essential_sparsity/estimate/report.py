@@ -109,15 +109,13 @@ def _runs(inventory: Inventory, hours: str) -> Rows:
 
 
 def _time(inventory: Inventory, machine: Machine, hours: str) -> str:
-    ahead = {place: runs for place, runs in inventory.runs.items() if runs.left}
-    bound = "at most " if any(runs.further for runs in ahead.values()) else ""
-    counts = {place: runs.left for place, runs in ahead.items()}
-    work = total(runs.seconds * runs.left for runs in ahead.values())
-    each = {place: runs.seconds for place, runs in ahead.items()}
-    wall = wall_time(counts, each, machine.at_once)
+    ahead = {place: runs.left for place, runs in inventory.runs.items() if runs.left}
+    bound = "at most " if any(inventory.runs[place].further for place in ahead) else ""
+    seconds = {place: runs.seconds for place, runs in inventory.runs.items()}
+    work, wall = wall_time(ahead, seconds, at_once=1), wall_time(ahead, seconds, machine.at_once)
     noun = {"gpu": "GPU(s)", "cpu": "run(s) at once"}[machine.device]
     return (
-        f"Left: {bound}{sum(counts.values()):,} runs, {work.text(1, _HOUR)} {hours}; "
+        f"Left: {bound}{sum(ahead.values()):,} runs, {work.text(1, _HOUR)} {hours}; "
         f"with {machine.at_once} {noun} {wall.text(1, _HOUR)} hours ({wall.text(1, _DAY)} days)"
     )
 

@@ -108,7 +108,12 @@ def runs(study: Resolved, experiment: ResolvedExperiment | None = None) -> tuple
     if settings.search is not None:
         return searched_runs(study, experiment, round_spec(study, experiment).first())
     rows = [
-        *((model, mask) for model in settings.models for mask in run_masks(experiment)),
+        # Dense first, since drops refer to it.
+        *(
+            (model, mask)
+            for model in settings.models
+            for mask in unique([DENSE, *experiment.masks])
+        ),
         *((control, DENSE) for control in settings.controls),
     ]
     return tuple(
@@ -177,11 +182,6 @@ def masks(
         return tuple(unique((run.model, study.masks[run.mask]) for run in found))
     models = experiment.settings.models
     return tuple((model, mask) for model in models for mask in experiment.masks)
-
-
-def run_masks(experiment: ResolvedExperiment) -> list[MaskSpec]:
-    """Return the masks whose runs an experiment needs: dense first, since drops refer to it."""
-    return unique([DENSE, *experiment.masks])
 
 
 @cache
