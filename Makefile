@@ -117,7 +117,7 @@ audit: ## ask for known vulnerabilities of the locked packages, with pip-audit i
 	@$(PYTHON) .ci/audit.py .venv-audit/bin/pip-audit requirements.lock requirements-cluster.lock
 
 .PHONY: docs
-docs: setup ## regenerate the configuration's reference and JSON schema
+docs: setup ## regenerate what follows from the code: configuration, JSON schemas, API, table of artifacts
 	$(BIN)/python -m essential_sparsity.study.reference
 
 .PHONY: lock

@@ -53,9 +53,7 @@ onstart:
     if ahead := Counter(runs_ahead().values()):
         # Not imported where it is not needed, as it takes a while.
         from snakemake.logging import logger
-        from essential_sparsity.estimate.forecast import expected_seconds, forecast
-        from essential_sparsity.estimate.pace import Pace
-        from essential_sparsity.estimate.watch import Watch
+        from essential_sparsity.estimate.watch import Pace, Watch, expected_seconds, forecast
 
         device = "gpu" if CLUSTER or visible_gpus() else "cpu"
         expected = expected_seconds(STUDY, device, ahead)

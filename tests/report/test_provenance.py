@@ -20,7 +20,9 @@ SPEC = ProvenanceSpec(
     study="tiny",
     models=("bert", "gone"),
     task_data=("tasks/rte/bert-128/task.json",),
-    experiments={"drop": "drop", "placement": "placement", "missing": "drop"},
+    tables=tuple(
+        f"studies/tiny/{name}.parquet" for name in ("drop/runs", "placement/placement", "gone/runs")
+    ),
 )
 DENSE, SPARSE = "dense", "magnitude-global-s0.50"
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time"

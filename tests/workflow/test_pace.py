@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from essential_sparsity.estimate.pace import Pace
-from essential_sparsity.estimate.runs import Place
-from essential_sparsity.estimate.watch import Watch
+from essential_sparsity.estimate.cost import Place
+from essential_sparsity.estimate.watch import Pace, Watch
 
 SMALL: Place = ("small", "task", "quick-1")
 LARGE: Place = ("large", "task", "quick-1")

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from essential_sparsity.estimate.cost import Machine
-from essential_sparsity.estimate.forecast import expected_seconds, forecast
-from essential_sparsity.estimate.memory import Memory
+from essential_sparsity.estimate.cost import Machine, memory
 from essential_sparsity.estimate.report import describe_plan
+from essential_sparsity.estimate.sizes import Sizes
+from essential_sparsity.estimate.watch import expected_seconds, forecast
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.masks import MASK
 from essential_sparsity.study import jobs
@@ -88,7 +88,7 @@ class Desk:
         file.write_text("there")
 
     def make_run(self, plan: Resolved, index: int, seconds: float, device: str) -> None:
-        run = jobs.all_runs(plan)[index]
+        run = jobs.runs(plan)[index]
         self.make(run.path(paths.PREDICTIONS))
         table = pa.table({"seconds": [seconds, seconds], "device": [device, device]})
         write_table(self.results / run.path(paths.METRICS), table, {})
@@ -190,7 +190,7 @@ def test_runs_that_are_there_are_counted_and_tell_what_the_others_take(desk: Des
         desk.make_run(plan, index, seconds, "cpu")
     desk.make(MASK.targets(plan)[0])
     desk.make(paths.CHECKPOINT_MANIFEST.format(model="first"))
-    desk.make(jobs.task_data(plan, "first", "mood", jobs.all_runs(plan)[0].recipe))
+    desk.make(jobs.task_data(plan, "first", "mood", jobs.runs(plan)[0].recipe))
     report = desk.describe(experiment())
     # The median of the three, and 48 s to start: 10 minutes.
     assert row(report, "first", "mood")[1:] == ["6", "3", "10.0", "measured", "on", "3", "0.5"]
@@ -215,7 +215,7 @@ def test_a_run_of_another_study_tells_as_much(desk: Desk) -> None:
 
 def test_half_a_run_is_none(desk: Desk) -> None:
     plan = desk.plan(experiment())
-    desk.make(jobs.all_runs(plan)[0].path(paths.PREDICTIONS))
+    desk.make(jobs.runs(plan)[0].path(paths.PREDICTIONS))
     assert row(desk.describe(experiment()), "first", "mood")[1:3] == ["6", "0"]
 
 
@@ -301,7 +301,7 @@ def prepare(desk: Desk, manifest: str, mean: float | None = None, **more: Any) -
 def test_what_is_fetched_needs_no_size_in_the_catalog(desk: Desk) -> None:
     """Sizes as in the catalog's entries, but for the download, which is there."""
     asked = experiment(models=["second"], tasks=["unsized"])
-    (run, *_) = jobs.all_runs(desk.plan(asked))
+    (run, *_) = jobs.runs(desk.plan(asked))
     data = jobs.task_data(desk.plan(asked), "second", "unsized", run.recipe)
     elsewhere = {"preprocessing": {"max_length": 16}}
     prepare(desk, paths.TASK_MANIFEST.format(task="unsized", preprocessor="a-16"), 9, **elsewhere)
@@ -323,7 +323,7 @@ def test_what_is_fetched_of_images_needs_no_size_either(desk: Desk) -> None:
     named = {"label": "pictures", "data": hub("org/data"), "examples": IMAGE}
     desk._write("tasks/pictures", **named, recipes=recipes)
     asked = experiment(models=["second"], tasks=["pictures"])
-    (run, *_) = jobs.all_runs(desk.plan(asked))
+    (run, *_) = jobs.runs(desk.plan(asked))
     prepare(desk, jobs.task_data(desk.plan(asked), "second", "pictures", run.recipe))
     fetch(desk, "second")
     report = desk.describe(asked)
@@ -356,20 +356,21 @@ def test_a_study_of_masks_has_no_runs(desk: Desk) -> None:
 def test_jobs_ask_for_the_memory_of_their_model(desk: Desk) -> None:
     """As a scheduler is told, 16 bytes a parameter to train: OPT-1.3B's takes 21 GB and more."""
     asked = experiment(models=["first", "second"], controls=["first-random"])
-    memory = Memory(desk.plan(asked))
-    assert memory.training("second") == memory.training("first") == 4000
+    sizes = Sizes(desk.plan(asked))
+    assert memory(sizes, "second", "training") == memory(sizes, "first", "training") == 4000
     file = desk.folder / "catalog" / "models" / "first.yaml"
     file.write_text(file.read_text().replace("10000000.0", "1316000000.0"))
-    memory = Memory(desk.plan(asked))
-    assert memory.training("first") == memory.training("first-random") == 2000 + 21056
-    assert memory.reading("first") == 2000 + 10528
+    sizes = Sizes(desk.plan(asked))
+    assert memory(sizes, "first", "training") == 2000 + 21056
+    assert memory(sizes, "first-random", "training") == 2000 + 21056
+    assert memory(sizes, "first", "reading") == 2000 + 10528
     # One that was not there when it was first asked for.
     fetch(desk, "second", parameters=1_316_000_000)
-    assert memory.training("second") == 2000 + 21056
+    assert memory(sizes, "second", "training") == 2000 + 21056
 
 
 def forecast_of(desk: Desk, plan: Resolved, cores: int, number: int = 6) -> str:
-    run = jobs.all_runs(plan)[0]
+    run = jobs.runs(plan)[0]
     place = run.model, run.task, run.recipe
     expected = expected_seconds(plan, "cpu", [place])
     return forecast(expected, Counter({place: number}), cores)
@@ -386,7 +387,7 @@ def test_a_line_says_how_long_runs_take_without_a_gpu(desk: Desk) -> None:
     assert "on 2 core(s) take about 1,149 days" in forecast_of(desk, plan, 2, number=2_400_000)
     desk.make_run(plan, 0, 580.0, "cpu")
     assert "on 2 core(s) take about 30 min" in forecast_of(desk, plan, cores=2)
-    desk.make(jobs.all_runs(plan)[1].path(paths.METRICS))
+    desk.make(jobs.runs(plan)[1].path(paths.METRICS))
     assert "take a time that is not known" in forecast_of(desk, plan, cores=2)
     plan = desk.plan(experiment(models=["second"]))
     assert "take a time that is not known" in forecast_of(desk, plan, cores=2)
@@ -394,7 +395,7 @@ def test_a_line_says_how_long_runs_take_without_a_gpu(desk: Desk) -> None:
 
 def test_damaged_metrics_are_named(desk: Desk) -> None:
     plan = desk.plan(experiment())
-    desk.make(jobs.all_runs(plan)[0].path(paths.METRICS))
+    desk.make(jobs.runs(plan)[0].path(paths.METRICS))
     with pytest.raises(UserError, match=r"metrics\.parquet: not a readable Parquet file"):
         desk.describe(experiment())
 

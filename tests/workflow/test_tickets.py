@@ -134,8 +134,8 @@ def test_rounds_are_planned_like_runs(tmp_path: Path) -> None:
     folder = project.folder
     checked = Study.check(document, "study.yaml")
     resolved = jobs.resolve_study(checked, folder, ("study.yaml",), project.results)
-    assert len(jobs.all_runs(resolved)) == 2
-    assert len(jobs.all_trainings(resolved)) == 4
+    assert len(jobs.runs(resolved)) == 2
+    assert len(jobs.trainings(resolved)) == 4
     text = describe_plan(resolved, Machine("cpu", 1.0, 20.0, 1))
     assert re.search(r"^shared ones once +\d+ +0 +6 +0 ", text, re.MULTILINE), text
 

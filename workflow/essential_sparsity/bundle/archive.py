@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import io
 import json
-import re
 import shutil
 import tarfile
 import tempfile
@@ -19,6 +18,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from essential_sparsity.stages import paths
 from essential_sparsity.study.document import Study
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import atomic_path, check_space, sha256_of
@@ -33,7 +33,7 @@ PROJECT = "project"
 # Folders of the project whose YAML is more than data: Snakemake evaluates that of a profile.
 _CODE = {"benchmarks", "envs", "profiles", "rules", "simulations", "tests", "workflow"}
 _CATALOG = {"models", "tasks", "claims"}
-_MASK = re.compile(r"masks/[^/]+/[^/]+\.(safetensors|json)|checkpoints/[^/]+/checkpoint\.json")
+_MASKS = [*map(paths.matching, (paths.MASK, paths.MASK_MANIFEST, paths.CHECKPOINT_MANIFEST))]
 
 
 def places_of(
@@ -77,8 +77,8 @@ def _is_allowed(name: str, study: str, study_file: str) -> bool:
     if not plain or any(not part or part.startswith(".") for part in parts):
         return False
     if folder == RESULTS:
-        own = parts[:2] == ["studies", study] and len(parts) > 2
-        return own or _MASK.fullmatch(below) is not None
+        own = below.startswith(f"{paths.STUDY.format(study=study)}/")
+        return own or any(pattern.fullmatch(below) for pattern in _MASKS)
     return folder == PROJECT and is_project_data(below, study_file)
 
 

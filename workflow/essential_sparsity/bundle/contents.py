@@ -7,7 +7,7 @@ from pathlib import Path
 
 from essential_sparsity.bundle.archive import PROJECT, RESULTS, is_project_data
 from essential_sparsity.masks.registry import module_of
-from essential_sparsity.stages.figures import search_rounds
+from essential_sparsity.stages.figures import SEARCH
 from essential_sparsity.stages.masks import MASK
 from essential_sparsity.stages.sources import CHECKPOINT
 from essential_sparsity.stages.study import (
@@ -50,7 +50,7 @@ class Contents:
             *(path for stage in (PROVENANCE, SUMMARY, REPORT) for path in stage.targets(study)),
             *(path for place in TIDY.places(study) for path in TIDY.paths(study, place)),
             *all_figures(study),
-            *(path for search in jobs.searches(study) for path in search_rounds(study, search)),
+            *SEARCH.targets(study),
         ]
         if masks:
             # A search may have tried a part of its masks only.

@@ -4,12 +4,13 @@ import argparse
 import math
 from pathlib import Path
 
-from essential_sparsity.estimate.assumption import assume_device, usual_number
-from essential_sparsity.estimate.cost import START_UP, TFLOPS, Machine
+from essential_sparsity.estimate.cost import START_UP, TFLOPS, Device, Machine
 from essential_sparsity.estimate.report import describe_plan, describe_submissions
-from essential_sparsity.estimate.submissions import read_submissions
+from essential_sparsity.estimate.submissions import Submission, read_submissions
 from essential_sparsity.study.jobs import load_study
 from essential_sparsity.support.errors import UserError, run_stage
+from essential_sparsity.support.files import available_cores
+from essential_sparsity.support.gpus import visible_gpus
 
 _ROOT = Path(__file__).parents[3]
 
@@ -69,16 +70,34 @@ def main() -> None:
     submissions = profile and read_submissions(file, _ROOT, results, profile)
     device, assumed = arguments.device, ""
     if device is None:
-        device, assumed = assume_device(arguments.gpus, submissions or (), profile)
+        device, assumed = _assumed(arguments.gpus, submissions or [], profile)
+    usual = available_cores() if device == "cpu" else max(1, len(visible_gpus()))
     machine = Machine(
         device=device,
         tflops=TFLOPS[device] if tflops is None else tflops,
         start_up=arguments.start_up,
-        at_once=arguments.gpus or usual_number(device),
+        at_once=arguments.gpus or usual,
     )
     print(describe_plan(study, machine, assumed), end="")
     if submissions is not None:
         print(f"\n{describe_submissions(submissions, profile)}", end="")
+
+
+def _assumed(
+    gpus: int | None, submissions: list[Submission], profile: str | None
+) -> tuple[Device, str]:
+    """Return what runs would find, and what to say of it: nothing where GPUs were asked for."""
+    cpu = "Of CPUs tells ARGS=--device=cpu."
+    if gpus is not None:
+        return "gpu", ""
+    if any(submission.gpu for submission in submissions):
+        return "gpu", f"Assumed: GPUs, as the jobs of profiles/{profile} ask for them. {cpu}"
+    if visible_gpus():
+        return "gpu", f"Assumed: runs on this machine's GPU(s). {cpu}"
+    return "cpu", (
+        "Assumed: runs on this machine's CPU, as no GPU is at hand. Of GPUs tell ARGS=--device=gpu "
+        "and, of four, ARGS=--gpus=4."
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,13 +50,15 @@ def read_submissions(study: Path, root: Path, results: Path, profile: str) -> li
     if not (folder / "config.yaml").exists():
         known = ", ".join(sorted(file.parent.name for file in folder.parent.glob("*/config.yaml")))
         raise UserError(f"--profile: {profile}: no such profile; there are {known}")
+    # The logger lies beside this package.
+    places = [str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     with tempfile.TemporaryDirectory(prefix="essential-sparsity-") as nowhere:
         # A dry run leaves a folder of its own in the results: not in what is not there yet.
         place = results if results.exists() else Path(nowhere)
         done = subprocess.run(
             pipeline_command(root, study, place, profile, "--dry-run", "--logger", "submissions"),
             cwd=root,
-            env={**os.environ, "PYTHONPATH": _search_path()},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
             capture_output=True,
             text=True,
             check=False,
@@ -68,36 +69,3 @@ def read_submissions(study: Path, root: Path, results: Path, profile: str) -> li
         raise UserError(f"{folder.relative_to(root)}: Snakemake's dry run fails: {last}{hint}")
     lines = (line for line in done.stdout.splitlines() if line.startswith("{"))
     return [Submission(**json.loads(line)) for line in lines]
-
-
-def submission_rows(submissions: Iterable[Submission], profile: str) -> Iterable[list[str]]:
-    """Return a table of what the jobs of each rule ask for, its head first."""
-    yield [
-        *(f"Left, by {PROFILES}/{profile}", "jobs", "submissions"),
-        *("cores", "MB", "minutes", "GPUs"),
-    ]
-    by_rule: dict[str, list[Submission]] = {}
-    for submission in submissions:
-        by_rule.setdefault(submission.rule, []).append(submission)
-    for rule, some in by_rule.items():
-        yield [
-            *(rule, f"{sum(s.jobs for s in some):,}", f"{len(some):,}"),
-            _span(s.cores for s in some),
-            _span(s.mem_mb for s in some),
-            _span(s.runtime for s in some),
-            _span(s.gpu or None for s in some),
-        ]
-    every = [submission for some in by_rule.values() for submission in some]
-    jobs = sum(submission.jobs for submission in every)
-    yield ["together", f"{jobs:,}", f"{len(every):,}", "", "", "", ""]
-
-
-def _span(values: Iterable[int | None]) -> str:
-    known = sorted({value for value in values if value is not None})
-    return "-".join(f"{value:,}" for value in dict.fromkeys((*known[:1], *known[-1:])))
-
-
-def _search_path() -> str:
-    """Return where Python looks, and first of all for what lies beside this package."""
-    given = os.environ.get("PYTHONPATH")
-    return os.pathsep.join([str(_PACKAGES), *([given] if given else [])])

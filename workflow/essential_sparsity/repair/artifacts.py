@@ -8,6 +8,7 @@ from pathlib import Path
 from essential_sparsity.stages.all import STAGES
 from essential_sparsity.stages.checks import Finding
 from essential_sparsity.stages.figures import FIGURES
+from essential_sparsity.stages.paths import matching
 from essential_sparsity.stages.stage import Stage
 
 
@@ -66,9 +67,7 @@ def _places(root: Path, stage: Stage) -> Iterator[dict[str, str]]:
     """Yield the names in the paths that lie there, each once; a part of the files is enough."""
     seen: set[tuple[str, ...]] = set()
     for pattern in stage.outputs.values():
-        parts = re.split(r"{(\w+)}", pattern)
-        named = (f"(?P<{p}>[^/.][^/]*)" if n % 2 else re.escape(p) for n, p in enumerate(parts))
-        expression = re.compile("".join(named))
+        expression = matching(pattern)
         for path in sorted(root.glob(re.sub(r"{\w+}", "*", pattern))):
             match = expression.fullmatch(path.relative_to(root).as_posix())
             if match is not None and match.groups() not in seen:

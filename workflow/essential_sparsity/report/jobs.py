@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 
 from essential_sparsity.figures.difference.cost import mask_jobs
-from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.report.spec import ProvenanceSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.support.benchmark import Benchmark, read_benchmark
@@ -40,24 +39,23 @@ def find_jobs(root: Path, spec: ProvenanceSpec) -> Jobs:
     """
     runs: dict[str, None] = {}
     masks: Pairs = {}
-    for table in _first_tables(root, spec):
+    for table in (read_table(root / path, set()) for path in _existing(root, spec.tables)):
         if "run" in table.column_names:
             runs |= dict.fromkeys(table["run"].to_pylist())
         masks |= dict.fromkeys(_masks_of(table))
     masks |= {(PurePath(run).parts[1], PurePath(run).parts[4]): None for run in runs}
     mask_files = list(dict.fromkeys(job for pair in masks for job in mask_jobs(root, *pair)))
-    histograms = (f"benchmarks/histograms/{model}.tsv" for model in spec.models)
+    histograms = (paths.HISTOGRAM_RECORD.format(model=model) for model in spec.models)
+    checkpoints = (paths.CHECKPOINT.format(model=model) for model in spec.models)
     return Jobs(
         runs=list(runs),
         trainings=_existing(root, map(_training, mask_files)),
         benchmarks={
-            "checkpoints": [f"benchmarks/checkpoints/{model}.tsv" for model in spec.models],
-            "task data": [f"benchmarks/{PurePath(path).parent}.tsv" for path in spec.task_data],
-            "masks": [*mask_files, *_existing(root, histograms)],
-            "runs": [f"benchmarks/{run}.tsv" for run in runs],
-            "measurements": [
-                f"benchmarks/{PurePath(p).with_suffix('.tsv')}" for p in spec.measurements
-            ],
+            "checkpoints": _benchmarks(checkpoints),
+            "task data": _benchmarks(PurePath(path).parent for path in spec.task_data),
+            "masks": [*mask_files, *_existing(root, _benchmarks(histograms))],
+            "runs": _benchmarks(runs),
+            "measurements": _benchmarks(PurePath(p).with_suffix("") for p in spec.measurements),
             **_of_study(root, spec.study),
         },
     )
@@ -94,15 +92,6 @@ def _sum(values: Iterable[float | None]) -> float | None:
     return round(sum(known), 2) if known else None
 
 
-def _first_tables(root: Path, spec: ProvenanceSpec) -> Iterator[pa.Table]:
-    """Yield the first table of each experiment, which names its runs if it has any."""
-    for experiment, figure in spec.experiments.items():
-        name = FIGURE_KINDS[figure].tables[0]
-        path = paths.TABLE.format(study=spec.study, experiment=experiment, table=name)
-        if (root / path).exists():
-            yield read_table(root / path, set())
-
-
 def _masks_of(table: pa.Table) -> Iterator[tuple[str, str]]:
     """Yield the models and masks that a table of masks is about; nothing of other tables."""
     if "run" not in table.column_names:
@@ -122,13 +111,18 @@ def _training(mask_job: str) -> str:
 
 def _of_study(root: Path, study: str) -> dict[str, list[str]]:
     """Return the benchmarks of the study's own jobs, those of figures apart from the others."""
-    folder = root / "benchmarks" / paths.STUDY.format(study=study)
-    figures = folder / "figures"
-    found = sorted(folder.rglob("*.tsv"))
+    (own,) = _benchmarks([f"{paths.STUDY.format(study=study)}/**/*"])
+    (drawn,) = _benchmarks([paths.FIGURE.format(study=study, experiment="*", format="*")])
+    found = sorted(root.glob(own))
+    figures = set(root.glob(drawn))
     return {
-        "statistics": [str(p.relative_to(root)) for p in found if figures not in p.parents],
-        "figures": [str(p.relative_to(root)) for p in found if figures in p.parents],
+        "statistics": [str(p.relative_to(root)) for p in found if p not in figures],
+        "figures": [str(p.relative_to(root)) for p in found if p in figures],
     }
+
+
+def _benchmarks(records: Iterable[str | PurePath]) -> list[str]:
+    return [paths.BENCHMARK.format(record=record) for record in records]
 
 
 def _existing(root: Path, files: Iterable[str]) -> list[str]:

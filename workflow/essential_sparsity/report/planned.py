@@ -8,6 +8,7 @@ import yaml
 
 from essential_sparsity.masks.spec import MaskSpec
 from essential_sparsity.report.spec import ExperimentRow, ProvenanceSpec, RecipeRow, ReportSpec
+from essential_sparsity.stages.figures import tables
 from essential_sparsity.study import jobs
 from essential_sparsity.study.resolve import Resolved, ResolvedExperiment
 
@@ -17,7 +18,7 @@ _LISTED = 12
 
 def provenance_spec(study: Resolved) -> ProvenanceSpec:
     """Return the spec of what is collected about a study's artifacts."""
-    places = dict.fromkeys((run.model, run.task, run.recipe) for run in jobs.all_runs(study))
+    places = dict.fromkeys((run.model, run.task, run.recipe) for run in jobs.runs(study))
     return ProvenanceSpec(
         study=study.study.study,
         models=tuple(study.models),
@@ -29,7 +30,8 @@ def provenance_spec(study: Resolved) -> ProvenanceSpec:
                 for path in jobs.measurements(study, experiment).values()
             )
         ),
-        experiments={e.name: e.kind.name for e in study.experiments.values()},
+        # An experiment's first table names its runs, if it has any.
+        tables=tuple(tables(study, e)[0] for e in study.experiments.values()),
     )
 
 
@@ -38,7 +40,7 @@ def report_spec(study: Resolved) -> ReportSpec:
 
     A file outside the repository is named without its folder, which is nobody's matter.
     """
-    used = dict.fromkeys((run.task, run.recipe) for run in jobs.all_runs(study))
+    used = dict.fromkeys((run.task, run.recipe) for run in jobs.runs(study))
     outside = [Path(file).name for file in study.files if _is_outside(file)]
     return ReportSpec(
         study=study.study.study,

@@ -15,7 +15,9 @@ class ProvenanceSpec(Spec):
     models: tuple[Name, ...] = Field(description="controls, and bases of random starts, too")
     task_data: tuple[str, ...] = Field(default=(), description="manifests of the tasks' data")
     measurements: tuple[str, ...] = Field(default=(), description="what figures need of a model")
-    experiments: dict[Name, str] = Field(min_length=1, description="experiment → kind of figure")
+    tables: tuple[str, ...] = Field(
+        min_length=1, description="of each experiment one, which names its runs or masks"
+    )
 
 
 class RecipeRow(Spec):

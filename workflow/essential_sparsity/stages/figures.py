@@ -43,19 +43,21 @@ def _tables_behind(study: Resolved, kind: FigureKind) -> list[str]:
     return [path for table in kind.tables for path in tables_called(study, table).values()]
 
 
+def table_path(study: Resolved, experiment: str, table: str) -> str:
+    """Return the path of an experiment's table."""
+    return paths.TABLE.format(study=study.study.study, experiment=experiment, table=table)
+
+
 def tables(study: Resolved, experiment: ResolvedExperiment) -> list[str]:
     """Return the paths of an experiment's tables."""
-    names = {"study": study.study.study, "experiment": experiment.name}
-    return [paths.TABLE.format(table=table, **names) for table in experiment.kind.tables]
+    return [table_path(study, experiment.name, table) for table in experiment.kind.tables]
 
 
 def tables_called(study: Resolved, table: str) -> dict[str, str]:
     """Return experiment → path of its table of this name, of those that have one."""
     return {
-        experiment.name: paths.TABLE.format(
-            study=study.study.study, experiment=experiment.name, table=table
-        )
-        for experiment in study.experiments.values()
+        name: table_path(study, name, table)
+        for name, experiment in study.experiments.items()
         if table in experiment.kind.tables
     }
 
@@ -86,7 +88,8 @@ def _measurement(kind: FigureKind, module: str) -> Stage:
     return Stage(
         name=f"{kind.name}_measurement",
         title="measurements",
-        about=f"what a {kind.name} figure needs of one model as a whole",
+        about="of a model as a whole, for figures: masks [compared](#similarity-of-masks), or its "
+        "[weights](#distributions-of-weights)",
         outputs={
             "measurement": paths.MEASUREMENT.format(
                 measurement=kind.name, model="{model}", set="{set}"
@@ -123,7 +126,8 @@ def table_inputs(study: Resolved, place: Place) -> list[str]:
         return list(jobs.measurements(study, experiment).values())
     if experiment.kind.reads == "runs":
         found = [table for run in jobs.known_runs(study, experiment) for table in run.tables]
-        return [*search_rounds(study, experiment), *found]
+        rounds = [jobs.round_path(study, experiment, n) for n in _rounds(study, experiment)]
+        return [*rounds, *found]
     return [
         path.format(model=model, mask=mask.name)
         for model, mask in jobs.masks(study, experiment)
@@ -131,12 +135,11 @@ def table_inputs(study: Resolved, place: Place) -> list[str]:
     ]
 
 
-def search_rounds(study: Resolved, experiment: ResolvedExperiment) -> list[str]:
-    """Return the rounds of an experiment's search that the results have."""
+def _rounds(study: Resolved, experiment: ResolvedExperiment) -> range:
+    """Return the rounds of an experiment's search that the results have, by number."""
     if experiment.settings.search is None:
-        return []
-    last = jobs.last_round(study, experiment).number
-    return [jobs.round_path(study, experiment, number + 1) for number in range(last)]
+        return range(0)
+    return range(1, jobs.last_round(study, experiment).number + 1)
 
 
 def metric_modules(study: Resolved, place: Place) -> list[str]:
@@ -150,7 +153,7 @@ def _tables(kind: FigureKind) -> Stage:
     return Stage(
         name=f"{kind.name}_statistics",
         title="tables",
-        about=f"the tidy tables behind a {kind.name} figure",
+        about="the [tables](#tables-of-an-experiment) behind a figure",
         outputs={
             table: paths.TABLE.format(study="{study}", experiment="{experiment}", table=table)
             for table in kind.tables
@@ -168,7 +171,7 @@ def _tables(kind: FigureKind) -> Stage:
         check=check_files,
         message="Statistics of experiment {wildcards.experiment}",
         resources=Resources(4000),
-        record=f"studies/{{study}}/{{experiment}}/{kind.name}",
+        record=f"{paths.STUDY}/{{experiment}}/{kind.name}",
     )
 
 
@@ -180,8 +183,7 @@ TABLES = {kind.name: _tables(kind) for kind in EXPERIMENT_KINDS.values()}
 
 def _round_runs(study: Resolved, place: Place) -> list[str]:
     experiment, before = experiment_of(study, place), int(place["round"]) - 1
-    found = jobs.last_round(study, experiment, before)
-    wanted = jobs.searched_runs(study, experiment, found) if found else ()
+    wanted = jobs.searched_runs(study, experiment, jobs.last_round(study, experiment, before))
     return [table for run in wanted for table in run.tables]
 
 
@@ -192,16 +194,16 @@ def _round_before(study: Resolved, place: Place) -> list[str]:
 
 def _round_places(study: Resolved) -> list[Place]:
     return [
-        {"experiment": experiment.name, "round": str(number + 1)}
+        {"experiment": experiment.name, "round": str(number)}
         for experiment in jobs.searches(study)
-        for number in range(jobs.last_round(study, experiment).number)
+        for number in _rounds(study, experiment)
     ]
 
 
 SEARCH = Stage(
     name="search",
     title="rounds of searches",
-    about="which runs a search wants next, and why",
+    about="what a [search](search.md#how-it-decides) wants next, and why",
     outputs={"round": paths.SEARCH_ROUND},
     places=_round_places,
     inputs={"runs": _round_runs, "previous": _round_before},
@@ -242,7 +244,7 @@ def _figure(kind: FigureKind) -> Stage:
     return Stage(
         name=f"{kind.name}_figure",
         title="figures",
-        about=f"a {kind.name} figure as picture, as print, and the data that it shows",
+        about="a figure, and its [data](#figures); one of the whole study is called as its kind",
         outputs={
             end: paths.FIGURE.format(study="{study}", experiment="{experiment}", format=end)
             for end in FORMATS
@@ -258,7 +260,7 @@ def _figure(kind: FigureKind) -> Stage:
         check=check_figure,
         message="Figure {wildcards.experiment}",
         resources=Resources(minutes=10),
-        record=f"studies/{{study}}/figures/{{experiment}}.{kind.name}",
+        record=paths.FIGURE.replace("{format}", kind.name),
     )
 
 

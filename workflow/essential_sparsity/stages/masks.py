@@ -2,7 +2,7 @@
 
 import os
 
-from essential_sparsity.estimate import storage
+from essential_sparsity.estimate import cost
 from essential_sparsity.masks.criterion import Ranking
 from essential_sparsity.masks.registry import module_of
 from essential_sparsity.masks.spec import MaskSpec
@@ -21,7 +21,7 @@ from essential_sparsity.tickets.spec import TrainingSpec
 HISTOGRAM = Stage(
     name="histogram",
     title="histograms",
-    about="counts of a checkpoint's magnitudes, from which all of its cuts follow",
+    about="how many weights have which magnitude, from which all cuts follow: see [masks](#masks)",
     outputs={"histogram": paths.HISTOGRAM},
     places=lambda study: [
         {"model": model}
@@ -34,7 +34,7 @@ HISTOGRAM = Stage(
     code=lambda study, place: ("essential_sparsity.masks.histogram",),
     check=check_files,
     message="Histogram of {wildcards.model}'s magnitudes",
-    record="histograms/{model}",
+    record=paths.HISTOGRAM_RECORD,
 )
 
 
@@ -43,7 +43,7 @@ def _spec(study: Resolved, place: Place) -> MaskSpec:
 
 
 def _mask_places(study: Resolved) -> list[Place]:
-    return [{"model": model, "mask": mask.name} for model, mask in jobs.all_masks(study)]
+    return [{"model": model, "mask": mask.name} for model, mask in jobs.masks(study)]
 
 
 def _histogram(study: Resolved, place: Place) -> list[str]:
@@ -91,7 +91,7 @@ def is_untrained(study: Resolved, mask: str) -> bool:
 MASK = Stage(
     name="mask",
     title="masks",
-    about="which weights of a checkpoint are kept, a bit each",
+    about="which weights are kept, a bit each: a [mask](#masks), and its manifest",
     outputs={"mask": paths.MASK, "manifest": paths.MASK_MANIFEST},
     places=_mask_places,
     inputs={
@@ -112,8 +112,8 @@ MASK = Stage(
     check=check_mask,
     message="Mask {wildcards.mask} of {wildcards.model}",
     resources=Resources(minutes=10),
-    record="masks/{model}/{mask}",
-    size=lambda sizes, study, place: storage.mask_bytes(sizes, place["model"]),
+    record=paths.MASK_RECORD,
+    size=lambda sizes, study, place: cost.mask_bytes(sizes, place["model"]),
 )
 
 
@@ -163,16 +163,14 @@ def _training_code(study: Resolved, place: Place) -> tuple[str, ...]:
 TICKET = Stage(
     name="ticket",
     title="ticket trainings",
-    about="a round of training that finds a mask, and that mask",
+    about="a mask that [training finds](#masks-that-training-finds), with evaluations and head",
     outputs={
         "mask": paths.MASK,
         "manifest": paths.MASK_MANIFEST,
         "metrics": paths.TRAINING_METRICS,
         "head": paths.HEAD,
     },
-    places=lambda study: [
-        {"model": run.model, "mask": run.mask} for run in jobs.all_trainings(study)
-    ],
+    places=lambda study: [{"model": run.model, "mask": run.mask} for run in jobs.trainings(study)],
     inputs={
         "checkpoint": checkpoint_of,
         "task": _training_task,
@@ -186,5 +184,5 @@ TICKET = Stage(
     message="Ticket {wildcards.mask} of {wildcards.model}",
     environment="torch",
     resources=RUN.resources,
-    record="masks/{model}/{mask}",
+    record=paths.MASK_RECORD,
 )

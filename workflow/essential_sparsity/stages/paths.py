@@ -3,6 +3,13 @@
 Each text is a pattern in Snakemake's and `str.format`'s common syntax.
 """
 
+import re
+
+# What a job leaves of itself: what it printed, and what it took. {record} is mostly its artifact's
+# path, without an ending.
+LOG = "logs/{record}.log"
+BENCHMARK = "benchmarks/{record}.tsv"
+
 CHECKPOINT = "checkpoints/{model}"
 CHECKPOINT_MANIFEST = CHECKPOINT + "/checkpoint.json"
 
@@ -10,6 +17,8 @@ TASK = "tasks/{task}/{preprocessor}"
 TASK_MANIFEST = TASK + "/task.json"
 
 HISTOGRAM = "histograms/{model}.safetensors"
+HISTOGRAM_RECORD = "histograms/{model}"
+MASK_RECORD = "masks/{model}/{mask}"
 MASK = "masks/{model}/{mask}.safetensors"
 MASK_MANIFEST = "masks/{model}/{mask}.json"
 
@@ -47,3 +56,10 @@ REPORT = STUDY + "/report.html"
 # Of the study as a whole: all of its runs, all of their predictions.
 ALL_RUNS = STUDY + "/runs.parquet"
 ALL_PREDICTIONS = STUDY + "/predictions.parquet"
+
+
+def matching(pattern: str) -> re.Pattern[str]:
+    """Return the expression that a pattern's paths match, with the parts by their names."""
+    parts = re.split(r"{(\w+)}", pattern)
+    named = (f"(?P<{p}>[^/.][^/]*)" if n % 2 else re.escape(p) for n, p in enumerate(parts))
+    return re.compile("".join(named))

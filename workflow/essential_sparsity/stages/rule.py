@@ -8,7 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from essential_sparsity.checkpoints.contents import choose
-from essential_sparsity.estimate.memory import Memory
+from essential_sparsity.estimate import cost
+from essential_sparsity.estimate.sizes import Sizes
+from essential_sparsity.stages import paths
 from essential_sparsity.stages.stage import Place, Stage, no_files
 from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.digests import Digests
@@ -40,7 +42,7 @@ class Rules:
     def __init__(self, study: Resolved, gpu_slots: int) -> None:
         """Take the study, and how many jobs may share a GPU of this machine."""
         self.study = study
-        self._memory = Memory(study)
+        self._sizes = Sizes(study)
         self._digests = Digests(study.results / ".snakemake/digests.json")
         self._gpu_slots = gpu_slots
 
@@ -54,8 +56,7 @@ class Rules:
         def memory(wildcards: Any, attempt: int) -> int:
             if isinstance(asked.memory, int):
                 return attempt * asked.memory
-            by_size = {"reading": self._memory.reading, "training": self._memory.training}
-            return attempt * by_size[asked.memory](wildcards.model)
+            return attempt * cost.memory(self._sizes, wildcards.model, asked.memory)
 
         own: dict[str, Any] = {
             "mem_mb": memory,
@@ -106,8 +107,8 @@ class Rule:
             role: pattern.replace("{study}", name) for role, pattern in stage.outputs.items()
         }
         record = stage.record.replace("{study}", name)
-        self.log = f"logs/{record}.log"
-        self.benchmark = f"benchmarks/{record}.tsv"
+        self.log = paths.LOG.format(record=record)
+        self.benchmark = paths.BENCHMARK.format(record=record)
         self.conda = f"../envs/{stage.environment}.yaml"
         self.resources = resources
         self.message = stage.message

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from essential_sparsity.estimate import storage
+from essential_sparsity.estimate import cost
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.runs import heads, procedures
 from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
@@ -17,9 +17,7 @@ from essential_sparsity.study.resolve import Resolved, unique
 def run_spec(study: Resolved, task: str, recipe: str, seed: int) -> RunSpec:
     """Return the spec of a run, or of a training like it."""
     study.find(study.tasks, task, "task")
-    known = {name: spec for (of, name), spec in study.recipes.items() if of == task}
-    settings = study.find(known, recipe, f"recipe of task '{task}'")
-    return RunSpec(recipe=settings, seed=seed)
+    return RunSpec(recipe=jobs.recipe_of(study, task, recipe), seed=seed)
 
 
 def scored_by(study: Resolved, task: str) -> str:
@@ -53,7 +51,7 @@ def _spec_of(study: Resolved, place: Place) -> RunSpec:
 RUN = Stage(
     name="run",
     title="runs",
-    about="one fine-tuning: a model under a mask, on a task, by a recipe, with a seed",
+    about="one fine-tuning: [two tables](#a-run), and how far it moved each matrix",
     outputs={
         "metrics": paths.METRICS,
         "predictions": paths.PREDICTIONS,
@@ -81,7 +79,7 @@ RUN = Stage(
     environment="torch",
     resources=Resources("training", minutes=240, gpu=True),
     record=paths.RUN,
-    size=lambda sizes, study, place: storage.prediction_bytes(
+    size=lambda sizes, study, place: cost.prediction_bytes(
         sizes, place["task"], study.recipes[place["task"], place["recipe"]]
     ),
 )
@@ -94,7 +92,7 @@ def _rewinds(study: Resolved) -> list[Place]:
             **{"model": model, "task": str(mask.task), "recipe": str(mask.recipe)},
             **{"step": str(mask.rewind_step), "seed": str(mask.seed)},
         }
-        for model, mask in jobs.all_masks(study)
+        for model, mask in jobs.masks(study)
         if isinstance(mask, Trained) and mask.rewind_step
     ]
     return [dict(place) for place in unique(tuple(place.items()) for place in found)]
@@ -103,7 +101,7 @@ def _rewinds(study: Resolved) -> list[Place]:
 REWIND = Stage(
     name="rewind",
     title="rewound weights",
-    about="a model's weights after a few steps of a dense fine-tuning, to rewind to",
+    about="weights after a few steps of a dense fine-tuning, to which tickets are rewound",
     outputs={"weights": paths.REWIND},
     places=_rewinds,
     inputs={

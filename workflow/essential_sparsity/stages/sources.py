@@ -1,13 +1,11 @@
 """The stages that bring in what comes from elsewhere: checkpoints and task data."""
 
 import contextlib
-from pathlib import Path
 
 from essential_sparsity.architectures import modules_of
 from essential_sparsity.checkpoints.spec import FolderSource
-from essential_sparsity.estimate import storage
-from essential_sparsity.estimate.amount import Amount
-from essential_sparsity.estimate.sizes import Sizes
+from essential_sparsity.estimate import cost
+from essential_sparsity.estimate.sizes import Amount, Sizes
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.checks import check_checkpoint, check_task
 from essential_sparsity.stages.stage import Place, Resources, Stage
@@ -67,7 +65,8 @@ def _folders(study: Resolved, place: Place) -> list[str]:
 CHECKPOINT = Stage(
     name="checkpoint",
     title="checkpoints",
-    about="a model, from the first of its sources that yields the pinned bytes",
+    about="weights and tokenizer, from the first source that yields the pinned bytes, and "
+    "[`checkpoint.json`](#checkpointjson)",
     outputs={"manifest": paths.CHECKPOINT_MANIFEST},
     places=lambda study: [{"model": model} for model in study.models],
     inputs={"base": _base},
@@ -82,17 +81,19 @@ CHECKPOINT = Stage(
     message="Checkpoint {wildcards.model}",
     environment="torch",
     resources=Resources("reading", minutes=120),
-    record="checkpoints/{model}",
-    size=lambda sizes, study, place: storage.checkpoint_bytes(sizes, place["model"]),
+    record=paths.CHECKPOINT,
+    size=lambda sizes, study, place: cost.checkpoint_bytes(sizes, place["model"]),
     remote=True,
 )
 
 
 def _task_places(study: Resolved) -> list[Place]:
-    found = [*jobs.all_runs(study), *jobs.all_trainings(study)]
-    manifests = unique(jobs.task_data(study, run.model, run.task, run.recipe) for run in found)
-    folders = [Path(manifest).parent for manifest in manifests]
-    return [{"task": folder.parent.name, "preprocessor": folder.name} for folder in folders]
+    runs = [*jobs.runs(study), *jobs.trainings(study)]
+    asked = unique((run.model, run.task, run.recipe) for run in runs)
+    found = unique(
+        (task, jobs.preprocessor_of(study, m, task, recipe)) for m, task, recipe in asked
+    )
+    return [{"task": task, "preprocessor": preprocessor} for task, preprocessor in found]
 
 
 def _task_spec(study: Resolved, place: Place) -> Spec:
@@ -121,13 +122,14 @@ def _preprocessor(study: Resolved, place: Place) -> str:
 
 def _task_size(sizes: Sizes, study: Resolved, place: Place) -> Amount:
     model, recipe = study.preprocessors[place["preprocessor"]]
-    return storage.task_bytes(sizes, model, place["task"], recipe)
+    return cost.task_bytes(sizes, model, place["task"], recipe)
 
 
 TASK = Stage(
     name="task",
     title="task data",
-    about="a task's examples, made ready once: tokens of a tokenizer, or pixels of a processor",
+    about="examples, made ready once: tokens of a tokenizer, or pixels of an image processor; and "
+    "[`task.json`](#taskjson-and-the-examples)",
     outputs={"manifest": paths.TASK_MANIFEST},
     places=_task_places,
     inputs={"checkpoint": _preprocessor},
@@ -139,7 +141,7 @@ TASK = Stage(
     message="Task data {wildcards.task} for {wildcards.preprocessor}",
     environment="torch",
     resources=Resources(4000, minutes=60),
-    record="tasks/{task}/{preprocessor}",
+    record=paths.TASK,
     size=_task_size,
     remote=True,
 )

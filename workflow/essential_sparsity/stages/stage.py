@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from essential_sparsity.estimate.amount import Amount
-from essential_sparsity.estimate.sizes import Sizes
+from essential_sparsity.estimate.sizes import Amount, Sizes
 from essential_sparsity.stages.checks import Finding
 from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.spec import Spec
@@ -46,7 +45,7 @@ class Stage:
     Attributes:
         name: in one word.
         title: its artifacts, in tables.
-        about: what an artifact is, for the docs.
+        about: what an artifact is, as docs/artifacts.md has it, with links there.
         outputs: role → pattern of the path; the first one is what the workflow is asked for.
         places: study → the jobs that are known before any result is.
         inputs: role → the path of what a job reads; a list where there may be several, or none.
@@ -92,7 +91,3 @@ class Stage:
     def targets(self, study: Resolved) -> list[str]:
         """Return what the workflow is asked for to have all of the study's artifacts made."""
         return [self.paths(study, place)[0] for place in self.places(study)]
-
-    def benchmark(self, study: Resolved, place: Place) -> str:
-        """Return the path of what Snakemake measures of a job."""
-        return f"benchmarks/{self.record}.tsv".format(**place, study=study.study.study)

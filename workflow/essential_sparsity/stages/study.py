@@ -12,6 +12,7 @@ from essential_sparsity.stages.figures import (
     drawn_as,
     figures_of,
     metric_modules,
+    table_path,
     tables,
     tables_called,
 )
@@ -77,7 +78,7 @@ def claims_spec(study: Resolved) -> ClaimsSpec:
 
 def _claims_tables(study: Resolved, place: Place) -> list[str]:
     return [
-        paths.TABLE.format(study=study.study.study, experiment=experiment, table=table)
+        table_path(study, experiment, table)
         for experiment, names in claims_spec(study).experiments.items()
         for table in names
     ]
@@ -86,7 +87,7 @@ def _claims_tables(study: Resolved, place: Place) -> list[str]:
 CLAIMS = Stage(
     name="claims",
     title="verdicts",
-    about="the paper's claims, tested on the study's tables",
+    about="[verdicts](claims.md) on the paper's claims",
     outputs={"claims": paths.CLAIMS},
     places=_once,
     inputs={"tables": _claims_tables},
@@ -95,14 +96,14 @@ CLAIMS = Stage(
     check=check_files,
     message="Claims of the paper, tested on the study's tables",
     resources=Resources(1000, minutes=10),
-    record="studies/{study}/claims",
+    record=f"{paths.STUDY}/claims",
 )
 
 
 TIDY = Stage(
     name="tidy",
     title="tidy tables",
-    about="all runs of the study, and all of their predictions, for everybody's own analysis",
+    about="[all runs](#all-runs-of-a-study) and what they answered, for analyses of your own",
     outputs={"runs": paths.ALL_RUNS, "predictions": paths.ALL_PREDICTIONS},
     places=lambda study: [{}] if tables_called(study, "runs") else [],
     inputs={"runs": lambda study, place: list(tables_called(study, "runs").values())},
@@ -113,14 +114,14 @@ TIDY = Stage(
     check=check_files,
     message="All runs of the study, and their predictions",
     resources=Resources(minutes=60),
-    record="studies/{study}/tidy",
+    record=f"{paths.STUDY}/tidy",
 )
 
 
 SUMMARY = Stage(
     name="summary",
     title="summaries",
-    about="the study's results as plain text",
+    about="the table that `make study` prints at its end",
     outputs={"summary": paths.SUMMARY},
     places=_once,
     inputs={
@@ -135,14 +136,14 @@ SUMMARY = Stage(
     check=None,
     message="Summary of the study",
     resources=Resources(1000, minutes=10),
-    record="studies/{study}/summary",
+    record=f"{paths.STUDY}/summary",
 )
 
 
 PROVENANCE = Stage(
     name="provenance",
     title="provenance",
-    about="what was run, on what, with which versions, and how long it took",
+    about="[what was run](#provenancejson), on what, and how long it took",
     outputs={"provenance": paths.PROVENANCE},
     places=_once,
     inputs={
@@ -155,14 +156,14 @@ PROVENANCE = Stage(
     check=check_files,
     message="What was run, on what, and how long it took",
     resources=Resources(1000),
-    record="studies/{study}/provenance",
+    record=f"{paths.STUDY}/provenance",
 )
 
 
 REPORT = Stage(
     name="report",
     title="reports",
-    about="one page that tells all of it and opens offline",
+    about="the [report](#the-report): everything on one page",
     outputs={"report": paths.REPORT},
     places=_once,
     inputs={
@@ -176,5 +177,5 @@ REPORT = Stage(
     check=None,
     message="Report of the study",
     resources=Resources(1000, minutes=10),
-    record="studies/{study}/report",
+    record=f"{paths.STUDY}/report",
 )

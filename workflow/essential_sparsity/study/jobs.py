@@ -3,16 +3,18 @@
 All take a resolved study. What is found once is kept for as long as the study is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 from essential_sparsity.estimators.search import FIRST_SEEDS
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.outcomes.spec import RunsSpec
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.search.rounds import Round, RoundSpec
 from essential_sparsity.similarity.spec import MaskSetSpec
 from essential_sparsity.stages import paths
@@ -29,6 +31,8 @@ from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.spec import Spec
 from essential_sparsity.support.yaml_files import read_yaml
 from essential_sparsity.weights.spec import WeightsSpec
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -91,18 +95,25 @@ def resolve_study(study: Study, root: Path, files: tuple[str, ...], results: Pat
 
 
 @cache
-def runs(study: Resolved, experiment: ResolvedExperiment) -> tuple[Run, ...]:
-    """Return an experiment's runs, controls last; none if its figure reads masks alone.
+def runs(study: Resolved, experiment: ResolvedExperiment | None = None) -> tuple[Run, ...]:
+    """Return an experiment's runs, controls last, or those of all; none of figures of masks alone.
 
     Of a search they are those with which it begins: `searched_runs` returns those of a round.
     """
+    if experiment is None:
+        return _of_all(study, runs)
     settings = experiment.settings
     if experiment.kind.reads != "runs":
         return ()
     if settings.search is not None:
         return searched_runs(study, experiment, round_spec(study, experiment).first())
     rows = [
-        *((model, mask) for model in settings.models for mask in run_masks(experiment)),
+        # Dense first, since drops refer to it.
+        *(
+            (model, mask)
+            for model in settings.models
+            for mask in unique([DENSE, *experiment.masks])
+        ),
         *((control, DENSE) for control in settings.controls),
     ]
     return tuple(
@@ -130,24 +141,13 @@ def searched_runs(study: Resolved, experiment: ResolvedExperiment, found: Round)
     return tuple(unique([*wanted, *controls]))
 
 
-@cache
-def all_runs(study: Resolved) -> tuple[Run, ...]:
-    """Return every run of the study, once: of a search, those with which it begins."""
-    return tuple(unique(run for e in study.experiments.values() for run in runs(study, e)))
-
-
-def known_runs(study: Resolved, experiment: ResolvedExperiment | None = None) -> list[Run]:
+def known_runs(study: Resolved, experiment: ResolvedExperiment | None = None) -> tuple[Run, ...]:
     """Return the runs that are known, of an experiment or of all: of searches, up to now."""
-    wanted = study.experiments.values() if experiment is None else [experiment]
-    return unique(
-        run
-        for one in wanted
-        for run in (
-            runs(study, one)
-            if one.settings.search is None
-            else searched_runs(study, one, last_round(study, one))
-        )
-    )
+    if experiment is None:
+        return _of_all(study, known_runs)
+    if experiment.settings.search is None:
+        return runs(study, experiment)
+    return searched_runs(study, experiment, last_round(study, experiment))
 
 
 def last_round(study: Resolved, experiment: ResolvedExperiment, most: int | None = None) -> Round:
@@ -171,8 +171,12 @@ def last_round(study: Resolved, experiment: ResolvedExperiment, most: int | None
 
 
 @cache
-def masks(study: Resolved, experiment: ResolvedExperiment) -> tuple[tuple[str, MaskSpec], ...]:
-    """Return the (model, mask) pairs that an experiment's figure needs."""
+def masks(
+    study: Resolved, experiment: ResolvedExperiment | None = None
+) -> tuple[tuple[str, MaskSpec], ...]:
+    """Return the (model, mask) pairs that an experiment's figure needs, or all figures."""
+    if experiment is None:
+        return _of_all(study, masks)
     if experiment.kind.reads == "runs":
         found = runs(study, experiment)
         return tuple(unique((run.model, study.masks[run.mask]) for run in found))
@@ -181,19 +185,12 @@ def masks(study: Resolved, experiment: ResolvedExperiment) -> tuple[tuple[str, M
 
 
 @cache
-def all_masks(study: Resolved) -> tuple[tuple[str, MaskSpec], ...]:
-    """Return every (model, mask) pair of the study, once."""
-    return tuple(unique(pair for e in study.experiments.values() for pair in masks(study, e)))
-
-
-def run_masks(experiment: ResolvedExperiment) -> list[MaskSpec]:
-    """Return the masks whose runs an experiment needs: dense first, since drops refer to it."""
-    return unique([DENSE, *experiment.masks])
-
-
-@cache
-def trainings(study: Resolved, experiment: ResolvedExperiment) -> tuple[Training, ...]:
-    """Return the trainings that find an experiment's masks, whole chains of them."""
+def trainings(
+    study: Resolved, experiment: ResolvedExperiment | None = None
+) -> tuple[Training, ...]:
+    """Return the trainings that find the masks of an experiment, or of all: whole chains."""
+    if experiment is None:
+        return _of_all(study, trainings)
     found: list[Training] = []
     for model, last in masks(study, experiment):
         mask = last
@@ -204,10 +201,11 @@ def trainings(study: Resolved, experiment: ResolvedExperiment) -> tuple[Training
     return tuple(unique(found))
 
 
-@cache
-def all_trainings(study: Resolved) -> tuple[Training, ...]:
-    """Return every training that finds a mask of the study, once."""
-    return tuple(unique(t for e in study.experiments.values() for t in trainings(study, e)))
+def _of_all(
+    study: Resolved, items: Callable[[Resolved, ResolvedExperiment], Iterable[_T]]
+) -> tuple[_T, ...]:
+    """Return the items of all experiments, each once."""
+    return tuple(unique(i for e in study.experiments.values() for i in items(study, e)))
 
 
 def searches(study: Resolved) -> list[ResolvedExperiment]:
@@ -215,13 +213,22 @@ def searches(study: Resolved) -> list[ResolvedExperiment]:
     return [e for e in study.experiments.values() if e.settings.search is not None]
 
 
-def task_data(study: Resolved, model: str, task: str, recipe: str) -> str:
-    """Return the manifest of a run's data: made ready by whose preprocessor, at what size."""
+def recipe_of(study: Resolved, task: str, recipe: str) -> RecipeSpec:
+    """Return a task's recipe by its identity in paths."""
+    known = {name: spec for (of, name), spec in study.recipes.items() if of == task}
+    return study.find(known, recipe, f"recipe of task '{task}'")
+
+
+def preprocessor_of(study: Resolved, model: str, task: str, recipe: str) -> str:
+    """Return what a run's data are called: whose preprocessor made them ready, at what size."""
     entry = study.find(study.tasks, task, "task")
     study.find(study.models, model, "model")
-    known = {name: spec for (of, name), spec in study.recipes.items() if of == task}
-    settings = study.find(known, recipe, f"recipe of task '{task}'")
-    preprocessor = preprocessor_name(study.models, model, entry, settings)
+    return preprocessor_name(study.models, model, entry, recipe_of(study, task, recipe))
+
+
+def task_data(study: Resolved, model: str, task: str, recipe: str) -> str:
+    """Return the manifest of a run's data."""
+    preprocessor = preprocessor_of(study, model, task, recipe)
     return paths.TASK_MANIFEST.format(task=task, preprocessor=preprocessor)
 
 
@@ -295,5 +302,6 @@ def round_spec(study: Resolved, experiment: ResolvedExperiment) -> RoundSpec:
 
 def round_path(study: Resolved, experiment: ResolvedExperiment, number: int | str) -> str:
     """Return the path of a round of an experiment's search."""
-    names: Mapping[str, object] = {"experiment": experiment.name, "round": number}
-    return paths.SEARCH_ROUND.format(study=study.study.study, **names)
+    return paths.SEARCH_ROUND.format(
+        study=study.study.study, experiment=experiment.name, round=number
+    )

@@ -1,4 +1,4 @@
-"""Writes what follows from the code: the reference of the configuration, its JSON schemas, the API.
+"""Writes what follows from the code: the configuration's reference and schemas, API, artifacts.
 
 `python -m essential_sparsity.study.reference` writes them, `--check` fails when they have drifted.
 """
@@ -17,9 +17,12 @@ from pydantic_core import PydanticUndefined
 
 from essential_sparsity.claims.claim import ClaimEntry
 from essential_sparsity.figures.kinds import EXPERIMENT_KINDS
+from essential_sparsity.stages.all import STAGES
+from essential_sparsity.stages.stage import Stage
 from essential_sparsity.study.catalog import ModelEntry, TaskEntry
 from essential_sparsity.study.document import Study
 from essential_sparsity.study.public import public_page
+from essential_sparsity.study.resolve import unique
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_text
 
@@ -38,6 +41,8 @@ Everything that decides a number is in a study file and in the catalog entries t
 threads, memory and partitions are in `profiles/`. Keys without a default are required. Numbers may
 be written as `1.0e-4` or `1e-4`. JSON schemas for editors are in `workflow/schemas/`.
 """
+_TABLE = "from the stages' declarations; edit those, not this table. -->\n\n"
+_TABLE_END = "\n<!-- The table ends. -->\n"
 
 
 def main() -> None:
@@ -46,17 +51,22 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing, fail on differences")
     check = parser.parse_args().check
     root = Path(__file__).parents[3]
-    stale = [path for path, text in generated().items() if not _is(root / path, text)]
+    texts = generated(root)
+    stale = [path for path, text in texts.items() if not _is(root / path, text)]
     for path in stale:
         if not check:
-            write_text(root / path, generated()[path])
+            write_text(root / path, texts[path])
         print(f"{path}: {'differs from the code' if check else 'written'}", file=sys.stderr)
     if check and stale:
         sys.exit("error: run `make docs` and commit what it writes")
 
 
-def generated() -> dict[str, str]:
-    """Return every generated file: path below the repository's root → text."""
+def generated(root: Path) -> dict[str, str]:
+    """Return every generated file: path below the repository's root → text.
+
+    Raises:
+        ValueError: the page of artifacts lacks the place of its table.
+    """
     schemas = {
         f"workflow/schemas/{name}.schema.json": json.dumps(model.model_json_schema(), indent=1)
         + "\n"
@@ -67,7 +77,32 @@ def generated() -> dict[str, str]:
         page += f"\n## {title}\n"
         for part in _reachable(model):
             page += _table(part, heading=part is not model)
-    return {"docs/configuration.md": page + _options(), "docs/api.md": public_page(), **schemas}
+    artifacts = "docs/artifacts.md"
+    return {
+        "docs/configuration.md": page + _options(),
+        "docs/api.md": public_page(),
+        artifacts: _with_table((root / artifacts).read_text(encoding="utf-8")),
+        **schemas,
+    }
+
+
+def _with_table(page: str) -> str:
+    """Return the page with the table of all stages' artifacts between its two comments."""
+    titles: dict[str, list[Stage]] = {}
+    for stage in STAGES:
+        titles.setdefault(stage.title, []).append(stage)
+    table = "| what | paths below `results/` | what it is | made from |\n|---|---|---|---|\n"
+    for title, stages in titles.items():
+        roles = unique(role for stage in stages for role in stage.inputs)
+        folders: dict[str, list[str]] = {}
+        for path in unique(path for stage in stages for path in stage.outputs.values()):
+            folder, _, file = path.rpartition("/")
+            folders.setdefault(folder, []).append(file)
+        # Of several files in a folder the first one bears its name.
+        paths = ", ".join(f"`{folder}/{'`, `'.join(files)}`" for folder, files in folders.items())
+        table += f"| {title} | {paths} | {stages[0].about} | {', '.join(roles)} |\n"
+    start, end = page.index(_TABLE) + len(_TABLE), page.index(_TABLE_END)
+    return page[:start] + table + page[end:]
 
 
 def _options() -> str:

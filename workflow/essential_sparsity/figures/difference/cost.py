@@ -26,10 +26,10 @@ COST = pa.schema(
     ]
 )
 
-# A job's benchmark lies at its artifact's path (`rules/`).
-_MASK_JOB = "benchmarks/masks/{model}/{mask}.tsv"
-_REWIND_JOB = f"benchmarks/{paths.REWIND}.tsv"
-_RUN_JOB = f"benchmarks/{paths.RUN}.tsv"
+# Where the benchmarks of jobs lie.
+MASK_JOB = paths.BENCHMARK.format(record=paths.MASK_RECORD)
+REWIND_JOB = paths.BENCHMARK.format(record=paths.REWIND)
+RUN_JOB = paths.BENCHMARK.format(record=paths.RUN)
 
 _Times = tuple[float | None, float | None]
 
@@ -51,7 +51,7 @@ def cost_rows(root: Path, group: Group) -> Iterator[Row]:
                 mask = run.metrics["mask"]
                 jobs = mask_jobs(root, group.model, mask)
                 found = _add(_times(root / job) for job in jobs) if jobs else (None, None)
-                tuned = _times(root / _RUN_JOB.format(**place, mask=mask))
+                tuned = _times(root / RUN_JOB.format(**place, mask=mask))
                 yield {
                     **group.names(index),
                     **place,
@@ -67,13 +67,13 @@ def mask_jobs(root: Path, model: str, name: str) -> list[str]:
     if not path.exists():
         return []
     mask = check_mask(read_json(path, "mask manifest").get("spec"), f"{path}: spec")
-    jobs = [_MASK_JOB.format(model=model, mask=name)]
+    jobs = [MASK_JOB.format(model=model, mask=name)]
     if isinstance(mask, Trained) and mask.rewind_step:
         place = {"task": mask.task, "recipe": mask.recipe, "seed": mask.seed}
-        jobs.append(_REWIND_JOB.format(model=model, step=mask.rewind_step, **place))
+        jobs.append(REWIND_JOB.format(model=model, step=mask.rewind_step, **place))
     begun = mask.previous() if isinstance(mask, Trained) else None
     while isinstance(begun, Trained):
-        jobs.append(_MASK_JOB.format(model=model, mask=begun.name))
+        jobs.append(MASK_JOB.format(model=model, mask=begun.name))
         begun = begun.previous()
     return jobs
 
