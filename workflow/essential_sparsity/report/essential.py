@@ -71,7 +71,7 @@ def essential_table(
             "",
             "Whether a hinge fits the curve better than a smooth one",
         ),
-        Column("Seeds", lambda row: number(row["seeds"], 0), "number"),
+        Column("Seeds", lambda row: number(row["seeds"] or None, 0), "number"),
         Column("Examples", lambda row: number(row["examples"], 0), "number"),
         Column("Experiment", lambda row: row["experiment"]),
         Column("Notes", _remarks, "prose"),

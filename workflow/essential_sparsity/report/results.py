@@ -65,7 +65,7 @@ def difference_table(rows: Sequence[Row], spec: ReportSpec) -> Table:
             lambda row: interval(row["difference_low"], row["difference_high"], sign=True),
             "number",
         ),
-        Column("Seeds", lambda row: number(row["seeds"], 0), "number"),
+        Column("Seeds", lambda row: number(row["seeds"] or None, 0), "number"),
     )
     return Table.of(f"Score less that of {base}", columns, rows).condensed("Masks")
 

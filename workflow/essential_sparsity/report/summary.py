@@ -88,7 +88,7 @@ def _section(experiment: str, curves: list[Row]) -> str:
             _format_dense(curve),
             f"{format_essential(curve)} {_marks(curve)}".rstrip(),
             format_certified(curve),
-            str(curve["seeds"]),
+            str(curve["seeds"] or "–"),
         ]
         for curve in curves
     ]
@@ -157,7 +157,7 @@ def summarize_differences(folder: Path) -> str:
     lines = [["model", "task", "mask", "lowest sparsity", "highest sparsity", "seeds"]]
     for names, points in curves.items():
         ends = (_format_difference(points[0]), _format_difference(points[-1]))
-        lines.append([*names, *ends, str(points[0]["seeds"])])
+        lines.append([*names, *ends, str(points[0]["seeds"] or "–")])
     labels = {row["label"] for row in rows}
     whose = ""
     if len(labels) == 1:
