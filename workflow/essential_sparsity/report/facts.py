@@ -156,7 +156,7 @@ def recipes_table(spec: ReportSpec) -> Table:
 def _others(row: RecipeRow) -> Cell:
     others = (
         f"{key.replace('_', ' ')}: {_say(row.settings[key])}"
-        for key in RecipeSpec.model_fields
+        for key in dict.fromkeys((*RecipeSpec.model_fields, *row.settings))
         if key in row.settings and key not in ("epochs", "batch_size", "learning_rate")
     )
     return Cell("", notes=tuple(others))
