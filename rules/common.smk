@@ -109,6 +109,27 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+def reported(stage, role, caption, category, kind, of_study):
+    """Return a stage's outputs, of which Snakemake's own report shows the one with this role."""
+    labels = {"experiment": "all" if of_study else "{experiment}", "kind": kind}
+    shown = report(stage.output[role], caption=caption, category=category, labels=labels)
+    return {**stage.output, role: shown}
+
+
+def if_kept(files):
+    """Return files, but of figures alone those that are there: nothing could make the others."""
+    return [file for file in files if not FIGURES_ONLY or os.path.exists(file)]
+
+
+def submission(wildcards):
+    """Return with which masks one is submitted to a cluster.
+
+    None of those that a run comes before: that run may need a mask of the same submission.
+    """
+    alone = not CLUSTER or not stages.masks.is_untrained(STUDY, wildcards.mask)
+    return None if alone else "masks"
+
+
 def runs_ahead():
     """Return job's number → (model, task, recipe) of the fine-tunings that are not done."""
     ahead = {}
