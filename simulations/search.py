@@ -15,7 +15,7 @@ from essential_sparsity.estimators.search import FIRST_SEEDS, Curve, Decision, c
 from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.estimators.spread import Floats
 from essential_sparsity.search.spec import SearchSpec
-from simulations.command import Arguments, read_arguments
+from simulations.command import Arguments, read_arguments, write_part
 from simulations.trial import (
     CHANCE,
     Setting,
@@ -129,11 +129,11 @@ class _Answers:
         """Resample those of place → seeds, the dense ones of all these seeds first."""
         chosen = {place: tuple(of) for place, of in seeds.items()}
         dense = tuple(sorted({seed for of in chosen.values() for seed in of}))
-        return Scores.of_uneven(
+        return Scores.of(
             [{s: self.answers[place, s] for s in of} for place, of in {0: dense, **chosen}.items()],
             accuracy,
             self.settings,
-            lambda: named_generator("resamples", self.name),
+            named_generator("resamples", self.name),
             CHANCE,
         )
 
@@ -320,13 +320,10 @@ def main() -> None:
         "simulations.search", __doc__, sets=100, of="row", resamples=400, document=DOCUMENT
     )
     table = render(simulate(arguments), arguments.sets, arguments.resamples)
-    if not arguments.write:
+    if arguments.write:
+        write_part(DOCUMENT, _BEGIN, table, _END)
+    else:
         print(table, end="")
-        return
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(_BEGIN)
-    DOCUMENT.write_text(before + _BEGIN + table + _END + rest.partition(_END)[2], "utf-8")
-    print(f"{DOCUMENT}: written", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ sparse ones among them that belong together; both return rows of the tables of `
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -96,7 +97,7 @@ class Scores:
     @classmethod
     def of(
         cls,
-        parts: Floats,
+        runs: Floats | Sequence[Mapping[Any, Floats]],
         combine: Combine,
         settings: Settings,
         generator: np.random.Generator,
@@ -105,69 +106,29 @@ class Scores:
         *,
         clusters: npt.NDArray[Any] | None = None,
         unit: str | None = None,
-        fixed: bool = False,
     ) -> "Scores":
-        """Resample runs of equal replicates.
+        """Resample runs.
 
         Args:
-            parts: (masks, replicates, examples, parts), each example's parts of the metric; of a
-                mean its score, in points. The dense model comes first.
+            runs: (masks, replicates, examples, parts), each example's parts of the metric; of a
+                mean its score, in points. The dense model comes first. Where masks differ in their
+                replicates, a dictionary of each instead: replicate → (examples, parts), of the
+                dense model with all replicates. None is the only replicate of a mask for which
+                nothing is drawn; it is paired with every replicate of the others.
             combine: means of parts (…, parts) → scores (…) in points.
-            settings: how many resamples, level of confidence, tolerances.
+            settings, constant, bounds: see the class.
             generator: numpy's; it decides the resamples.
-            constant, bounds, unit: see the class.
-            clusters: (examples,), equal where examples belong together, such as the tokens of a
-                window or the questions of a passage, and are resampled as a whole; any values.
-            fixed: nothing is drawn for the one replicate there is: it is all that there can be, and
-                not one of many seeds.
+            clusters: (examples,), any values, equal where examples belong together, such as the
+                tokens of a window or the questions of a passage, and are resampled as a whole.
+            unit: see the class; "clusters" or "examples" by default.
 
         Raises:
-            ValueError: `parts` has another number of axes, an empty one, or a score that is not a
-                finite number; there are not as many `clusters`; several replicates are `fixed`.
+            ValueError: `runs` has another number of axes, an empty one, or a score that is not a
+                finite number; or there are not as many `clusters` as examples.
         """
-        _check_parts(parts)
-        if fixed and parts.shape[1] > 1:
-            raise ValueError(f"fixed: there is one replicate then, not {parts.shape[1]}")
-        replicates = [None] if fixed else range(parts.shape[1])
-        runs = [dict(zip(replicates, of_mask, strict=True)) for of_mask in parts]
-        return cls.of_uneven(
-            runs,
-            combine,
-            settings,
-            lambda: generator,
-            constant,
-            bounds,
-            clusters=clusters,
-            unit=unit,
-        )
-
-    @classmethod
-    def of_uneven(
-        cls,
-        runs: Sequence[Mapping[Any, Floats]],
-        combine: Combine,
-        settings: Settings,
-        generator: Callable[[], np.random.Generator],
-        constant: float | None = None,
-        bounds: tuple[float, float] = (-np.inf, np.inf),
-        *,
-        clusters: npt.NDArray[Any] | None = None,
-        unit: str | None = None,
-    ) -> "Scores":
-        """Resample runs of which not all masks have the same replicates.
-
-        Args:
-            runs: replicate → (examples, parts) of every mask; the dense one, first, has all
-                replicates. The only run of a mask for which nothing is drawn has the replicate
-                None, and is paired with every replicate of other masks.
-            combine, settings, clusters: as of `of`.
-            generator: returns a fresh generator, always the same.
-            constant, bounds, unit: see the class.
-
-        Raises:
-            ValueError: there is no replicate or no example, a score that is not a finite number, or
-                not as many `clusters`.
-        """
+        if isinstance(runs, np.ndarray):
+            _check_parts(runs)
+            runs = [dict(enumerate(of_mask)) for of_mask in runs]
         drawn = list(dict.fromkeys(key for of_mask in runs for key in of_mask if key is not None))
         paired = [
             dict.fromkeys(drawn, of_mask[None]) if drawn and None in of_mask else of_mask
@@ -183,7 +144,8 @@ class Scores:
             _check_parts(parts)
             if clusters is not None and len(clusters) != parts.shape[2]:
                 raise ValueError(f"clusters: {len(clusters)} of {parts.shape[2]} examples")
-            found = resample(parts, combine, settings.resamples, generator(), clusters)
+            # All blocks draw the same examples.
+            found = resample(parts, combine, settings.resamples, deepcopy(generator), clusters)
             blocks.append(Block(indices, [chosen.index(index) for index in indices], found))
         unit = unit or ("examples" if clusters is None else "clusters")
         fixed = [index for index, of_mask in enumerate(runs) if None in of_mask and None in runs[0]]
@@ -308,6 +270,7 @@ class Scores:
         (block,) = self.blocks
         by_replicate = block.resamples.by_replicate
         samples = block.resamples.differences(*zip(*pairs, strict=True))
+        dense_low, _ = self.interval(block.resamples.scores()[0])
         for (mask, partner), of_pair in zip(pairs, samples, strict=True):
             differences = by_replicate[mask] - by_replicate[partner]
             low, high = self.interval(of_pair)
@@ -320,7 +283,7 @@ class Scores:
                 "confidence": self.settings.confidence,
                 "difference_min": float(differences.min()),
                 "difference_max": float(differences.max()),
-                "dense_low": self.interval(block.resamples.scores()[0])[0],
+                "dense_low": dense_low,
             }
 
     def curve(
@@ -507,12 +470,10 @@ def essential_sparsity(
     epsilon: float,
     confidence: float,
 ) -> Row:
-    """Estimate one curve's essential sparsity, with its interval and its raw crossings.
+    """Estimate one curve's essential sparsity: the columns of `essential` that follow from this.
 
-    Estimate and interval are those of `cross_with_interval`.
-
-    First and last crossing are those of the unfitted mean drops: where they lie apart, the curve is
-    not monotone.
+    Estimate and interval are those of `cross_with_interval`. First and last crossing are those of
+    the unfitted mean drops: where they lie apart, the curve is not monotone.
 
     Args:
         sparsities: (points,), increasing, positive.
@@ -521,18 +482,12 @@ def essential_sparsity(
         weights: (points,), 1 / variance of the drops.
         epsilon: in points.
         confidence: level of the intervals.
-
-    Returns:
-        The columns of the table `essential` that follow from this.
     """
     cross = partial(last_crossing, sparsities, epsilon=epsilon)
-    estimate, low, high = cross_with_interval(cross, drops, samples, weights, confidence)
     first = first_crossing(sparsities, drops, epsilon)
-    last = last_crossing(sparsities, drops, epsilon)
-    found: dict[str, Any] = {
-        "estimate": estimate,
-        "low": low,
-        "high": high,
+    last = cross(drops)
+    found = {
+        **asdict(cross_with_interval(cross, drops, samples, weights, confidence)),
         "first_crossing": first,
         "last_crossing": last,
     }
@@ -541,13 +496,10 @@ def essential_sparsity(
         "grid": [0.0, *sparsities.tolist()],
         "crossings_differ": bool(first != last),
     }
-    for name, value in found.items():
-        crossing = locate(float(value), sparsities)
-        row[name] = crossing.sparsity
-        row[f"{name}_censored"] = crossing.censored
-    drop_low, drop_high = percentile_interval(
-        samples[_beside(row["estimate"], sparsities)], confidence
-    )
+    for name, crossing in found.items():
+        row[name], row[f"{name}_censored"] = locate(float(crossing), sparsities)
+    beside = samples[_beside(row["estimate"], sparsities)]
+    drop_low, drop_high = percentile_interval(beside, confidence)
     row["resolution"] = float((drop_high - drop_low).max()) / 2
     beyond = {row["low_censored"], row["high_censored"]}
     row["resolved"] = row["resolution"] <= epsilon or beyond in ({"above"}, {"below"})

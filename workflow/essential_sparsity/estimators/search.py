@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from essential_sparsity.estimators.crossing import cross_with_interval, last_crossing
+from essential_sparsity.estimators.crossing import Crossing, cross_with_interval, last_crossing
 from essential_sparsity.estimators.curve import Curve as MeasuredCurve
 from essential_sparsity.estimators.spread import Floats
 
@@ -39,14 +39,9 @@ _SLACK = 0.2
 
 @dataclass(frozen=True)
 class Curve:
-    """The known points of a curve: drops at places of the lattice, 1 being the lowest sparsity.
+    """The known points of a curve, by ascending places of the lattice, 1 the lowest sparsity.
 
-    Attributes:
-        places: (points,), ascending.
-        seeds: (points,), how many seeds there are at each.
-        drops: (points,), their mean drops.
-        samples: (points, resamples), the drops in every resample.
-        weights: (points,), of the isotonic fit.
+    `seeds` are how many there are at each; else see the measured curve.
     """
 
     places: tuple[int, ...]
@@ -68,15 +63,6 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Crossing:
-    """The crossing of ε, in steps of the lattice; ∞ if it lies above the last point."""
-
-    estimate: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Decision:
     """The runs of a curve that come next.
 
@@ -85,7 +71,7 @@ class Decision:
         certification: the places to certify; empty unless settled.
         settled: true if these are all runs of the curve.
         reason: why, in a few words.
-        crossing: what it is based on.
+        crossing: what it is based on, in steps of the lattice; ∞ if it lies above the last point.
     """
 
     seeds: Mapping[int, int]
@@ -112,7 +98,7 @@ def decide(
         lattice: the sparsities that may be tried, ascending and evenly spaced.
         budget: how many runs the curve may have, those that certify and dense ones included.
         certify: with how many fresh seeds the crossing is certified; 0: not at all.
-        epsilon: the drop whose crossing is searched, in points.
+        epsilon: in points.
         confidence: level of the interval.
         seeds: how many the search may use at a point.
     """
@@ -137,12 +123,9 @@ def locate(curve: Curve, epsilon: float, confidence: float) -> Crossing:
     places = np.array([0.0, *curve.places])
 
     def cross(drops: Floats) -> Floats:
-        dense = np.zeros((*drops.shape[:-1], 1))
-        return last_crossing(places, np.concatenate([dense, drops], axis=-1), epsilon)
+        return last_crossing(places, np.insert(drops, 0, 0, axis=-1), epsilon)
 
-    return Crossing(
-        *cross_with_interval(cross, curve.drops, curve.samples, curve.weights, confidence)
-    )
+    return cross_with_interval(cross, curve.drops, curve.samples, curve.weights, confidence)
 
 
 def _next(there: dict[int, int], crossing: Crossing, size: int, seeds: int) -> dict[int, int]:

@@ -70,11 +70,11 @@ class Group:
         """Resample the runs."""
         every = [run for of_entry in self.runs for run in of_entry]
         clusters = next((run.clusters for run in every if run.clusters is not None), None)
-        return Scores.of_uneven(
+        return Scores.of(
             [{run.replicate: run.parts for run in of_entry} for of_entry in self.runs],
             self.metric.combine,
             settings,
-            lambda: named_generator(self.model, self.task),
+            named_generator(self.model, self.task),
             self.constant,
             self.metric.bounds,
             clusters=None if clusters is None else clusters.names,

@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from essential_sparsity.estimators.crossing import Crossing
 from essential_sparsity.estimators.curve import Scores
-from essential_sparsity.estimators.search import Crossing, Curve, decide
+from essential_sparsity.estimators.search import Curve, decide
 from essential_sparsity.estimators.words import Censoring
 from essential_sparsity.outcomes.groups import Group, load_groups
 from essential_sparsity.search.rounds import Located, Round, RoundSpec, Wanted
