@@ -86,7 +86,7 @@ bench: setup ## measure speed and memory beside other tools, about 20 minutes; w
 	$(BIN)/python -m benchmarks $(or $(ARGS),--write)
 
 .PHONY: validation
-validation: setup ## simulate curves with known turning points, about 15 minutes; write docs/validation.md
+validation: setup ## simulate curves with known turning points, about 20 minutes; write docs/validation.md
 	$(BIN)/python -m simulations $(or $(ARGS),--write)
 	$(BIN)/python -m simulations.clusters $(or $(ARGS),--write)
 

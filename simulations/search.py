@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from essential_sparsity.estimators.bootstrap import named_generator
-from essential_sparsity.estimators.curve import Curve as MeasuredCurve
-from essential_sparsity.estimators.curve import Row, Scores
-from essential_sparsity.estimators.search import FIRST_SEEDS, Curve, Decision, cost, decide
+from essential_sparsity.estimators.curve import Curve, Row, Scores
+from essential_sparsity.estimators.search import FIRST_SEEDS, Decision, cost, decide, locate
 from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.estimators.spread import Floats
 from essential_sparsity.search.spec import SearchSpec
@@ -103,14 +102,23 @@ def _search(answers: "_Answers", seeds: int) -> Iterator[Decision]:
     wanted: Mapping[int, int] = dict.fromkeys(first, min(FIRST_SEEDS, seeds))
     settled = False
     while not settled:
-        scores = answers.scores({place: range(wanted[place]) for place in sorted(wanted)})
+        there = {place: wanted[place] for place in sorted(wanted)}
+        scores = answers.scores({place: range(count) for place, count in there.items()})
+        curve = scores.curve(list(there), range(1, len(there) + 1))
+        crossing = locate(
+            curve.sparsities,
+            curve.drops,
+            curve.samples,
+            curve.weights,
+            epsilon=EPSILON,
+            confidence=scores.settings.confidence,
+        )
         decision = decide(
-            Curve.of(scores.curve(sorted(wanted), range(1, len(wanted) + 1))),
+            there,
+            crossing,
             SEARCH.lattice(),
             budget=SEARCH.budget,
             certify=SEARCH.certify,
-            epsilon=EPSILON,
-            confidence=scores.settings.confidence,
             seeds=seeds,
         )
         yield decision
@@ -148,9 +156,7 @@ class _Answers:
         (row,) = self._curve(seeds, certifying).essential_rows()
         return row
 
-    def _curve(
-        self, seeds: Mapping[int, Iterable[int]], certifying: MeasuredCurve | None = None
-    ) -> MeasuredCurve:
+    def _curve(self, seeds: Mapping[int, Iterable[int]], certifying: Curve | None = None) -> Curve:
         sparsities = LATTICE[np.array(list(seeds)) - 1]
         return self.scores(seeds).curve(sparsities, range(1, len(seeds) + 1), certifying)
 

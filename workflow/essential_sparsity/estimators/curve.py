@@ -1,7 +1,7 @@
 """The essential sparsity, its certificate and the turn of a curve of drops: from arrays to rows.
 
-Nothing here knows of files. `Scores` holds what one model's runs on one task scored, `Curve` the
-sparse ones among them that belong together; both return rows of the tables of `drop`.
+`Scores` holds what one model's runs on one task scored, `Curve` the sparse ones among them that
+belong together; both return rows of the tables of `drop`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +21,6 @@ from essential_sparsity.estimators.bootstrap import (
 )
 from essential_sparsity.estimators.certification import (
     ONE_SEED,
-    Certificate,
     certify,
     effective_units,
     is_learnt,
@@ -223,6 +222,11 @@ class Scores:
         low, high = percentile_interval(samples, self.settings.confidence)
         return float(low), float(high)
 
+    def _measured(self, name: str, value: float, samples: Floats) -> Row:
+        """Return a value under its name, with its interval under `…_low` and `…_high`."""
+        low, high = self.interval(samples)
+        return {name: float(value), f"{name}_low": low, f"{name}_high": high}
+
     def dense_row(self) -> Row:
         """Return the dense score and its interval."""
         low, high = self.interval(self.samples[0])
@@ -231,15 +235,9 @@ class Scores:
     def drop_row(self, index: int) -> Row:
         """Return a mask's columns of `drop`, from `score` to `normalised_drop_high`."""
         drop, drop_min, drop_max = map(float, self.drops[index])
-        score_low, score_high = self.interval(self.samples[index])
-        drop_low, drop_high = self.interval(self.drop_samples[index])
         return {
-            "score": float(self.means[index]),
-            "score_low": score_low,
-            "score_high": score_high,
-            "drop": drop,
-            "drop_low": drop_low,
-            "drop_high": drop_high,
+            **self._measured("score", self.means[index], self.samples[index]),
+            **self._measured("drop", drop, self.drop_samples[index]),
             "drop_min": drop_min,
             "drop_max": drop_max,
             **self._normalised_row(index),
@@ -247,16 +245,15 @@ class Scores:
 
     def _normalised_row(self, index: int) -> Row:
         """Return the drop as a share of all that there is to lose, where there is something."""
-        names = ("normalised_drop", "normalised_drop_low", "normalised_drop_high")
+        name = "normalised_drop"
         if self.constant is None or self.means[0] <= self.constant:
-            return dict.fromkeys(names)
+            return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
         room = self.samples[0] - self.constant
         drops = self.drop_samples[index]
         # Where a resample has nothing to lose, any drop is beyond all bounds.
         beyond = np.where(drops > 0, np.inf, -np.inf) if index else drops
         shares = np.where(room > 0, drops / np.where(room > 0, room, 1), beyond)
-        value = self.drops[index, 0] / (self.means[0] - self.constant)
-        return dict(zip(names, (float(value), *self.interval(shares)), strict=True))
+        return self._measured(name, self.drops[index, 0] / (self.means[0] - self.constant), shares)
 
     def difference_rows(self, pairs: Sequence[tuple[int, int]]) -> Iterator[Row]:
         """Yield how much better than its partner each mask scores: columns of `difference`.
@@ -273,13 +270,10 @@ class Scores:
         dense_low, _ = self.interval(block.resamples.scores()[0])
         for (mask, partner), of_pair in zip(pairs, samples, strict=True):
             differences = by_replicate[mask] - by_replicate[partner]
-            low, high = self.interval(of_pair)
             yield {
                 "score": float(by_replicate[mask].mean()),
                 "baseline_score": float(by_replicate[partner].mean()),
-                "difference": float(differences.mean()),
-                "difference_low": low,
-                "difference_high": high,
+                **self._measured("difference", differences.mean(), of_pair),
                 "confidence": self.settings.confidence,
                 "difference_min": float(differences.min()),
                 "difference_max": float(differences.max()),
@@ -406,16 +400,16 @@ class Curve:
     def _certificate_row(self, tolerance: Tolerance, dense_low: float) -> Row:
         scores, level = self.scores, self.scores.settings.confidence
         tested = self if self.certifying is None else self.certifying
-        if because := tested._untestable(tolerance.epsilon, dense_low):
-            found = Certificate(None, because=because)
-        else:
+        because = tested._untestable(tolerance.epsilon, dense_low)
+        certified, censored = None, ""
+        if because is None:
             p_values = tested.scores.p_values(tolerance.epsilon)[tested.indices]
-            found = certify(tested.sparsities, p_values, level)
+            certified, censored = certify(tested.sparsities, p_values, level)
         return {
-            "certified": found.sparsity,
-            "certified_censored": found.censored,
+            "certified": certified,
+            "certified_censored": censored,
             "certification_level": level,
-            "uncertified_because": found.because,
+            "uncertified_because": because,
             "unit": scores.unit,
             "units": len(scores.sizes),
         }
@@ -477,11 +471,8 @@ def essential_sparsity(
 
     Args:
         sparsities: (points,), increasing, positive.
-        drops: (points,), mean drops in points.
-        samples: (points, resamples), the drops in every resample.
-        weights: (points,), 1 / variance of the drops.
+        drops, samples, weights, confidence: see there.
         epsilon: in points.
-        confidence: level of the intervals.
     """
     cross = partial(last_crossing, sparsities, epsilon=epsilon)
     first = first_crossing(sparsities, drops, epsilon)
