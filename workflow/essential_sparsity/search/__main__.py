@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from essential_sparsity.estimators.curve import Scores
-from essential_sparsity.estimators.search import Crossing, Curve, decide
+from essential_sparsity.estimators.crossing import Crossing
+from essential_sparsity.estimators.curve import Curve, Scores
+from essential_sparsity.estimators.search import decide, locate
 from essential_sparsity.estimators.words import Censoring
 from essential_sparsity.outcomes.groups import Group, load_groups
 from essential_sparsity.search.rounds import Located, Round, RoundSpec, Wanted
@@ -50,13 +51,21 @@ def _next(wanted: Wanted, group: Group, scores: Scores, spec: RoundSpec) -> Want
     """Return the runs that a curve needs next, which is not settled."""
     lattice = spec.lattices[wanted.family]
     seeds = spec.seeds_on(wanted.task)
+    curve = _curve(group, scores, wanted, lattice)
+    crossing = locate(
+        curve.sparsities,
+        curve.drops,
+        curve.samples,
+        curve.weights,
+        epsilon=spec.statistics.epsilon,
+        confidence=spec.statistics.confidence,
+    )
     decision = decide(
-        _curve(group, scores, wanted, lattice),
+        {int(place): int(n) for place, n in zip(curve.sparsities, curve.replicates, strict=True)},
+        crossing,
         spec.settings.lattice(),
         budget=spec.settings.budget,
         certify=spec.settings.certify,
-        epsilon=spec.statistics.epsilon,
-        confidence=spec.statistics.confidence,
         seeds=len(seeds),
     )
     fresh = spec.settings.certification_seeds(seeds)
@@ -73,10 +82,10 @@ def _next(wanted: Wanted, group: Group, scores: Scores, spec: RoundSpec) -> Want
 
 
 def _curve(group: Group, scores: Scores, wanted: Wanted, lattice: Sequence[str]) -> Curve:
-    """Return the known points of a curve, its masks by their places on the lattice."""
+    """Return the known points of a curve, with places on the lattice in place of sparsities."""
     names = [mask.name if model == group.model else "" for model, mask in group.entries]
     places = [place for place, name in enumerate(lattice, start=1) if name in wanted.points]
-    return Curve.of(scores.curve(places, [names.index(lattice[p - 1]) for p in places]))
+    return scores.curve(places, [names.index(lattice[p - 1]) for p in places])
 
 
 def _located(crossing: Crossing, spec: RoundSpec) -> Located:
