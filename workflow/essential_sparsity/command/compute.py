@@ -14,7 +14,6 @@ checkpoint and on that alone: they are the same on every machine. Masks along --
 import argparse
 from pathlib import Path
 
-from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.command.criteria import add_criterion, find_inputs, read_masks
 from essential_sparsity.command.output import (
     add_checkpoint,
@@ -28,7 +27,6 @@ from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Criterion, Ranking
 from essential_sparsity.masks.histogram import Histogram, count_keys
 from essential_sparsity.masks.keys import Magnitudes
-from essential_sparsity.masks.streaming import Progress
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.lines import format_table
 from essential_sparsity.support.progress import weights_bar
@@ -79,22 +77,15 @@ def run(arguments: argparse.Namespace) -> None:
         writable_folder(folder),
         weights_bar("masks", checkpoint.manifest.prunable_count, passes=True) as progress,
     ):
-        histogram = _count(checkpoint, arguments, progress)
+        histogram = None
+        if arguments.histogram and arguments.histogram.exists():
+            histogram = Histogram.load(arguments.histogram, checkpoint)
+        elif arguments.histogram:
+            magnitudes = Magnitudes(checkpoint)
+            histogram = count_keys(checkpoint, magnitudes, arguments.threads, progress)
+            histogram.save(arguments.histogram)
         for group, needed in zip(groups.values(), inputs, strict=True):
             compute_masks(checkpoint, group, needed, histogram, arguments.threads, progress)
     masks = [describe_mask(path) for path in paths]
     rows = [[mask["name"], *count_cells(mask), mask["path"]] for mask in masks]
     report({"masks": masks}, format_table(rows, "<>>><"), arguments.json)
-
-
-def _count(
-    checkpoint: Checkpoint, arguments: argparse.Namespace, progress: Progress | None
-) -> Histogram | None:
-    path: Path | None = arguments.histogram
-    if path is None:
-        return None
-    if path.exists():
-        return Histogram.load(path, checkpoint)
-    histogram = count_keys(checkpoint, Magnitudes(checkpoint), arguments.threads, progress)
-    histogram.save(path)
-    return histogram

@@ -39,7 +39,7 @@ def add_criterion(parser: argparse.ArgumentParser) -> None:
         flag = f"--{name.replace('_', '-')}"
         help_ = f"{help_} ({', '.join(criteria)})".replace("%", "%%")
         with contextlib.suppress(argparse.ArgumentError):  # a flag of all criteria has that name
-            group.add_argument(flag, nargs="+", dest=_dest(name), metavar="VALUE", help=help_)
+            group.add_argument(flag, nargs="+", dest=f"option_{name}", metavar="VALUE", help=help_)
     group.add_argument(
         "--option",
         action="append",
@@ -109,7 +109,7 @@ def _options() -> dict[str, tuple[str, list[str]]]:
 
 def _given(arguments: argparse.Namespace) -> dict[str, list[str]]:
     """Return the options on the command line, each with its values."""
-    values = {name: getattr(arguments, _dest(name), None) for name in _options()}
+    values = {name: getattr(arguments, f"option_{name}", None) for name in _options()}
     given = {name: texts for name, texts in values.items() if texts}
     for text in arguments.option:
         name, sign, value = text.partition("=")
@@ -117,10 +117,6 @@ def _given(arguments: argparse.Namespace) -> dict[str, list[str]]:
             raise UserError(f"{_WHERE}: --option: '{text}' is not KEY=VALUE")
         given.setdefault(name, []).append(value)
     return given
-
-
-def _dest(name: str) -> str:
-    return f"option_{name}"
 
 
 def _is_zero(text: str | None) -> bool:
