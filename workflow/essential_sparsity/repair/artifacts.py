@@ -32,18 +32,14 @@ class Artifact:
         return list(self.stage.check(root, self.files))
 
     @property
-    def target(self) -> str:
-        """The path by which the workflow is asked to make it."""
-        return next(iter(self.stage.outputs.values())).format(**self.names)
+    def outputs(self) -> list[str]:
+        """The paths of all that its job writes, the first of which the workflow is asked for."""
+        return [pattern.format(**self.names) for pattern in self.stage.outputs.values()]
 
     @property
     def level(self) -> int:
         """The place of its stage among all: jobs read artifacts of lower ones and of their own."""
         return STAGES.index(self.stage)
-
-    def removed(self) -> tuple[Path, ...]:
-        """Return what is deleted where a part is damaged."""
-        return (self.files[0].parent,) if self.stage.whole_folder else self.files
 
 
 def artifacts(root: Path) -> list[Artifact]:
@@ -59,8 +55,7 @@ def artifacts(root: Path) -> list[Artifact]:
             there = tuple(f for f in files if f not in found and (root / f).is_file())
             if there:
                 found |= dict.fromkeys(there, Artifact(stage, names, there))
-    once = {id(artifact): artifact for artifact in found.values()}
-    return sorted(once.values(), key=lambda artifact: artifact.level)
+    return sorted(dict.fromkeys(found.values()), key=lambda artifact: artifact.level)
 
 
 def _places(root: Path, stage: Stage) -> Iterator[dict[str, str]]:

@@ -48,12 +48,8 @@ def foreign(study: Resolved, sound: list[Artifact]) -> Iterator[tuple[Artifact, 
                 waiting.remove(artifact)
                 path = artifact.files[0]
                 place = path.parent if artifact.stage is RUN else path
-                spoilt |= dict.fromkeys(_siblings(artifact), place.as_posix())
+                spoilt |= dict.fromkeys(map(Path, artifact.outputs), place.as_posix())
                 yield artifact, Finding(path, text)
-
-
-def _siblings(artifact: Artifact) -> list[Path]:
-    return [Path(pattern.format(**artifact.names)) for pattern in artifact.stage.outputs.values()]
 
 
 def _inputs(study: Resolved, artifact: Artifact) -> dict[str, Path]:
