@@ -60,7 +60,7 @@ def essential_table(
         Column("Certified, %", _certified, "number", certified),
         Column("Dense score", _dense, "number", f"Without pruning, with its {level} interval"),
         Column("Turn", lambda row: row["shape"] or NONE, hint=turn),
-        Column("Seeds", lambda row: number(row["seeds"], 0), "number"),
+        Column("Seeds", lambda row: number(row["seeds"] or None, 0), "number"),
         Column("Examples", lambda row: number(row["examples"], 0), "number"),
         Column("Experiment", lambda row: row["experiment"]),
         Column("Notes", _remarks, "prose"),

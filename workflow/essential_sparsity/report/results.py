@@ -48,7 +48,7 @@ def difference_table(rows: Sequence[Row], spec: ReportSpec) -> Table:
         Column("Baseline", lambda row: number(row["baseline_score"]), "number", base),
         Column("Difference", lambda row: number(row["difference"], sign=True), "number", sign),
         Column(f"{level} interval", _interval, "number"),
-        Column("Seeds", lambda row: number(row["seeds"], 0), "number"),
+        Column("Seeds", lambda row: number(row["seeds"] or None, 0), "number"),
     )
     return Table.of(f"Score less that of {base}", columns, rows).condensed("Masks")
 

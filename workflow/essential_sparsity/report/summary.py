@@ -74,7 +74,7 @@ def _summarize_curves(experiment: str, curves: list[Row]) -> str:
             _format_dense(curve),
             f"{format_essential(curve)} {_marks(curve)}".rstrip(),
             format_certified(curve),
-            str(curve["seeds"]),
+            str(curve["seeds"] or "–"),
         ]
         for curve in curves
     ]
@@ -144,7 +144,7 @@ def summarize_differences(folder: Path) -> str:
         curves.setdefault((row["model"], row["task"], row["label"]), []).append(row)
     head = ["model", "task", "mask", "lowest sparsity", "highest sparsity", "seeds"]
     lines = [
-        [*names, *map(_format_difference, (points[0], points[-1])), str(points[0]["seeds"])]
+        [*names, *map(_format_difference, (points[0], points[-1])), str(points[0]["seeds"] or "–")]
         for names, points in curves.items()
     ]
     labels = {row["label"] for row in rows}
