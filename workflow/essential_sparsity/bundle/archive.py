@@ -13,7 +13,7 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import Field
@@ -35,7 +35,6 @@ PROJECT = "project"
 _CODE = {"benchmarks", "envs", "profiles", "rules", "simulations", "tests", "workflow"}
 _CATALOG = {"models", "tasks", "claims"}
 _MASKS = [*map(paths.matching, (paths.MASK, paths.MASK_MANIFEST, paths.CHECKPOINT_MANIFEST))]
-
 
 MANIFEST = "bundle.json"
 _LARGEST_MANIFEST = 64 * 2**20
@@ -69,7 +68,8 @@ def _places(manifest: BundleManifest, root: Path, results: Path, bundle: Path) -
             raise UserError(f"{bundle}: {name!r}: leads out of {base} by a link there")
         found[name] = place
         folded.add(name.casefold())
-    if len(folded) < len(found) or any(p in folded for n in folded for p in _above(n)):
+    above = {str(folder) for name in folded for folder in PurePosixPath(name).parents}
+    if len(folded) < len(found) or folded & above:
         raise UserError(f"{bundle}: two of its files have one place")
     return found
 
@@ -92,12 +92,6 @@ def is_project_data(file: str, study_file: str) -> bool:
     if path.suffix not in (".yaml", ".yml") or path.parts[0].casefold() in _CODE:
         return False
     return file == study_file or (path.parent.name in _CATALOG and is_name(path.stem))
-
-
-def _above(name: str) -> list[str]:
-    """Return the folders that a file lies in."""
-    parts = name.split("/")
-    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def write_bundle(path: Path, study: str, study_file: str, files: Mapping[str, Path]) -> None:

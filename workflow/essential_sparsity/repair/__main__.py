@@ -16,8 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from essential_sparsity.repair.artifacts import Artifact, artifacts
-from essential_sparsity.repair.lineage import foreign
+from essential_sparsity.repair.artifacts import Artifact, artifacts, foreign
 from essential_sparsity.stages.all import STAGES
 from essential_sparsity.stages.checks import Finding
 from essential_sparsity.study.jobs import load_study
@@ -34,8 +33,13 @@ def find(study: Resolved) -> list[tuple[Artifact, Finding]]:
     """Return what is damaged, or made from something else, in the order of making."""
     root = study.results
     everything = artifacts(root)
+
+    def check(artifact: Artifact) -> list[Finding]:
+        assert artifact.stage.check is not None  # as it is one that a stage reads
+        return list(artifact.stage.check(root, artifact.files))
+
     with ThreadPoolExecutor(available_cores()) as pool:
-        checked = pool.map(lambda artifact: artifact.findings(root), everything)
+        checked = pool.map(check, everything)
         # None: a bar where somebody watches, nothing in a log.
         shown = tqdm(checked, "checking", len(everything), disable=None, leave=False)
         damage = list(zip(everything, shown, strict=True))
