@@ -43,16 +43,15 @@ def compare_results(a: Path, b: Path, tolerance: float = 0.0) -> tuple[Counter[s
     many files are `equal`, `differ`, are `only in A` and `only in B`; and what is printed.
     """
     files_a, files_b = _files(a), _files(b)
-    if not files_a & files_b:
+    common = files_a & files_b
+    if not common:
         raise UserError(f"{a}, {b}: have no artifact in common; are these results folders?")
     found: dict[str, dict[str, list[str]]] = {}
     counts, ignored = Counter(dict.fromkeys(_OUTCOMES, 0)), Counter[str]()
     for path in sorted(files_a | files_b):
         outcome, line = "equal", str(path)
-        if path not in files_b:
-            outcome = "only in A"
-        elif path not in files_a:
-            outcome = "only in B"
+        if path not in common:
+            outcome = "only in A" if path in files_a else "only in B"
         elif difference := _difference(a / path, b / path, tolerance, ignored):
             outcome, line = "differ", f"{path}: {difference}"
         counts[outcome] += 1

@@ -52,9 +52,7 @@ class BundleManifest(Spec):
 def _places(manifest: BundleManifest, root: Path, results: Path, bundle: Path) -> dict[str, Path]:
     """Return name in the bundle → its place on this machine, below `root` or `results`.
 
-    Raises:
-        UserError: a name leads out of these folders, or is not one that a bundle may hold; or
-            two names are one on some file systems.
+    None may lead out of these folders, nor be another's on file systems that know no case.
     """
     found: dict[str, Path] = {}
     folded: set[str] = set()
@@ -116,10 +114,9 @@ def write_bundle(path: Path, study: str, study_file: str, files: Mapping[str, Pa
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
-    # No owner and no time: they belong to a machine, not to the results.
+    # As made, without owner and time: they belong to a machine, not to the results.
     member = tarfile.TarInfo(name)
     member.size = size
-    member.mode = 0o644
     return member
 
 

@@ -28,17 +28,11 @@ from essential_sparsity.support.errors import UserError
 def contents_of(study: Resolved, file: Path, root: Path, masks: bool) -> dict[str, Path]:
     """Return what redrawing a study's figures and its report takes, and these themselves.
 
-    Args:
-        study: the study.
-        file: its file.
-        root: the project's folder: the study's file and its catalogs lie there.
-        masks: its masks as well, with the manifests of their checkpoints.
+    With `masks` its masks as well, and the manifests of their checkpoints. The study's file and its
+    catalogs must lie in `root`, the project's folder.
 
     Returns:
         Name in the bundle, with `/`, → file on this machine.
-
-    Raises:
-        UserError: something is missing, or lies outside the project.
     """
     results = study.results
     needed = [*all_tables(study), *CLAIMS.targets(study)]
@@ -67,8 +61,7 @@ def contents_of(study: Resolved, file: Path, root: Path, masks: bool) -> dict[st
 def _project_files(study: Resolved, file: Path, root: Path) -> list[str]:
     """Return the study's file and the entries of its own catalogs, relative to the project.
 
-    Raises:
-        UserError: one lies outside the project, be it by a link, or among its code.
+    None may lie outside, be it by a link, or among the project's code.
     """
     base = root.resolve()
     study_file = _relative(file.resolve(), base)

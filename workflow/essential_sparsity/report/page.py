@@ -47,15 +47,6 @@ def render_page(
 
     Every text is escaped, and redacted, on its way in. The page's policy lets it load nothing and
     run no script but its own, whatever a text may hold.
-
-    Args:
-        folder: of the study; an experiment's tables are in a folder of its name.
-        spec: labels and words.
-        provenance: what was run, or None where that is not known.
-        claims: the table of verdicts, if there is one.
-
-    Raises:
-        UserError: a file is damaged or lacks a column.
     """
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
@@ -153,7 +144,7 @@ def _study_figures(folder: Path, spec: ReportSpec) -> list[dict[str, Any]]:
 
 
 def _experiment(folder: Path, row: ExperimentRow, spec: ReportSpec) -> dict[str, Any]:
-    """Return an experiment in words, with its figure, tables, and tables that open by a click."""
+    """Return an experiment in words, with its figure and those of its tables that are there."""
     kind = FIGURE_KINDS[row.figure]
     behind = [_below(paths.TABLE, row.name, table=table) for table in kind.tables]
     difference = _rows(folder, row.name, "difference", results.DIFFERENCE_COLUMNS)
@@ -163,16 +154,13 @@ def _experiment(folder: Path, row: ExperimentRow, spec: ReportSpec) -> dict[str,
         ", ".join(map(spec.task_label, row.tasks)),
         ("searched among " if row.searched else "") + "; ".join(row.masks),
     )
-    tables: list[Table | None] = [
-        results.search_table(folder, _below(paths.SEARCH, row.name), spec),
-        results.difference_table(difference, spec) if difference else None,
-    ]
     return {
         "name": row.name,
         "summary": " · ".join(filter(None, summary)),
         "figure": _load_figure(folder, row.name, kind, behind),
-        "tables": list(filter(None, tables)),
-        "details": [results.cost_table(cost, spec)] if cost else [],
+        "search": results.search_table(folder, _below(paths.SEARCH, row.name), spec),
+        "difference": results.difference_table(difference, spec) if difference else None,
+        "cost": results.cost_table(cost, spec) if cost else None,
     }
 
 
