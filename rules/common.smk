@@ -60,13 +60,13 @@ try:
     from essential_sparsity.masks.trained import Trained
     from essential_sparsity.search.rounds import Round
     from essential_sparsity.stages.all import STAGES
+    from essential_sparsity.stages.format import check_format
     from essential_sparsity.stages.rule import Rules, listed
     from essential_sparsity.study import jobs
     from essential_sparsity.study.document import Study
     from essential_sparsity.support import clocks, lock
     from essential_sparsity.support.benchmark import sample_often
     from essential_sparsity.support.files import sha256_of
-    from essential_sparsity.support.format import check_format
     from essential_sparsity.support.gpus import visible_gpus
 
     STUDY = jobs.resolve_study(Study.check(config, WHERE), ROOT, FILES, Path())
