@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.figures.placement.draw import COLUMNS
-from essential_sparsity.figures.placement.draw import draw as draw_placement
 from essential_sparsity.figures.placement.draw import select as select_placement
 from essential_sparsity.support.errors import UserError
 
-from .conftest import BERT, LLAMA
+from .conftest import BERT, LLAMA, drawing_of
 from .overlap import drawn_texts, overlaps
+
+draw_placement = drawing_of("placement")
 
 MakeTables = Callable[..., dict[str, pa.Table]]
 
@@ -37,7 +38,7 @@ def rows_of(table: pa.Table, **values: Any) -> list[dict[str, Any]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["placement"]
-    assert (kind.drawing, set(kind.tables)) == (draw_placement.__module__, set(COLUMNS))
+    assert (kind.drawing, set(kind.tables)) == (select_placement.__module__, set(COLUMNS))
 
 
 def test_cells_and_bars_are_the_data_written(placement_tables: MakeTables) -> None:

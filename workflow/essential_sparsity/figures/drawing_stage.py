@@ -2,7 +2,7 @@
 
 import argparse
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
@@ -19,8 +19,6 @@ from essential_sparsity.support.files import atomic_path, sha256_of
 from essential_sparsity.support.tables import provenance, read_table, write_table
 
 STAGE = "essential_sparsity.figures.drawing_stage"
-
-Columns = Mapping[str, frozenset[str]]
 
 # Dates and versions in the files would make two drawings of the same data differ.
 _FORMATS: dict[str, dict[str, None]] = {
@@ -48,10 +46,12 @@ def main() -> None:
     kind = import_module(stage)
     tables = load_tables(*arguments.tables, columns=kind.COLUMNS)
     origin = provenance(stage, spec.document(), STAGE)
-    save_figure(arguments.output, kind.draw(tables, spec), kind.select(tables, spec), origin)
+    data = kind.select(tables, spec)
+    with use_style():
+        save_figure(arguments.output, kind.draw(data, spec), data, origin)
 
 
-def load_tables(*folders: Path, columns: Columns) -> dict[str, pa.Table]:
+def load_tables(*folders: Path, columns: Mapping[str, Set[str]]) -> dict[str, pa.Table]:
     """Read `{name}.parquet` of the folders for every name in `columns`.
 
     Those of several folders follow each other, and `experiment` is the name of a row's folder.
@@ -79,7 +79,7 @@ def save_figure(output: Path, figure: Figure, data: pa.Table, origin: dict[str, 
     The data's origin has the digests of the other two under `files`.
     """
     paths = {end: output.with_name(f"{output.name}.{end}") for end in (*_FORMATS, "parquet")}
-    with ExitStack() as stack, use_style():
+    with ExitStack() as stack:
         temporary = {end: stack.enter_context(atomic_path(path)) for end, path in paths.items()}
         for end, metadata in _FORMATS.items():
             # Drawn in memory: matplotlib's PDF writer hides what a full disk says.

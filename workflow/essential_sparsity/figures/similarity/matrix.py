@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import ListedColormap, Normalize
 
 from essential_sparsity.drawing import layout, style
-from essential_sparsity.drawing.elements import Row
+from essential_sparsity.drawing.masks import ink_on
+from essential_sparsity.drawing.rows import Row, grouped
 
 EDGE = 0.1  # inches of white at the page's left and right edge
 
@@ -58,9 +58,8 @@ class Masks:
             for side in "ab"
         }
         families = sorted(found, key=lambda family: found[family][0])
-        nulls = sum(is_null for is_null, _ in found.values())
         labels = tuple(found[family][1] for family in families)
-        return cls(tuple(families), labels, len(families) - nulls)
+        return cls(tuple(families), labels, sum(not is_null for is_null, _ in found.values()))
 
 
 @dataclass(frozen=True)
@@ -68,17 +67,16 @@ class Matrix:
     """The similarities of one model's masks at one sparsity.
 
     `cosine`, `kappa` and `overlap` are (masks, masks), NaN on the diagonal and where not defined;
-    `there` tells for each mask whether it exists at this sparsity. `chance` holds the smallest and
-    the largest chance level of the cosine.
+    `there` tells for each mask whether it exists at this sparsity.
     """
 
-    sparsity: float
     masks: Masks
     there: npt.NDArray[np.bool_]
     cosine: npt.NDArray[np.float64]
     kappa: npt.NDArray[np.float64]
     overlap: npt.NDArray[np.float64]
-    chance: tuple[float, float]
+    title: str  # the sparsity
+    chance: str  # the cosine that it alone gives, in percent; a range where it differs by pair
 
     @classmethod
     def of(cls, sparsity: float, pairs: Sequence[Row], masks: Masks) -> "Matrix":
@@ -91,28 +89,26 @@ class Matrix:
             there[[a, b]] = True
             for key, values in measures.items():
                 values[a, b] = values[b, a] = np.nan if pair[key] is None else pair[key]
-        levels = [pair["chance"] for pair in pairs if pair["chance"] is not None]
-        chance = (min(levels, default=np.nan), max(levels, default=np.nan))
-        return cls(sparsity, masks, there, **measures, chance=chance)
+        levels = [pair["chance"] for pair in pairs if pair["chance"] is not None] or [np.nan]
+        ends = dict.fromkeys((format_share(min(levels)), format_share(max(levels))))
+        return cls(
+            masks,
+            there,
+            **measures,
+            title=f"{100 * sparsity:g}\N{NO-BREAK SPACE}% removed",
+            chance="chance cosine " + "\N{EN DASH}".join(ends),
+        )
 
     @property
-    def title(self) -> str:
-        """The sparsity in words."""
-        return f"{100 * self.sparsity:g}\N{NO-BREAK SPACE}% removed"
-
-    @property
-    def chance_text(self) -> str:
-        """The cosine that chance alone gives, in percent; a range where it differs by pair."""
-        low, high = (format_share(level) for level in self.chance)
-        levels = low if low == high else f"{low}\N{EN DASH}{high}"
-        return f"chance cosine {levels}"
+    def title_width(self) -> float:
+        """Inches that its title and the level of chance need."""
+        return max(layout.text_width(self.title, style.TITLE_SIZE), layout.text_width(self.chance))
 
 
 def matrices_of(pairs: Sequence[Row]) -> list[Matrix]:
     """Return a matrix for each sparsity, from the rows of one model's pairs in their order."""
     masks = Masks.of(pairs)
-    groups = groupby(pairs, key=lambda pair: pair["sparsity"])
-    return [Matrix.of(sparsity, list(group), masks) for sparsity, group in groups]
+    return [Matrix.of(place["sparsity"], own, masks) for place, own in grouped(pairs, "sparsity")]
 
 
 def format_share(share: float, decimals: int = 1) -> str:
@@ -145,8 +141,7 @@ class Block:
 
     @property
     def _left(self) -> float:
-        names = [line for label in self._masks.labels for line in _wrap(label).split("\n")]
-        widest = max(layout.text_width(name, style.TEXT_SIZE) for name in names)
+        widest = max(layout.text_width(_wrap(label)) for label in self._masks.labels)
         bracket = _BRACKET if self._masks.first_null < self._count else 0.0
         return EDGE + bracket + widest + _LABEL_GAP
 
@@ -157,10 +152,7 @@ class Block:
 
     @property
     def _titles(self) -> float:
-        titles = [layout.text_width(m.title, style.TITLE_SIZE) for m in self.matrices]
-        return max(
-            *titles, *(layout.text_width(m.chance_text, style.TEXT_SIZE) for m in self.matrices)
-        )
+        return max(matrix.title_width for matrix in self.matrices)
 
     @property
     def _columns(self) -> int:
@@ -175,42 +167,34 @@ class Block:
 
     @property
     def is_roomy(self) -> bool:
-        """Tell whether cells need not be narrower than they are meant to be."""
+        """Whether cells need not be narrower than they are meant to be."""
         return self._cell == _CELL_WIDTH
 
-    @property
-    def rows(self) -> list[list[Matrix]]:
-        """The matrices, row by row."""
-        step = self._columns
-        return [self.matrices[i : i + step] for i in range(0, len(self.matrices), step)]
-
-    def draw(self, page: layout.Page, top: float) -> float:
-        """Draw heading and matrices from `top` on; return where they end."""
-        heading = layout.wrap_text(
-            self.heading, self.page_width - 2 * EDGE, style.TITLE_SIZE, "bold"
-        )
-        top += layout.text_height(heading, style.TITLE_SIZE) + 0.05
+    def draw(self, page: layout.Page) -> None:
+        """Draw heading and matrices."""
+        room = self.page_width - 2 * EDGE
+        heading = layout.wrap_text(self.heading, room, style.TITLE_SIZE, "bold")
+        page.top += layout.text_height(heading, style.TITLE_SIZE) + 0.05
         height, width = _CELL_HEIGHT * self._count, self._cell * self._count
         pitch = max(width, self._titles) + _GAP
-        for number, row in enumerate(self.rows):
-            for place, matrix in enumerate(row):
-                left = self._left + place * pitch
-                axes = page.axes(left, top + _TITLE, width, height)
-                _draw_matrix(axes, matrix, self._cell)
-                if place == 0:
-                    _write_labels(axes, self._masks, self._left, self._cell)
-                if number == place == 0:
-                    _write(axes, heading, 72 * (EDGE - self._left), 72 * _TITLE,
-                           size=style.TITLE_SIZE, weight="bold")  # fmt: skip
-            top += _TITLE + height + _FOOT
-        return top
+        for number, matrix in enumerate(self.matrices):
+            row, place = divmod(number, self._columns)
+            top = page.top + _TITLE + row * (_TITLE + height + _FOOT)
+            axes = page.axes(self._left + place * pitch, top, width, height)
+            _draw_matrix(axes, matrix, self._cell)
+            if place == 0:
+                _write_labels(axes, self._masks, self._left, self._cell)
+            if number == 0:
+                _write(axes, heading, 72 * (EDGE - self._left), 72 * _TITLE,
+                       size=style.TITLE_SIZE, weight="bold")  # fmt: skip
+        page.top += -(-len(self.matrices) // self._columns) * (_TITLE + height + _FOOT)
 
 
 def _wrap(name: str) -> str:
     """Break a mask's name into the two lines at most that a cell is high."""
     name = name.replace(" %", "\N{NO-BREAK SPACE}%")
     for width in _LABELS:
-        lines = layout.wrap_text(name, width, style.TEXT_SIZE).split("\n")
+        lines = layout.wrap_text(name, width).split("\n")
         if len(lines) <= 2:
             return "\n".join(lines)
     return f"{lines[0]}\n{lines[1]}…"
@@ -237,8 +221,8 @@ def _draw_matrix(axes: Axes, matrix: Matrix, cell: float) -> None:
             place, place, str(place + 1), ha="center", va="center_baseline", weight="bold",
             size=style.TEXT_SIZE, **_mask_style(place >= first_null),
         )  # fmt: skip
-    _write_values(axes, _cell_texts(matrix, cell), values, mesh)
-    _write(axes, matrix.chance_text, 0, 3, size=style.TEXT_SIZE)
+    _write_values(axes, matrix, values, mesh, cell)
+    _write(axes, matrix.chance, 0, 3, size=style.TEXT_SIZE)
     _write(axes, matrix.title, 0, 3 + 72 * style.TEXT_SIZE * layout.LINE_HEIGHT,
            size=style.TITLE_SIZE)  # fmt: skip
 
@@ -247,41 +231,27 @@ def _mask_style(is_null: bool) -> dict[str, Any]:
     return {"style": "italic", "color": style.GREY} if is_null else {"color": style.INK}
 
 
-@dataclass(frozen=True)
-class _CellText:
-    """A number in a cell: its row and column, how far below the cell's middle, how it looks."""
-
-    row: int
-    column: int
-    down: float
-    text: str
-    style: str = "normal"
-
-
-def _cell_texts(matrix: Matrix, cell: float) -> list[_CellText]:
-    """Return the numbers in percent for cells of `cell` inches; none if not all of them fit."""
-    texts = []
-    for row, column in zip(*np.nonzero(np.outer(matrix.there, matrix.there)), strict=True):
-        place = int(row), int(column)
-        if row < column:
-            texts.append(_CellText(*place, 0.0, _spell(matrix.kappa[place], cell)))
-        elif row > column:
-            texts.append(_CellText(*place, -_LINE / 2, _spell(matrix.cosine[place], cell)))
-            overlap = _spell(matrix.overlap[place], cell)
-            texts.append(_CellText(*place, _LINE / 2, overlap, style="italic"))
-    return texts if all(_fits(text.text, cell) for text in texts) else []
-
-
 def _write_values(
-    axes: Axes, texts: list[_CellText], values: npt.NDArray[np.float64], mesh: QuadMesh
+    axes: Axes, matrix: Matrix, values: npt.NDArray[np.float64], mesh: QuadMesh, cell: float
 ) -> None:
-    """Write numbers into their cells, whose colours are those of `values`."""
-    for text in texts:
-        value = values[text.row, text.column]
-        colour = style.INK if np.isnan(value) else style.ink_on(mesh.to_rgba(np.array([value]))[0])
+    """Write numbers in percent into cells of `cell` inches, if all of them fit.
+
+    The cells' colours are those of `values`.
+    """
+    texts = []
+    for row, column in np.argwhere(np.outer(matrix.there, matrix.there)):
+        if row < column:
+            texts.append((row, column, 0.0, matrix.kappa, "normal"))
+        elif row > column:
+            texts.append((row, column, -_LINE / 2, matrix.cosine, "normal"))
+            texts.append((row, column, _LINE / 2, matrix.overlap, "italic"))
+    spelled = [_spell(share[row, column], cell) for row, column, _, share, _ in texts]
+    if not all(_fits(text, cell) for text in spelled):
+        return
+    for (row, column, down, _, slant), text in zip(texts, spelled, strict=True):
         axes.text(
-            text.column, text.row + text.down, text.text, ha="center", va="center_baseline",
-            color=colour, size=style.TEXT_SIZE, style=text.style,
+            column, row + down, text, ha="center", va="center_baseline",
+            color=ink_on(mesh, values[row, column]), size=style.TEXT_SIZE, style=slant,
         )  # fmt: skip
 
 
@@ -292,7 +262,7 @@ def _spell(share: float, width: float) -> str:
 
 
 def _fits(text: str, width: float) -> bool:
-    return layout.text_width(text, style.TEXT_SIZE) * _LEGIBLE <= width
+    return layout.text_width(text) * _LEGIBLE <= width
 
 
 def _write_labels(axes: Axes, masks: Masks, room: float, cell: float) -> None:
@@ -325,12 +295,12 @@ def _write(axes: Axes, text: str, right: float, up: float, **look: Any) -> None:
     )  # fmt: skip
 
 
-def draw_key(page: layout.Page, top: float, curves: bool, nulls: bool, masks: str) -> float:
-    """Draw the colours' scale, and beside or below it what the figure shows; return the end.
+def draw_key(page: layout.Page, curves: bool, nulls: bool, masks: str) -> None:
+    """Draw the colours' scale, and beside or below it what the figure shows.
 
     `masks` is what is said of the masks besides their labels.
     """
-    axes = page.axes(EDGE + 0.05, top, _SCALE_WIDTH, 0.08)
+    axes = page.axes(EDGE + 0.05, page.top, _SCALE_WIDTH, 0.08)
     axes.figure.colorbar(
         ScalarMappable(_SCALE, style.COLOUR_MAP), cax=axes, orientation="horizontal"
     )
@@ -340,11 +310,10 @@ def draw_key(page: layout.Page, top: float, curves: bool, nulls: bool, masks: st
     right, down = _SCALE_WIDTH + 0.4, 0.0
     if page.width < style.DOUBLE_WIDTH:
         right, down = 0.0, _SCALE_HEIGHT + 0.05
-    text = f"{_KEY}{_CURVES_KEY if curves else ''}{_NULLS_KEY if nulls else ''}."
-    text += f" {masks[0].upper()}{masks[1:]}." if masks else ""
-    text = layout.wrap_text(text, page.width - 2 * EDGE - right, style.TEXT_SIZE)
+    text = f"{_KEY}{_CURVES_KEY if curves else ''}{_NULLS_KEY if nulls else ''}. {masks}".rstrip()
+    text = layout.wrap_text(text, page.width - 2 * EDGE - right)
     axes.annotate(
         text, (0, 1), xycoords="axes fraction", va="top", size=style.TEXT_SIZE,
         xytext=(72 * (right - 0.05), 2 - 72 * down), textcoords="offset points",
     )  # fmt: skip
-    return top + max(_SCALE_HEIGHT, down + layout.text_height(text, style.TEXT_SIZE))
+    page.top += max(_SCALE_HEIGHT, down + layout.text_height(text))
