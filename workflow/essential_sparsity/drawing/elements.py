@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from essential_sparsity.drawing.rows import Row, Tables, columns, grouped, names_of, pick, where
+from essential_sparsity.drawing.rows import Row, Tables, grouped, names_of, pick, where
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.estimators.certification import is_learnt
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import columns
 from essential_sparsity.support.validation import unknown
 
 # What tells one point of one curve from the others.

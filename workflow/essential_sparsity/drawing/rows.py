@@ -11,11 +11,6 @@ Tables = Mapping[str, pa.Table]
 Row = dict[str, Any]
 
 
-def columns(kind: pa.DataType, *names: str) -> list[pa.Field]:
-    """Return columns of one type."""
-    return [pa.field(name, kind) for name in names]
-
-
 def where(rows: Iterable[Row], **values: object) -> list[Row]:
     """Return the rows that have all these values."""
     return [row for row in rows if all(row[key] == value for key, value in values.items())]

@@ -15,11 +15,12 @@ from matplotlib.ticker import MaxNLocator
 from essential_sparsity.drawing import legends, style
 from essential_sparsity.drawing.curves import Look, draw_curves
 from essential_sparsity.drawing.elements import axis_words, check_metric
-from essential_sparsity.drawing.rows import Row, Tables, columns, grouped, names_of, pick, where
+from essential_sparsity.drawing.rows import Row, Tables, grouped, names_of, pick, where
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.drawing.task_panel import TaskPanel, draw_panels, shown_range
 from essential_sparsity.estimators.certification import is_learnt
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import columns
 
 _BASELINE = ("baseline", "baseline_label")  # the family that one is held against
 # What tells one point of one curve from the others, and what it is held against.

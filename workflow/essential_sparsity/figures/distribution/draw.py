@@ -14,9 +14,10 @@ from matplotlib.ticker import MaxNLocator
 
 from essential_sparsity.drawing import layout, legends, style
 from essential_sparsity.drawing.layout import text_height, text_width, wrap_text
-from essential_sparsity.drawing.rows import Row, Tables, columns, grouped, names_of, pick, where
+from essential_sparsity.drawing.rows import Row, Tables, grouped, names_of, pick, where
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.distribution import panel
+from essential_sparsity.support.tables import columns
 
 _PLACE = ("model", "layer")
 

@@ -21,7 +21,6 @@ from essential_sparsity.drawing.masks import shorten
 from essential_sparsity.drawing.rows import (
     Row,
     Tables,
-    columns,
     grouped,
     known,
     names_of,
@@ -32,6 +31,7 @@ from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.estimators.certification import is_learnt
 from essential_sparsity.estimators.words import certificate, format_essential, in_points
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import columns
 
 _CURVE = ("task", "model", "recipe", "family", "label")
 _CENSORED = ("low_censored", "high_censored")

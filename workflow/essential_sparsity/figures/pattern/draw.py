@@ -144,8 +144,8 @@ class _PatternPanel(TaskPanel):
 
     def _draw_stripes(self, axes: Axes) -> None:
         axes.set_xlim(0, self.places.width)
-        for stripe in self.places.stripes[::2]:
-            axes.axvspan(stripe.left, stripe.right, color=style.PALE, lw=0, zorder=0)
+        for left, right in list(self.places.stripes.values())[::2]:
+            axes.axvspan(left, right, color=style.PALE, lw=0, zorder=0)
 
     def _draw_marks(self, axes: Axes, model: str, series: Series, shift: float) -> None:
         """Draw a model's means, with their intervals, and its seeds."""
@@ -170,13 +170,13 @@ class _PatternPanel(TaskPanel):
 
     def _write_places(self, axes: Axes) -> None:
         """Write patterns below their columns, and sparsities below those."""
-        labels = [label for stripe in self.places.stripes for label in stripe.labels]
-        axes.set_xticks([place for _, place in labels], [pattern for pattern, _ in labels])
+        middles = [middle for _, middle in self.places.labels]
+        axes.set_xticks(middles, [pattern for pattern, _ in self.places.labels])
         axes.tick_params(axis="x", length=0, pad=2)
         axes.xaxis.labelpad = 12
-        for stripe in self.places.stripes:
+        for sparsity, (left, right) in self.places.stripes.items():
             axes.annotate(
-                f"{100 * stripe.sparsity:.3g}", ((stripe.left + stripe.right) / 2, 0),
+                f"{100 * sparsity:.3g}", ((left + right) / 2, 0),
                 xycoords=axes.get_xaxis_transform(), xytext=(0, -3 - 1.3 * style.TEXT_SIZE),
                 textcoords="offset points", ha="center", va="top", size=style.TEXT_SIZE,
             )  # fmt: skip

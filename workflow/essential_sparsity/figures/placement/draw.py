@@ -28,8 +28,9 @@ from essential_sparsity.drawing.masks import (
     rate_colours,
     without_dense,
 )
-from essential_sparsity.drawing.rows import Row, Tables, columns, grouped, where
+from essential_sparsity.drawing.rows import Row, Tables, grouped, where
 from essential_sparsity.drawing.spec import FigureSpec
+from essential_sparsity.support.tables import columns
 
 _MASK = ("model", "mask", "label", "scope", "pattern", "sparsity")
 

@@ -25,8 +25,9 @@ from essential_sparsity.drawing.masks import (
     rate_colours,
     without_dense,
 )
-from essential_sparsity.drawing.rows import Row, Tables, columns, grouped, names_of
+from essential_sparsity.drawing.rows import Row, Tables, grouped, names_of
 from essential_sparsity.drawing.spec import FigureSpec
+from essential_sparsity.support.tables import columns
 
 _PLACE = ("model", "mask", "label", "scope", "pattern", "sparsity", "layer", "module")
 _EDGES = ("row_start", "row_stop", "column_start", "column_stop")

@@ -21,7 +21,6 @@ from essential_sparsity.drawing.masks import shorten
 from essential_sparsity.drawing.rows import (
     Row,
     Tables,
-    columns,
     grouped,
     names_of,
     numbers,
@@ -31,6 +30,7 @@ from essential_sparsity.drawing.rows import (
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.similarity.matrix import LABEL, Block, draw_key, matrices_of
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import columns
 
 _SIDES = ("a", "b")
 _OF_MASK = ("mask", "family", "label", "criterion", "sparsity")

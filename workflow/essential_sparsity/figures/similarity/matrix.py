@@ -120,55 +120,30 @@ def format_share(share: float, decimals: int = 1) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-@dataclass(frozen=True)
 class Block:
     """All matrices of one model: as many side by side as the page takes, evenly.
 
-    Their masks' names stand left of the first one of every row.
+    Their masks' names stand left of the first one of every row. `is_roomy` says that cells need
+    not be narrower than they are meant to be.
     """
 
-    heading: str
-    matrices: list[Matrix]
-    page_width: float
-
-    @property
-    def _masks(self) -> Masks:
-        return self.matrices[0].masks
-
-    @property
-    def _count(self) -> int:
-        return len(self._masks.families)
-
-    @property
-    def _left(self) -> float:
+    def __init__(self, heading: str, matrices: list[Matrix], page_width: float) -> None:
+        self.heading = heading
+        self.matrices = matrices
+        self.page_width = page_width
+        self._masks = matrices[0].masks
+        self._count = len(self._masks.families)
         widest = max(layout.text_width(_wrap(label)) for label in self._masks.labels)
         bracket = _BRACKET if self._masks.first_null < self._count else 0.0
-        return EDGE + bracket + widest + _LABEL_GAP
-
-    @property
-    def _room(self) -> float:
-        """Inches for matrices and the gaps behind them."""
-        return self.page_width - EDGE - self._left + _GAP
-
-    @property
-    def _titles(self) -> float:
-        return max(matrix.title_width for matrix in self.matrices)
-
-    @property
-    def _columns(self) -> int:
-        """How many matrices stand side by side: cells may be narrow if that makes room for one."""
+        self._left = EDGE + bracket + widest + _LABEL_GAP
+        room = page_width - EDGE - self._left + _GAP  # for matrices and the gaps behind them
+        self._titles = max(matrix.title_width for matrix in matrices)
+        # Cells may be narrow if that makes room for one matrix more.
         narrow = max(_NARROW_CELL * self._count, self._titles) + _GAP
-        rows = -(-len(self.matrices) // max(int(self._room / narrow), 1))
-        return -(-len(self.matrices) // rows)
-
-    @property
-    def _cell(self) -> float:
-        return min(_CELL_WIDTH, (self._room / self._columns - _GAP) / self._count)
-
-    @property
-    def is_roomy(self) -> bool:
-        """Whether cells need not be narrower than they are meant to be."""
-        return self._cell == _CELL_WIDTH
+        self._rows = -(-len(matrices) // max(int(room / narrow), 1))
+        self._columns = -(-len(matrices) // self._rows)
+        self._cell = min(_CELL_WIDTH, (room / self._columns - _GAP) / self._count)
+        self.is_roomy = self._cell == _CELL_WIDTH
 
     def draw(self, page: layout.Page) -> None:
         """Draw heading and matrices."""
@@ -187,7 +162,7 @@ class Block:
             if number == 0:
                 _write(axes, heading, 72 * (EDGE - self._left), 72 * _TITLE,
                        size=style.TITLE_SIZE, weight="bold")  # fmt: skip
-        page.top += -(-len(self.matrices) // self._columns) * (_TITLE + height + _FOOT)
+        page.top += self._rows * (_TITLE + height + _FOOT)
 
 
 def _wrap(name: str) -> str:
