@@ -100,7 +100,7 @@ def test_numbers_are_in_the_cells_if_they_fit(placement_tables: MakeTables) -> N
         axes, mesh = meshes(figure)[0]
         decimals = 1 if layers < 10 else 0
         rates = np.asarray(mesh.get_array()).ravel()
-        texts = [text.get_text() for text in axes.texts][:-1]  # the last one is the title
+        texts = [text.get_text() for text in axes.texts]
         assert not texts or texts == [f"{100 * rate:.{decimals}f}" for rate in rates]
         return texts
 

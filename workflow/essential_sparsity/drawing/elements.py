@@ -56,12 +56,7 @@ DRAWN = pa.schema(
 
 
 def drop_elements(tables: Tables, spec: FigureSpec) -> list[Row]:
-    """Return all elements of figures of drops, with the columns of `DRAWN`.
-
-    Raises:
-        UserError: a sparse run has no dense partner, no essential sparsity is that of ε, or a
-            metric is not known.
-    """
+    """Return all elements of figures of drops, with the columns of `DRAWN`."""
     drops = tables["drop"].to_pylist()
     essentials = tables["essential"].to_pylist()
     return [

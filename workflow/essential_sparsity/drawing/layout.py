@@ -118,9 +118,9 @@ class Page:
 
     def note(self, text: str) -> None:
         """Write small print at the page's top, centred, broken into lines."""
-        text = wrap_text(text, 0.97 * self.width, TEXT_SIZE)
-        self.text(text, self.width / 2, self.top, ha="center", va="top", size=TEXT_SIZE)
-        self.top += text_height(text, TEXT_SIZE) + 0.06
+        text = wrap_text(text, 0.97 * self.width)
+        self.text(text, self.width / 2, self.top, ha="center", va="top")
+        self.top += text_height(text) + 0.06
 
     def _add_legend(
         self, handles: Sequence[Artist], columns: int, title: str

@@ -16,11 +16,7 @@ from essential_sparsity.support.errors import UserError
 
 
 def without_dense(table: pa.Table, name: str) -> pa.Table:
-    """Return the rows of the table called `name` whose masks remove something.
-
-    Raises:
-        UserError: there are none.
-    """
+    """Return the rows of the table called `name` whose masks remove something."""
     rows = table.filter(pc.field("sparsity") > 0)
     if not rows.num_rows:
         raise UserError(f"{name}.parquet: no mask removes anything; there is nothing to draw")

@@ -133,7 +133,7 @@ class TaskPanel:
         axes.axhline(epsilon, color=style.INK, lw=style.THIN_WIDTH, label="epsilon")
         axes.annotate(
             "ε", (1, epsilon), xycoords=axes.get_yaxis_transform(), xytext=(2, 0),
-            textcoords="offset points", va="center", size=style.TEXT_SIZE,
+            textcoords="offset points", va="center",
         )  # fmt: skip
 
     def limit_drops(self, axes: Axes) -> None:

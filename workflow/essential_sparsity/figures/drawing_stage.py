@@ -28,11 +28,7 @@ _FORMATS: dict[str, dict[str, None]] = {
 
 
 def main() -> None:
-    """Read the command line and the tables, draw, and write the three files.
-
-    Raises:
-        UserError: a table is missing, damaged or empty, or the spec is not valid.
-    """
+    """Read the command line and the tables, draw, and write the three files."""
     parser = argparse.ArgumentParser(prog=f"python -m {STAGE}", description=__doc__)
     parser.add_argument("kind", help="the package of the kind")
     parser.add_argument("--spec", required=True, help="JSON of a FigureSpec, or its file")
@@ -55,9 +51,6 @@ def load_tables(*folders: Path, columns: Mapping[str, Set[str]]) -> dict[str, pa
     """Read `{name}.parquet` of the folders for every name in `columns`.
 
     Those of several folders follow each other, and `experiment` is the name of a row's folder.
-
-    Raises:
-        UserError: one is missing or damaged, lacks a column or has no rows.
     """
     tables = {}
     for name, needed in columns.items():

@@ -53,11 +53,7 @@ DRAWN = pa.schema(
 
 
 def select(tables: Tables, spec: FigureSpec) -> pa.Table:
-    """Return what the figure shows, an element a row, with the columns of `DRAWN`.
-
-    Raises:
-        UserError: a run that a difference is made of is not among the runs.
-    """
+    """Return what the figure shows, an element a row, with the columns of `DRAWN`."""
     del spec  # labels only, which are no data
     differences = sorted(tables["difference"].to_pylist(), key=lambda row: row["sparsity"])
     runs = where(tables["runs"].to_pylist(), control_of=None)
@@ -112,10 +108,7 @@ def draw(data: pa.Table, spec: FigureSpec) -> Figure:
     page = draw_panels(
         lambda task, width: _DifferencePanel(rows, task, look.models, spec, width, look),
         names_of(means, "task"),
-        (
-            "Sparsity (% of prunable weights)",
-            axis_words(rows, "Difference in", "Score difference"),
-        ),
+        ("Sparsity (% of prunable weights)", axis_words(rows, "Difference in", "Score difference")),
     )
     page.top += 0.17
     legends.add_curves(page, look, spec)

@@ -46,10 +46,6 @@ def compute(root: Path, files: Sequence[str], spec: DifferenceSpec) -> dict[str,
     resample are the same for a mask and its partner, so that what they do to both cancels. `failed`
     counts runs of either whose training diverged: they count as one answer to everything.
     `dense_low` is the lower bound of the dense score, `constant` that of one answer to everything.
-
-    Raises:
-        UserError: a run is missing or damaged, two runs cannot be paired, or no mask of a model has
-            the sparsity of one of the baseline's.
     """
     rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
     for group in load_groups(root, files, spec):

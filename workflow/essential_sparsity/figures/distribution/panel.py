@@ -79,7 +79,7 @@ def draw_near_zero(axes: Axes, rows: list[Row], looks: style.Models, height: flo
     for text, place in zip(ends, _spread(places, style.TEXT_SIZE / 60 / height), strict=True):
         axes.annotate(
             f"τ = {text}", (1, place), xycoords="axes fraction", xytext=(4, 0),
-            textcoords="offset points", va="center", size=style.TEXT_SIZE,
+            textcoords="offset points", va="center",
         )  # fmt: skip
 
 

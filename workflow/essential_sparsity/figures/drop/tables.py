@@ -101,9 +101,6 @@ def compute(root: Path, files: Sequence[str], spec: RunsSpec) -> dict[str, pa.Ta
     the drop's interval in points, at the sparse points on either side of the estimate the wider
     one's, and a curve is `resolved` where that is at most ε, or where the interval of the estimate
     lies beyond one end as a whole: where it is not, drops of ε cannot be told from none.
-
-    Raises:
-        UserError: a run is missing or damaged, or two runs cannot be paired.
     """
     rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
     rounds = [file for file in files if file.endswith(PurePath(paths.SEARCH_ROUND).suffix)]

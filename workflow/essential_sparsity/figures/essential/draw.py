@@ -5,9 +5,6 @@ certified bound, as the strips of `drop` have, and at the right the numbers. Whe
 an ε of their own, every row names its own.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import pyarrow as pa
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -18,15 +15,7 @@ from essential_sparsity.drawing.curves import draw_certified, draw_interval
 from essential_sparsity.drawing.elements import SPARSITIES
 from essential_sparsity.drawing.layout import text_width
 from essential_sparsity.drawing.masks import shorten
-from essential_sparsity.drawing.rows import (
-    Row,
-    Tables,
-    grouped,
-    known,
-    names_of,
-    pick,
-    where,
-)
+from essential_sparsity.drawing.rows import Row, Tables, grouped, known, names_of, pick, where
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.estimators.certification import is_learnt
 from essential_sparsity.estimators.words import certificate, format_essential, in_points
@@ -72,9 +61,6 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
     Tasks come in the order of the experiments, models in that of their colours. A curve that
     several experiments have alike is one row; where they found something else, on another grid,
     say, or with other seeds, each has its own.
-
-    Raises:
-        UserError: no row is `main`.
     """
     rows = where(tables["essential"].to_pylist(), main=True)
     if not rows:
@@ -122,25 +108,21 @@ def draw(data: pa.Table, spec: FigureSpec) -> Figure:
     styles = style.model_styles(spec.models, names)
     models = {name: look for name, look in styles.items() if name in names}
     masks, key = shorten((row["label"] for row in rows), _MASK)
-    labels = _labels(rows, masks, spec)
-    for row, label in zip(rows, labels, strict=True):
-        row["words"] = (label, _estimate_words(row), _bound_words(row))
-        row["heading"] = spec.task_label(row["task"])
-    groups = {place["heading"]: lines for place, lines in grouped(rows, "heading")}
+    _write_names(rows, masks, spec)
+    groups = [(spec.task_label(place["task"]), own) for place, own in grouped(rows, "task")]
     several = len(models) > 1 or len(_epsilons(rows)) > 1
     has_headings = several or len(rows) > len(groups)
     level = legends.interval_words(rows[0]["confidence"])
-    heads = (f"[{level}]", "certified")
+    heads = {f"[{level}]": _estimate_words, "certified": _bound_words}
 
     if has_headings:
-        widths = [_INDENT + text_width(label) for label in labels]
-        widths += [text_width(task, weight="bold") for task in groups]
+        widths = [_INDENT + text_width(row["name"]) for row in rows]
+        widths += [text_width(task, weight="bold") for task, _ in groups]
     else:
-        widths = [text_width(task) for task in groups]
+        widths = [text_width(task) for task, _ in groups]
     left = _EDGE + max(widths) + _GAP
     estimate, bound = (
-        max(text_width(head), *(text_width(row["words"][i]) for row in rows)) + _GAP
-        for i, head in enumerate(heads, start=1)
+        max(map(text_width, [head, *map(words, rows)])) + _GAP for head, words in heads.items()
     )
     beside = left + estimate + bound + _EDGE
     fits = beside + _LEAST <= style.SINGLE_WIDTH
@@ -151,26 +133,23 @@ def draw(data: pa.Table, spec: FigureSpec) -> Figure:
         page.text(head, end, page.top, ha="right", va="top", color=style.GREY)
     page.top += style.TEXT_SIZE * layout.LINE_HEIGHT + 0.04
     first, heights = page.top, []
-    for task, lines in groups.items():
+    for task, own in groups:
         if has_headings:
-            middle = page.top + _ROW / 2
-            page.text(task, _EDGE, middle, va="center_baseline", weight="bold")
+            page.text(task, _EDGE, page.top + _ROW / 2, va="center_baseline", weight="bold")
             page.top += _ROW
-        for row in lines:
+        for row in own:
             middle = page.top + _ROW / 2
-            label, *numbers = row["words"]
-            label, indent = (label, _INDENT) if has_headings else (task, 0.0)
+            label, indent = (row["name"], _INDENT) if has_headings else (task, 0.0)
             page.text(label, _EDGE + indent, middle, va="center_baseline")
-            for end, words in zip(ends, numbers, strict=True):
-                page.text(words, end, middle, ha="right", va="center_baseline")
+            for end, words in zip(ends, heads.values(), strict=True):
+                page.text(words(row), end, middle, ha="right", va="center_baseline")
             heights.append((middle - first) / _ROW)
             page.top += _ROW
         page.top += _GROUP_GAP if has_headings else 0.0
     width = page.width - beside
     axes = page.axes(left, first, width, page.top - first)
     axes.set_ylim((page.top - first) / _ROW, 0)
-    drawn = [row for lines in groups.values() for row in lines]
-    _draw_plot(axes, dict(zip(heights, drawn, strict=True)), models, width)
+    _draw_plot(axes, dict(zip(heights, rows, strict=True)), models, width)
     page.top += _AXIS
     if not has_headings:
         page.legend(legends.model_handles(models, spec, lines=False))
@@ -210,39 +189,29 @@ def _handles(rows: list[Row], models: style.Models, level: str) -> list[Artist]:
     ]
 
 
-def _labels(rows: list[Row], masks: dict[str, str], spec: FigureSpec) -> list[str]:
-    """Return which curve of its task each row is: what tells it from others, the model always."""
+def _write_names(rows: list[Row], masks: dict[str, str], spec: FigureSpec) -> None:
+    """Say in `name` which curve of its task each row is: the model, and what tells it from others.
+
+    `masks` has the labels of masks as they are written.
+    """
     several_masks = len(names_of(rows, "label")) > 1
     several_epsilons = len(_epsilons(rows)) > 1
-    labels = [
-        ", ".join(
-            [spec.model_label(row["model"])]
-            + [masks[row["label"]]] * several_masks
-            + [f"ε = {row['epsilon']:g}"] * several_epsilons
-        )
-        for row in rows
-    ]
-    told: tuple[tuple[str, Callable[[Any], str]], ...] = (
-        ("recipe", lambda recipe: spec.recipes.get(recipe, recipe)),
-        ("experiments", ", ".join),
-    )
-    for key, words in told:
-        alike: dict[tuple[str, str], list[Any]] = {}
-        for row, label in zip(rows, labels, strict=True):
-            alike.setdefault((row["task"], label), []).append(row[key])
-        labels = [
-            label if _are_equal(alike[row["task"], label]) else f"{label}, {words(row[key])}"
-            for row, label in zip(rows, labels, strict=True)
-        ]
-    return labels
+    for row in rows:
+        row["name"] = spec.model_label(row["model"])
+        if several_masks:
+            row["name"] += f", {masks[row['label']]}"
+        if several_epsilons:
+            row["name"] += f", ε = {row['epsilon']:g}"
+        row["experiments"] = ", ".join(row["experiments"])
+    for key, words in (("recipe", spec.recipes), ("experiments", {})):
+        for _, alike in list(grouped(rows, "task", "name")):
+            if len(names_of(alike, key)) > 1:
+                for row in alike:
+                    row["name"] += f", {words.get(row[key], row[key])}"
 
 
 def _epsilons(rows: list[Row]) -> list[float]:
     return sorted({row["epsilon"] for row in rows})
-
-
-def _are_equal(values: list[Any]) -> bool:
-    return all(value == values[0] for value in values)
 
 
 def _estimate_words(row: Row) -> str:

@@ -34,9 +34,6 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
 
     Of the masks without a pattern, those stay whose sparsity is a pattern's. `confidence` is that
     of the means' intervals.
-
-    Raises:
-        UserError: no mask has a pattern; or see `drop_elements`.
     """
     sparsities = {row["sparsity"] for row in tables["drop"].to_pylist() if row["pattern"]}
     if not sparsities:
@@ -178,5 +175,5 @@ class _PatternPanel(TaskPanel):
             axes.annotate(
                 f"{100 * sparsity:.3g}", ((left + right) / 2, 0),
                 xycoords=axes.get_xaxis_transform(), xytext=(0, -3 - 1.3 * style.TEXT_SIZE),
-                textcoords="offset points", ha="center", va="top", size=style.TEXT_SIZE,
+                textcoords="offset points", ha="center", va="top",
             )  # fmt: skip

@@ -65,9 +65,6 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
     """Return what the figure shows, an element a row, with the columns of `DRAWN`.
 
     Matrices that share layer and module are counted together. Dense masks are left out.
-
-    Raises:
-        UserError: no mask removes anything.
     """
     del spec  # labels only, which are no data
     rows = without_dense(tables["placement"], "placement").to_pylist()
@@ -131,10 +128,8 @@ def _draw_mask(page: layout.Page, rows: list[Row], spec: FigureSpec) -> None:
 
     heat = page.axes(_LABELS, page.top, _HEAT, height)
     mesh = _draw_rates(heat, where(rows, element="rate"), [row["module"] for row in shares], height)
-    heat.annotate(
-        title, (0, 1), xycoords="axes fraction", xytext=(72 * (0.1 - _LABELS), 4),
-        textcoords="offset points", size=style.TITLE_SIZE, weight="bold", va="bottom",
-    )  # fmt: skip
+    above = page.top - 4 / 72
+    page.text(title, 0.1, above, size=style.TITLE_SIZE, weight="bold", va="bottom")
     draw_scale(page.axes(left, page.top, _BAR, height), mesh, "Rate (% of matrix)")
     bars = page.axes(left + _BAR + _BARS_GAP, page.top, _BARS, height)
     _draw_shares(bars, shares)
@@ -182,10 +177,8 @@ def _write_rates(
         texts = [f"{100 * rates[row, column]:.{decimals}f}" for row, column in places]
         if max(map(layout.text_width, texts)) * _LEGIBLE <= width:
             for (row, column), text in zip(places, texts, strict=True):
-                axes.text(
-                    column, row, text, ha="center", va="center_baseline",
-                    color=ink_on(mesh, rates[row, column]), size=style.TEXT_SIZE,
-                )  # fmt: skip
+                ink = ink_on(mesh, rates[row, column])
+                axes.text(column, row, text, ha="center", va="center_baseline", color=ink)
             return
 
 
@@ -199,9 +192,7 @@ def _draw_shares(axes: Axes, shares: list[Row]) -> None:
     }
     for label, (values, shift, colour) in series.items():
         bars = axes.barh(rows + shift, values, height=0.40, color=colour, label=label)
-        axes.bar_label(
-            bars, [f"{100 * value:.1f}" for value in values], padding=2, size=style.TEXT_SIZE
-        )
+        axes.bar_label(bars, [f"{100 * value:.1f}" for value in values], padding=2)
     axes.set_ylim(len(shares) - 0.5, -0.5)
     largest = max(max(values) for values, _, _ in series.values())
     axes.set_xlim(0, 1.18 * largest)

@@ -73,9 +73,6 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
     """Return what the figure shows, an element a row, with the columns of `DRAWN`.
 
     Dense masks are left out.
-
-    Raises:
-        UserError: no mask removes anything.
     """
     del spec  # labels only, which are no data
     elements = {"positions": "block", "dispersion": "matrix"}
@@ -159,13 +156,13 @@ def _draw_mask(page: layout.Page, rows: list[Row], blocks: pa.Table, spec: Figur
     top = page.top
     for i, label in enumerate(grid.across.values()):
         middle = grid.left + i * (grid.side + _GAP) + grid.side / 2
-        page.text(label, middle, top - 0.04, ha="center", va="bottom", size=style.TEXT_SIZE)
+        page.text(label, middle, top - 0.04, ha="center", va="bottom")
 
     texts = [_dispersion_text(row, grid.side) for row in rows]
     pitch = grid.side + max(map(text_height, texts)) + 0.08
     for i, label in enumerate(grid.down.values()):
         middle = top + i * pitch + grid.side / 2
-        page.text(label, grid.left - 0.06, middle, ha="right", va="center", size=style.TEXT_SIZE)
+        page.text(label, grid.left - 0.06, middle, ha="right", va="center")
 
     meshes = [_mesh(_of(blocks, {key: row[key] for key in ("layer", "module")})) for row in rows]
     norm, extend = _colours([rates for _, _, rates in meshes])

@@ -18,15 +18,7 @@ from matplotlib.lines import Line2D
 
 from essential_sparsity.drawing import layout, style
 from essential_sparsity.drawing.masks import shorten
-from essential_sparsity.drawing.rows import (
-    Row,
-    Tables,
-    grouped,
-    names_of,
-    numbers,
-    pick,
-    where,
-)
+from essential_sparsity.drawing.rows import Row, Tables, grouped, names_of, numbers, pick, where
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.similarity.matrix import LABEL, Block, draw_key, matrices_of
 from essential_sparsity.support.errors import UserError
@@ -74,9 +66,6 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
     null models follow the others. A `curve` is the similarity of each family with the reference,
     which is the first family that is no null model, along the sparsity; only of models in which
     a family meets it at two sparsities or more.
-
-    Raises:
-        UserError: no two masks of a model have one sparsity.
     """
     table = tables["similarity"]
     rows = table.filter(pc.is_null(table["matrix"])).to_pylist()

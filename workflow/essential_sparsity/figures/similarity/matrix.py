@@ -152,16 +152,21 @@ class Block:
         page.top += layout.text_height(heading, style.TITLE_SIZE) + 0.05
         height, width = _CELL_HEIGHT * self._count, self._cell * self._count
         pitch = max(width, self._titles) + _GAP
+        title = {"va": "bottom", "size": style.TITLE_SIZE}
         for number, matrix in enumerate(self.matrices):
             row, place = divmod(number, self._columns)
             top = page.top + _TITLE + row * (_TITLE + height + _FOOT)
-            axes = page.axes(self._left + place * pitch, top, width, height)
+            left = self._left + place * pitch
+            axes = page.axes(left, top, width, height)
             _draw_matrix(axes, matrix, self._cell)
             if place == 0:
                 _write_labels(axes, self._masks, self._left, self._cell)
             if number == 0:
-                _write(axes, heading, 72 * (EDGE - self._left), 72 * _TITLE,
-                       size=style.TITLE_SIZE, weight="bold")  # fmt: skip
+                page.text(heading, EDGE, page.top, **title, weight="bold")
+            above = top - 3 / 72
+            page.text(matrix.chance, left, above, va="bottom")
+            above -= style.TEXT_SIZE * layout.LINE_HEIGHT
+            page.text(matrix.title, left, above, **title)
         page.top += self._rows * (_TITLE + height + _FOOT)
 
 
@@ -194,12 +199,9 @@ def _draw_matrix(axes: Axes, matrix: Matrix, cell: float) -> None:
     for place in map(int, np.flatnonzero(matrix.there)):
         axes.text(
             place, place, str(place + 1), ha="center", va="center_baseline", weight="bold",
-            size=style.TEXT_SIZE, **_mask_style(place >= first_null),
+            **_mask_style(place >= first_null),
         )  # fmt: skip
     _write_values(axes, matrix, values, mesh, cell)
-    _write(axes, matrix.chance, 0, 3, size=style.TEXT_SIZE)
-    _write(axes, matrix.title, 0, 3 + 72 * style.TEXT_SIZE * layout.LINE_HEIGHT,
-           size=style.TITLE_SIZE)  # fmt: skip
 
 
 def _mask_style(is_null: bool) -> dict[str, Any]:
@@ -226,7 +228,7 @@ def _write_values(
     for (row, column, down, _, slant), text in zip(texts, spelled, strict=True):
         axes.text(
             column, row + down, text, ha="center", va="center_baseline",
-            color=ink_on(mesh, values[row, column]), size=style.TEXT_SIZE, style=slant,
+            color=ink_on(mesh, values[row, column]), style=slant,
         )  # fmt: skip
 
 
@@ -245,28 +247,18 @@ def _write_labels(axes: Axes, masks: Masks, room: float, cell: float) -> None:
     for place, label in enumerate(masks.labels):
         axes.text(
             -0.5 - _LABEL_GAP / cell, place, _wrap(label), ha="right", va="center",
-            size=style.TEXT_SIZE, linespacing=1.0, **_mask_style(place >= masks.first_null),
+            linespacing=1.0, **_mask_style(place >= masks.first_null),
         )  # fmt: skip
     nulls = len(masks.labels) - masks.first_null
     if nulls == 0:
         return
     left = -0.5 - (room - EDGE) / cell
     ends = (masks.first_null - 0.42, len(masks.labels) - 0.58)
-    axes.plot(
-        [left + 0.75 * _BRACKET / cell] * 2, ends,
-        color=style.GREY, lw=style.THIN_WIDTH, clip_on=False,
-    )  # fmt: skip
+    right = left + 0.75 * _BRACKET / cell
+    axes.plot([right] * 2, ends, color=style.GREY, lw=style.THIN_WIDTH, clip_on=False)
     axes.text(
         left, sum(ends) / 2, "null models" if nulls > 2 else "null", rotation=90,
-        ha="left", va="center", size=style.TEXT_SIZE, **_mask_style(True),
-    )  # fmt: skip
-
-
-def _write(axes: Axes, text: str, right: float, up: float, **look: Any) -> None:
-    """Write a text that begins so many points from the axes' top-left corner."""
-    axes.annotate(
-        text, (0, 1), xycoords="axes fraction", xytext=(right, up), textcoords="offset points",
-        va="bottom", **look,
+        ha="left", va="center", **_mask_style(True),
     )  # fmt: skip
 
 
@@ -287,8 +279,5 @@ def draw_key(page: layout.Page, curves: bool, nulls: bool, masks: str) -> None:
         right, down = 0.0, _SCALE_HEIGHT + 0.05
     text = f"{_KEY}{_CURVES_KEY if curves else ''}{_NULLS_KEY if nulls else ''}. {masks}".rstrip()
     text = layout.wrap_text(text, page.width - 2 * EDGE - right)
-    axes.annotate(
-        text, (0, 1), xycoords="axes fraction", va="top", size=style.TEXT_SIZE,
-        xytext=(72 * (right - 0.05), 2 - 72 * down), textcoords="offset points",
-    )  # fmt: skip
+    page.text(text, EDGE + right, page.top + down - 2 / 72, va="top")
     page.top += max(_SCALE_HEIGHT, down + layout.text_height(text))
