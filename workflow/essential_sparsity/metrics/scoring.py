@@ -23,11 +23,7 @@ class Scoring:
 
     @classmethod
     def of(cls, names: str) -> Self:
-        """Return the scoring by metrics whose names are separated by commas.
-
-        Raises:
-            UserError: one of them is not known.
-        """
+        """Return the scoring by metrics whose names are separated by commas."""
         found = tuple(names.split(","))
         for name in found:
             if name not in METRICS:
@@ -40,11 +36,7 @@ class Scoring:
         return {name: METRICS[name].version for name in self.names}
 
     def check(self, labels: tuple[str, ...], where: str) -> None:
-        """Check that the metrics are for so many classes; `where` is what has them.
-
-        Raises:
-            UserError: one is not.
-        """
+        """Check that the metrics are for so many classes; `where` is what has them."""
         # The catalog checks it where an entry names its labels; else the data were first to know.
         try:
             for name in self.names:

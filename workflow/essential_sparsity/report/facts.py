@@ -135,7 +135,8 @@ def recipes_table(spec: ReportSpec) -> Table:
         return METRICS[row.metric].title if row.metric in METRICS else row.metric
 
     def others(row: RecipeRow) -> Cell:
-        keys = (k for k in RecipeSpec.model_fields if k in row.settings and k not in own)
+        every = dict.fromkeys((*RecipeSpec.model_fields, *row.settings))
+        keys = (k for k in every if k in row.settings and k not in own)
         said = (f"{key.replace('_', ' ')}: {_say(row.settings[key])}" for key in keys)
         return Cell("", notes=tuple(said))
 

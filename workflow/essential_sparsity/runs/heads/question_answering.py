@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,7 @@ class QuestionAnswering(Texts):
     Rows are windows of a context; examples, as a recipe counts them, are questions.
     """
 
-    auto_class: ClassVar[Any] = AutoModelForQuestionAnswering
+    auto_class = AutoModelForQuestionAnswering
 
     def train(self) -> pa.Table:
         """Return the windows of as many questions as the recipe takes."""
@@ -100,12 +100,8 @@ def answers(start_logits: Floats, end_logits: Floats, table: pa.Table) -> pa.Tab
 
     Of all windows of a question, the text of the span with the largest sum of logits; an empty text
     if no span is possible. `f1` and `exact` are shares from 0 to 1, those of SQuAD v1.1. `cluster`
-    names the passage: questions on one passage are no independent evidence.
-
-    Args:
-        start_logits: (windows, length), at least as long as the longest window.
-        end_logits: the same.
-        table: the windows' rows, with `question_id`, `starts`, `ends`, `context` and `answers`.
+    names the passage: questions on one passage are no independent evidence. Logits are (windows,
+    length), at least as long as the longest window, for the windows' rows in `table`.
     """
     length = start_logits.shape[1]
     starts, ends = _padded(table.column("starts"), length), _padded(table.column("ends"), length)
