@@ -50,12 +50,6 @@ class Look:
         """Return the style of a row's curve."""
         return self.styles[row["model"], (row["family"], row["label"])]
 
-    @property
-    def common_colour(self) -> str:
-        """The colour of marks that are no curve's: the only one, or grey."""
-        colours = {look.colour for look in self.styles.values()}
-        return colours.pop() if len(colours) == 1 else style.GREY
-
 
 def draw_curves(axes: Axes, rows: list[Row], look: Look, value: str) -> None:
     """Draw every curve: the interval's band, each seed's points, and the mean.

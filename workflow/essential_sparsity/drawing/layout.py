@@ -4,19 +4,16 @@ A page is as wide as a column of print and as high as its content needs, which i
 and legends are placed from the top edge and moved to their final place by `Page.finish`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.legend import Legend
-from matplotlib.text import Text
-from matplotlib.transforms import BboxBase
 
 from essential_sparsity.drawing.style import DOUBLE_WIDTH, DPI, SINGLE_WIDTH, TEXT_SIZE
 
@@ -24,8 +21,7 @@ LINE_HEIGHT = 1.3 / 72  # inches a line of text needs, per point of its size
 MARGIN_LEFT, MARGIN_RIGHT, GAP = 0.50, 0.16, 0.46  # of and between panels
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(NamedTuple):
     """One cell of a grid of panels; lengths in inches, from the page's top-left corner."""
 
     left: float
@@ -82,37 +78,45 @@ class Page:
         self.width = width
         self.top = top
         self.figure = Figure(figsize=(width, 1.0), dpi=DPI)
-        self._axes: list[tuple[Axes, float, float, float, float]] = []
-        self._legends: list[tuple[Legend, float]] = []
-        self._texts: list[tuple[Text, float]] = []
+        # What moves each part to its final place, on a page so many inches high.
+        self._moves: list[Callable[[float], object]] = []
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Add axes; lengths in inches, `left` and `top` from the page's top-left corner."""
-        # Their real place follows in `finish`; until then the same one would make them equal.
-        axes = self.figure.add_axes((left / self.width, 0.0, width / self.width, 1.0))
-        self._axes.append((axes, left, top, width, height))
+        # The same place as others have, until they are moved, would make them equal.
+        across = (left / self.width, width / self.width)
+        axes = self.figure.add_axes((across[0], 0.0, across[1], 1.0))
+
+        def move(page: float) -> None:
+            bottom = (page - top - height) / page
+            axes.set_position((across[0], bottom, across[1], height / page))
+
+        self._moves.append(move)
         return axes
 
     def text(self, text: str, left: float, top: float, **options: Any) -> None:
         """Write `text`; `options` are matplotlib's, by which `left` and `top` may be its middle."""
         written = self.figure.text(left / self.width, 0.0, text, **options)
-        self._texts.append((written, top))
+        self._moves.append(lambda page: written.set_y(1 - top / page))
 
     def legend(self, handles: Sequence[Artist], title: str = "", gap: float = 0.06) -> None:
-        """Add a legend at the page's top, centred, in as many columns as fit; `gap` is below it."""
+        """Add a legend at the page's top, centred, in as few rows as fit; `gap` is below it."""
+        for rows in range(1, len(handles) + 1):
+            columns = -(-len(handles) // rows)
+            # Legends fill column after column; people read row after row.
+            ordered = [handle for first in range(columns) for handle in handles[first::columns]]
+            legend = self.figure.legend(
+                handles=ordered, ncols=columns, loc="upper center", title=title
+            )
+            extent = legend.get_window_extent(_renderer(self.figure))
+            if extent.width <= 0.97 * self.width * DPI or columns == 1:
+                break
+            legend.remove()
         if handles:
-            room = 0.97 * self.width * DPI
-            for columns in range(len(handles), 0, -1):
-                legend, extent = self._add_legend(handles, columns, title)
-                if extent.width <= room or columns == 1:
-                    break
-                legend.remove()
-            # As many rows as that takes, but filled evenly.
-            rows = -(-len(handles) // columns)
-            if (even := -(-len(handles) // rows)) < columns:
-                legend.remove()
-                legend, extent = self._add_legend(handles, even, title)
-            self._legends.append((legend, self.top))
+            top, anchor = self.top, self.figure.transFigure
+            self._moves.append(
+                lambda page: legend.set_bbox_to_anchor((0.5, 1 - top / page), anchor)
+            )
             self.top += float(extent.height) / DPI
         self.top += gap
 
@@ -122,27 +126,11 @@ class Page:
         self.text(text, self.width / 2, self.top, ha="center", va="top")
         self.top += text_height(text) + 0.06
 
-    def _add_legend(
-        self, handles: Sequence[Artist], columns: int, title: str
-    ) -> tuple[Legend, BboxBase]:
-        # Legends fill column after column; people read row after row.
-        ordered = [handle for first in range(columns) for handle in handles[first::columns]]
-        legend = self.figure.legend(handles=ordered, ncols=columns, loc="upper center", title=title)
-        return legend, legend.get_window_extent(_renderer(self.figure))
-
     def finish(self) -> Figure:
         """Cut the page at its `top`, move everything to its place, return the figure."""
-        height = self.top
-        self.figure.set_size_inches(self.width, height)
-        for axes, left, top, width, tall in self._axes:
-            bottom = height - top - tall
-            axes.set_position(
-                (left / self.width, bottom / height, width / self.width, tall / height)
-            )
-        for legend, top in self._legends:
-            legend.set_bbox_to_anchor((0.5, 1 - top / height), self.figure.transFigure)
-        for text, top in self._texts:
-            text.set_y(1 - top / height)
+        self.figure.set_size_inches(self.width, self.top)
+        for move in self._moves:
+            move(self.top)
         return self.figure
 
 

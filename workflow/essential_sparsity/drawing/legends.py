@@ -13,16 +13,6 @@ from essential_sparsity.drawing.rows import Row, known, names_of, where
 from essential_sparsity.drawing.spec import FigureSpec
 
 
-def colour_of(models: style.Models) -> str:
-    """Return the colour of marks that are no model's: the only model's, or grey."""
-    return next(iter(models.values())).colour if len(models) == 1 else style.GREY
-
-
-def marker_of(models: style.Models) -> str:
-    """Return the marker of marks that are no model's: the only model's, or a circle."""
-    return next(iter(models.values())).marker if len(models) == 1 else "o"
-
-
 def line(label: str, colour: str, **marks: Any) -> Line2D:
     """Return an entry; `marks` are matplotlib's properties of lines."""
     return Line2D([], [], **{"color": colour, "lw": style.LINE_WIDTH, "label": label, **marks})
@@ -129,6 +119,6 @@ def floor_handles(rows: list[Row], models: style.Models, spec: FigureSpec) -> li
         for label, own in colours.items()
     ]
     if where(rows, element="constant"):
-        colour = colour_of(models)
+        colour = style.common_style(models.values()).colour
         handles.append(line("constant answer", colour, ls=style.FLOOR_LINE, lw=style.THIN_WIDTH))
     return handles

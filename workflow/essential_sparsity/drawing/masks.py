@@ -13,6 +13,10 @@ from essential_sparsity.drawing import layout, style
 from essential_sparsity.drawing.rows import Row
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import columns
+
+OF_MASK = ("model", "mask", "label", "scope", "pattern", "sparsity")
+MASK_COLUMNS = [*columns(pa.string(), *OF_MASK[:-1]), pa.field("sparsity", pa.float64())]
 
 
 def without_dense(table: pa.Table, name: str) -> pa.Table:

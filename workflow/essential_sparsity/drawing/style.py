@@ -83,7 +83,6 @@ _SETTINGS: dict[str, object] = {
     "figure.dpi": DPI,  # what is measured while drawing is what is saved
     "savefig.dpi": DPI,
     "pdf.fonttype": 42,  # TrueType: text in the PDF stays text, as journals ask
-    "hatch.linewidth": 0.4,
 }
 
 
@@ -120,6 +119,13 @@ def model_styles(labelled: Iterable[str], drawn: Iterable[str]) -> Models:
         )
         for i, name in enumerate(names)
     }
+
+
+def common_style(styles: Iterable[ModelStyle]) -> ModelStyle:
+    """Return the style of marks that are nobody's: the only one, or a grey circle."""
+    found = list(styles)
+    several = len({each.colour for each in found}) > 1
+    return ModelStyle(GREY, "o", "solid") if several else found[0]
 
 
 def curve_styles(model: ModelStyle, labelled: int, count: int) -> list[ModelStyle]:

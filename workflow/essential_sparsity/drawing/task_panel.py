@@ -162,14 +162,10 @@ def draw_panels(
     foot: float = 0.30,
     least: float = 0.0,
 ) -> layout.Page:
-    """Return a page with a panel a task.
+    """Return a page with a panel a task; `panel_of` makes those of (task, width in inches).
 
-    Args:
-        panel_of: returns the panel of a task, so many inches wide.
-        tasks: in the order of their panels.
-        words: what the axes are called, the one across first.
-        foot: inches below each panel, for its axis.
-        least: inches that a panel needs in width, if the page has them.
+    `words` are what the axes are called, the one across first; below each panel are `foot` inches,
+    and it is at least `least` inches wide, if the page has them.
     """
     grid = layout.Grid.fit(len(tasks), least)
     page = layout.Page(grid.page_width)

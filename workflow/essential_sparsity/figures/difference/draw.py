@@ -112,7 +112,7 @@ def draw(data: pa.Table, spec: FigureSpec) -> Figure:
     )
     page.top += 0.17
     legends.add_curves(page, look, spec)
-    colour = look.common_colour
+    colour = style.common_style(look.styles.values()).colour
     level = legends.interval_words(rows[0]["confidence"])
     page.legend([legends.band_handle(level, colour), *legends.seed_handles(rows, colour)])
     page.note(_words(means, look))

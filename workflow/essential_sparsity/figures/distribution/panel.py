@@ -129,10 +129,7 @@ _FIRST_COLUMN, _WIDEST_COLUMN = 0.8, 1.6
 class Table:
     """A line a threshold: every model's overall share, and how it differs from the first's.
 
-    Args:
-        rows: the `overall` elements of the models in `labels`.
-        labels: model → its label, in the order of columns.
-        width: in inches.
+    `labels` has a column's label for each model whose `overall` elements are shown.
     """
 
     def __init__(self, rows: list[Row], labels: dict[str, str], width: float) -> None:

@@ -48,7 +48,7 @@ def draw(data: pa.Table, spec: FigureSpec) -> Figure:
 
 def _mark_handles(rows: list[Row], look: Look, spec: FigureSpec) -> list[Artist]:
     """Return the legend of the marks that the figure has."""
-    only = look.common_colour
+    only = style.common_style(look.styles.values()).colour
     essential = where(rows, element="essential")
     level = legends.interval_words(essential[0]["confidence"])
     has_bands = any(known(row["drop_low"], row["drop_high"]) for row in rows)

@@ -180,12 +180,12 @@ def _handles(rows: list[Row], models: style.Models, level: str) -> list[Artist]:
     """Return the legend of the marks that the figure has."""
     epsilons = _epsilons(rows)
     at = f"ε = {in_points(epsilons[0])}" if len(epsilons) == 1 else "ε in points: see each row"
-    only = legends.colour_of(models)
+    common = style.common_style(models.values())
     estimate = f"essential sparsity ({at}), {level}"
     return [
-        legends.line(estimate, only, marker=legends.marker_of(models), ms=4.4),
-        *legends.certified_handles(rows, only),
-        *legends.censoring_handles(rows, only),
+        legends.line(estimate, common.colour, marker=common.marker, ms=4.4),
+        *legends.certified_handles(rows, common.colour),
+        *legends.censoring_handles(rows, common.colour),
     ]
 
 

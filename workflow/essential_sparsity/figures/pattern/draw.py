@@ -71,17 +71,17 @@ def draw(data: pa.Table, spec: FigureSpec) -> Figure:
 
 def _who(models: style.Models, places: Places, spec: FigureSpec) -> list[Artist]:
     """Return the legend of models and of masks."""
-    look = {"ls": "none", "marker": legends.marker_of(models), "ms": style.MARKER_SIZE + 0.4}
-    colour = legends.colour_of(models)
+    common = style.common_style(models.values())
+    look = {"ls": "none", "marker": common.marker, "ms": style.MARKER_SIZE + 0.4}
     return [
         *legends.model_handles(models, spec, lines=False),
-        *(legends.line(s.label, colour, **look, **places.marks(s)) for s in places.series),
+        *(legends.line(s.label, common.colour, **look, **places.marks(s)) for s in places.series),
     ]
 
 
 def _what(rows: list[Row], models: style.Models, spec: FigureSpec) -> list[Artist]:
     """Return the legend of the marks that the figure has."""
-    only = legends.colour_of(models)
+    only = style.common_style(models.values()).colour
     handles: list[Artist] = []
     means = where(rows, element="mean")
     if any(known(row["drop_low"], row["drop_high"]) for row in means):

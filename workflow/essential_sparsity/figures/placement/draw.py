@@ -21,6 +21,8 @@ from matplotlib.ticker import MaxNLocator
 
 from essential_sparsity.drawing import layout, style
 from essential_sparsity.drawing.masks import (
+    MASK_COLUMNS,
+    OF_MASK,
     draw_scale,
     ink_on,
     mask_title,
@@ -32,9 +34,7 @@ from essential_sparsity.drawing.rows import Row, Tables, grouped, where
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.support.tables import columns
 
-_MASK = ("model", "mask", "label", "scope", "pattern", "sparsity")
-
-COLUMNS = {"placement": {*_MASK, "layer", "module", "part", "weights", "removed"}}
+COLUMNS = {"placement": {*OF_MASK, "layer", "module", "part", "weights", "removed"}}
 
 _NUMBER, _TEXT = pa.float64(), pa.string()
 
@@ -42,8 +42,7 @@ _NUMBER, _TEXT = pa.float64(), pa.string()
 DRAWN = pa.schema(
     [
         ("element", _TEXT),  # rate (a cell), share (a pair of bars) or ratio
-        *columns(_TEXT, "model", "mask", "label", "scope", "pattern"),
-        ("sparsity", _NUMBER),
+        *MASK_COLUMNS,
         ("layer", pa.int64()),
         *columns(_TEXT, "module", "part"),
         *columns(_NUMBER, "rate", "share", "base_share"),
@@ -70,7 +69,7 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
     rows = without_dense(tables["placement"], "placement").to_pylist()
     drawn = [
         {**mask, **element}
-        for mask, of_mask in grouped(rows, *_MASK)
+        for mask, of_mask in grouped(rows, *OF_MASK)
         for element in _elements(of_mask)
     ]
     return pa.Table.from_pylist(drawn, DRAWN)

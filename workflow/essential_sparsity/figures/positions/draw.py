@@ -19,6 +19,8 @@ from matplotlib.figure import Figure
 from essential_sparsity.drawing import layout, style
 from essential_sparsity.drawing.layout import text_height, text_width
 from essential_sparsity.drawing.masks import (
+    MASK_COLUMNS,
+    OF_MASK,
     draw_scale,
     mask_title,
     module_label,
@@ -29,7 +31,7 @@ from essential_sparsity.drawing.rows import Row, Tables, grouped, names_of
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.support.tables import columns
 
-_PLACE = ("model", "mask", "label", "scope", "pattern", "sparsity", "layer", "module")
+_PLACE = (*OF_MASK, "layer", "module")
 _EDGES = ("row_start", "row_stop", "column_start", "column_stop")
 _DISPERSIONS = ("row_dispersion", "column_dispersion")
 
@@ -44,8 +46,7 @@ _NUMBER, _TEXT, _COUNT = pa.float64(), pa.string(), pa.int64()
 DRAWN = pa.schema(
     [
         ("element", _TEXT),  # block (of a matrix) or matrix
-        *columns(_TEXT, "model", "mask", "label", "scope", "pattern"),
-        ("sparsity", _NUMBER),
+        *MASK_COLUMNS,
         ("layer", _COUNT),
         ("module", _TEXT),
         *columns(_COUNT, *_EDGES, "rows", "columns"),

@@ -20,7 +20,7 @@ from essential_sparsity.drawing import layout, style
 from essential_sparsity.drawing.masks import shorten
 from essential_sparsity.drawing.rows import Row, Tables, grouped, names_of, numbers, pick, where
 from essential_sparsity.drawing.spec import FigureSpec
-from essential_sparsity.figures.similarity.matrix import LABEL, Block, draw_key, matrices_of
+from essential_sparsity.figures.similarity.matrix import LABEL, Block, draw_key
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import columns
 
@@ -162,12 +162,8 @@ def draw(data: pa.Table, spec: FigureSpec) -> Figure:
 
 def _fit(pairs: list[Row], spec: FigureSpec) -> list[Block]:
     """Return a block a model; a single matrix that fits into a column of print gets that width."""
-    models = [
-        (spec.model_label(place["model"]), matrices_of(of_model))
-        for place, of_model in grouped(pairs, "model")
-    ]
     wide, narrow = (
-        [Block(heading, matrices, width) for heading, matrices in models]
+        [Block(spec.model_label(m["model"]), own, width) for m, own in grouped(pairs, "model")]
         for width in (style.DOUBLE_WIDTH, style.SINGLE_WIDTH)
     )
     alone = len(narrow) == 1 and len(narrow[0].matrices) == 1

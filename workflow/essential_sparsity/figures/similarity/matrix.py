@@ -42,27 +42,6 @@ _NULLS_KEY = ". Grey: null models"
 
 
 @dataclass(frozen=True)
-class Masks:
-    """The families of masks of one model, in the order in which every matrix of it has them."""
-
-    families: tuple[str, ...]
-    labels: tuple[str, ...]
-    first_null: int
-
-    @classmethod
-    def of(cls, pairs: Sequence[Row]) -> "Masks":
-        """Return the masks of a model's pairs, null models last."""
-        found = {
-            pair[f"family_{side}"]: (pair[f"null_{side}"], pair[f"label_{side}"])
-            for pair in pairs
-            for side in "ab"
-        }
-        families = sorted(found, key=lambda family: found[family][0])
-        labels = tuple(found[family][1] for family in families)
-        return cls(tuple(families), labels, sum(not is_null for is_null, _ in found.values()))
-
-
-@dataclass(frozen=True)
 class Matrix:
     """The similarities of one model's masks at one sparsity.
 
@@ -70,7 +49,6 @@ class Matrix:
     `there` tells for each mask whether it exists at this sparsity.
     """
 
-    masks: Masks
     there: npt.NDArray[np.bool_]
     cosine: npt.NDArray[np.float64]
     kappa: npt.NDArray[np.float64]
@@ -79,20 +57,19 @@ class Matrix:
     chance: str  # the cosine that it alone gives, in percent; a range where it differs by pair
 
     @classmethod
-    def of(cls, sparsity: float, pairs: Sequence[Row], masks: Masks) -> "Matrix":
-        """Return the matrix of the pairs of one model and sparsity."""
-        count = len(masks.families)
+    def of(cls, sparsity: float, pairs: Sequence[Row], families: list[str]) -> "Matrix":
+        """Return the matrix of the pairs of one model and sparsity, masks in this order."""
+        count = len(families)
         there = np.zeros(count, bool)
         measures = {key: np.full((count, count), np.nan) for key in ("cosine", "kappa", "overlap")}
         for pair in pairs:
-            a, b = (masks.families.index(pair[f"family_{side}"]) for side in "ab")
+            a, b = (families.index(pair[f"family_{side}"]) for side in "ab")
             there[[a, b]] = True
             for key, values in measures.items():
                 values[a, b] = values[b, a] = np.nan if pair[key] is None else pair[key]
         levels = [pair["chance"] for pair in pairs if pair["chance"] is not None] or [np.nan]
         ends = dict.fromkeys((format_share(min(levels)), format_share(max(levels))))
         return cls(
-            masks,
             there,
             **measures,
             title=f"{100 * sparsity:g}\N{NO-BREAK SPACE}% removed",
@@ -103,12 +80,6 @@ class Matrix:
     def title_width(self) -> float:
         """Inches that its title and the level of chance need."""
         return max(layout.text_width(self.title, style.TITLE_SIZE), layout.text_width(self.chance))
-
-
-def matrices_of(pairs: Sequence[Row]) -> list[Matrix]:
-    """Return a matrix for each sparsity, from the rows of one model's pairs in their order."""
-    masks = Masks.of(pairs)
-    return [Matrix.of(place["sparsity"], own, masks) for place, own in grouped(pairs, "sparsity")]
 
 
 def format_share(share: float, decimals: int = 1) -> str:
@@ -127,14 +98,24 @@ class Block:
     not be narrower than they are meant to be.
     """
 
-    def __init__(self, heading: str, matrices: list[Matrix], page_width: float) -> None:
+    def __init__(self, heading: str, pairs: Sequence[Row], page_width: float) -> None:
         self.heading = heading
-        self.matrices = matrices
         self.page_width = page_width
-        self._masks = matrices[0].masks
-        self._count = len(self._masks.families)
-        widest = max(layout.text_width(_wrap(label)) for label in self._masks.labels)
-        bracket = _BRACKET if self._masks.first_null < self._count else 0.0
+        found = {
+            pair[f"family_{side}"]: (pair[f"null_{side}"], pair[f"label_{side}"])
+            for pair in pairs
+            for side in "ab"
+        }
+        # The same order in all matrices, null models last.
+        families = sorted(found, key=lambda family: found[family][0])
+        self._labels = [_wrap(found[family][1]) for family in families]
+        self._first_null = sum(not is_null for is_null, _ in found.values())
+        self._count = len(families)
+        self.matrices = matrices = [
+            Matrix.of(place["sparsity"], own, families) for place, own in grouped(pairs, "sparsity")
+        ]
+        widest = max(map(layout.text_width, self._labels))
+        bracket = _BRACKET if self._first_null < self._count else 0.0
         self._left = EDGE + bracket + widest + _LABEL_GAP
         room = page_width - EDGE - self._left + _GAP  # for matrices and the gaps behind them
         self._titles = max(matrix.title_width for matrix in matrices)
@@ -158,9 +139,9 @@ class Block:
             top = page.top + _TITLE + row * (_TITLE + height + _FOOT)
             left = self._left + place * pitch
             axes = page.axes(left, top, width, height)
-            _draw_matrix(axes, matrix, self._cell)
+            _draw_matrix(axes, matrix, self._first_null, self._cell)
             if place == 0:
-                _write_labels(axes, self._masks, self._left, self._cell)
+                self._write_labels(axes)
             if number == 0:
                 page.text(heading, EDGE, page.top, **title, weight="bold")
             above = top - 3 / 72
@@ -168,6 +149,26 @@ class Block:
             above -= style.TEXT_SIZE * layout.LINE_HEIGHT
             page.text(matrix.title, left, above, **title)
         page.top += self._rows * (_TITLE + height + _FOOT)
+
+    def _write_labels(self, axes: Axes) -> None:
+        """Write the masks' names left of a matrix, and bracket the null models."""
+        first_null, cell = self._first_null, self._cell
+        for place, label in enumerate(self._labels):
+            axes.text(
+                -0.5 - _LABEL_GAP / cell, place, label, ha="right", va="center",
+                linespacing=1.0, **_mask_style(place >= first_null),
+            )  # fmt: skip
+        nulls = self._count - first_null
+        if nulls == 0:
+            return
+        left = -0.5 - (self._left - EDGE) / cell
+        ends = (first_null - 0.42, self._count - 0.58)
+        right = left + 0.75 * _BRACKET / cell
+        axes.plot([right] * 2, ends, color=style.GREY, lw=style.THIN_WIDTH, clip_on=False)
+        axes.text(
+            left, sum(ends) / 2, "null models" if nulls > 2 else "null", rotation=90,
+            ha="left", va="center", **_mask_style(True),
+        )  # fmt: skip
 
 
 def _wrap(name: str) -> str:
@@ -180,7 +181,7 @@ def _wrap(name: str) -> str:
     return f"{lines[0]}\n{lines[1]}…"
 
 
-def _draw_matrix(axes: Axes, matrix: Matrix, cell: float) -> None:
+def _draw_matrix(axes: Axes, matrix: Matrix, first_null: int, cell: float) -> None:
     """Draw cosines below the diagonal, κ above it, and the masks' numbers on it."""
     count = len(matrix.there)
     below = np.tril(np.ones((count, count), bool), -1)
@@ -192,7 +193,6 @@ def _draw_matrix(axes: Axes, matrix: Matrix, cell: float) -> None:
     mesh = axes.pcolormesh(edges, edges, values, cmap=style.COLOUR_MAP, label="similarity", **looks)
     axes.set(xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
-    first_null = matrix.masks.first_null
     if 0 < first_null < count:
         axes.axhline(first_null - 0.5, color="white", lw=2.5)
         axes.axvline(first_null - 0.5, color="white", lw=2.5)
@@ -240,26 +240,6 @@ def _spell(share: float, width: float) -> str:
 
 def _fits(text: str, width: float) -> bool:
     return layout.text_width(text) * _LEGIBLE <= width
-
-
-def _write_labels(axes: Axes, masks: Masks, room: float, cell: float) -> None:
-    """Write the masks' names into the `room` left of the matrix, and bracket the null models."""
-    for place, label in enumerate(masks.labels):
-        axes.text(
-            -0.5 - _LABEL_GAP / cell, place, _wrap(label), ha="right", va="center",
-            linespacing=1.0, **_mask_style(place >= masks.first_null),
-        )  # fmt: skip
-    nulls = len(masks.labels) - masks.first_null
-    if nulls == 0:
-        return
-    left = -0.5 - (room - EDGE) / cell
-    ends = (masks.first_null - 0.42, len(masks.labels) - 0.58)
-    right = left + 0.75 * _BRACKET / cell
-    axes.plot([right] * 2, ends, color=style.GREY, lw=style.THIN_WIDTH, clip_on=False)
-    axes.text(
-        left, sum(ends) / 2, "null models" if nulls > 2 else "null", rotation=90,
-        ha="left", va="center", **_mask_style(True),
-    )  # fmt: skip
 
 
 def draw_key(page: layout.Page, curves: bool, nulls: bool, masks: str) -> None:
