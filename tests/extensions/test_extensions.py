@@ -101,7 +101,7 @@ def compute(root, files, spec):
 
 from matplotlib.figure import Figure
 
-COLUMNS = {"amounts": frozenset({"model", "mask", "removed"})}
+COLUMNS = {"amounts": {"model", "mask", "removed"}}
 
 
 def select(tables, spec):
@@ -109,10 +109,10 @@ def select(tables, spec):
     return tables["amounts"]
 
 
-def draw(tables, spec):
+def draw(data, spec):
     """Draw the bars."""
     figure = Figure(figsize=(3, 2))
-    rows = tables["amounts"].to_pylist()
+    rows = data.to_pylist()
     figure.subplots().bar([row["mask"] for row in rows], [row["removed"] for row in rows])
     return figure
 ''',
