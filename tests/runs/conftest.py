@@ -19,8 +19,9 @@ from essential_sparsity.metrics.scoring import Scoring
 from essential_sparsity.runs.job import Job
 from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec, RunSpec
 from essential_sparsity.tasks.build import build_task
+from essential_sparsity.tasks.kinds.text_classification import TextClassification
 from essential_sparsity.tasks.manifest import TaskData, load_task
-from essential_sparsity.tasks.spec import LocalFiles, TaskDataSpec, TextClassification
+from essential_sparsity.tasks.spec import LocalFiles, TaskDataSpec
 from miniatures import save_bert, write_examples
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 # 43 examples in steps of 8: the last step has 3. Evaluation batches of 64: the last has 17.
 RECIPE = {"epochs": 3, "learning_rate": 1e-2, "train_examples": None, "group_by_length": True}
 
-Arguments = Callable[..., Job[RunSpec]]
+Arguments = Callable[..., Job]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> Arguments:
     examples = {"kind": "text-classification", "fields": ["text"], "labels": ["bad", "good"]}
     task = stages.task(data={"kind": "files", **files}, examples=examples, max_length=24)
 
-    def make(restart: Path, limit: int = 0) -> Job[RunSpec]:
+    def make(restart: Path, limit: int = 0) -> Job:
         spec = RunSpec(recipe=recipe_of(**RECIPE), seed=1)
         point = RestartPoint(restart, "identity")
         return Job(

@@ -15,7 +15,7 @@ from essential_sparsity.runs.job import Job
 from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec, RunSpec
 from essential_sparsity.runs.training.resume import RestartPoint, mark_whole
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.tickets.selection import Harvest
+from essential_sparsity.tickets.training import Harvest
 
 pytestmark = pytest.mark.slow
 

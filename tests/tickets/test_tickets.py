@@ -132,7 +132,7 @@ def test_gradual_pruning_ends_at_its_sparsity(find: Callable[..., Path], epochs:
 def test_gradual_pruning_that_was_killed_goes_on_to_the_same_mask(
     find: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from essential_sparsity.tickets.gradual import GradualRemoval
+    from essential_sparsity.tickets.training import GradualRemoval
 
     spec = Gradual(task="mood", recipe="quick-1", seed=1, sparsity=0.6, removals=4, end=0.9)
     path = find(spec, epochs=3)

@@ -1,5 +1,7 @@
 """Correlations of numbers, in hundredths: Pearson's, and Spearman's of their ranks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 
@@ -15,19 +17,17 @@ from essential_sparsity.metrics.metric import (
 def _pearson(table: pa.Table) -> float:
     from scipy.stats import pearsonr
 
-    prediction, label = answers_of(table)
-    if np.ptp(prediction) == 0 or np.ptp(label) == 0:
-        return 0.0
-    return 100 * float(pearsonr(prediction, label).statistic)
+    return 0.0 if _is_constant(table) else 100 * float(pearsonr(*answers_of(table)).statistic)
 
 
 def _spearman(table: pa.Table) -> float:
     from scipy.stats import spearmanr
 
-    prediction, label = answers_of(table)
-    if np.ptp(prediction) == 0 or np.ptp(label) == 0:
-        return 0.0
-    return 100 * float(spearmanr(prediction, label).statistic)
+    return 0.0 if _is_constant(table) else 100 * float(spearmanr(*answers_of(table)).statistic)
+
+
+def _is_constant(table: pa.Table) -> bool:
+    return any(np.ptp(values) == 0 for values in answers_of(table))
 
 
 def _moments(first: Floats, second: Floats) -> Floats:
@@ -58,8 +58,7 @@ def _rank_moments(table: pa.Table) -> Floats:
     """
     from scipy.stats import rankdata
 
-    prediction, label = answers_of(table)
-    return _moments(rankdata(prediction), rankdata(label))
+    return _moments(*map(rankdata, answers_of(table)))
 
 
 def _combine(means: Floats) -> Floats:
@@ -68,27 +67,24 @@ def _combine(means: Floats) -> Floats:
     return quotient(xy - x * y, np.sqrt(np.maximum(spread, 0)))
 
 
-METRICS = (
-    Metric(
-        name="pearson",
-        title="Pearson's r",
-        unit="Pearson",
-        bounds=(-100.0, 100.0),
-        reads="numbers",
-        score=_pearson,
-        parts=_value_moments,
-        combine=_combine,
-        constant=no_correlation,
-    ),
-    Metric(
-        name="spearman",
-        title="Spearman's ρ",
-        unit="Spearman",
-        bounds=(-100.0, 100.0),
-        reads="numbers",
-        score=_spearman,
-        parts=_rank_moments,
-        combine=_combine,
-        constant=no_correlation,
-    ),
+_PEARSON = Metric(
+    name="pearson",
+    title="Pearson's r",
+    unit="Pearson",
+    bounds=(-100.0, 100.0),
+    reads="numbers",
+    score=_pearson,
+    parts=_value_moments,
+    combine=_combine,
+    constant=no_correlation,
 )
+_SPEARMAN = replace(
+    _PEARSON,
+    name="spearman",
+    title="Spearman's ρ",
+    unit="Spearman",
+    score=_spearman,
+    parts=_rank_moments,
+)
+
+METRICS = (_PEARSON, _SPEARMAN)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +9,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Reads = Literal["classes", "numbers", "spans"]
 
 
 def mean_of(means: Floats) -> Floats:
@@ -32,7 +30,8 @@ class Metric:
         unit: what stands behind a score; it starts with % where a score is a percentage.
         bounds: the least and the greatest score that there can be.
         higher_is_better: the direction.
-        reads: what predictions it is for.
+        reads: what predictions it is for: `classes`, `numbers`, `spans`, or those of a kind of
+            examples of one's own.
         columns: the columns of the predictions that it reads.
         score: table → the score in its unit.
         parts: table → (examples, parts), each example's terms.
@@ -51,7 +50,7 @@ class Metric:
     unit: str
     bounds: tuple[float, float] = (0.0, 100.0)
     higher_is_better: bool = True
-    reads: Reads
+    reads: str
     columns: tuple[str, ...] = ("prediction", "label")
     score: Callable[[pa.Table], float]
     parts: Callable[[pa.Table], Floats]
@@ -68,6 +67,11 @@ class Metric:
                 f"metric '{self.name}' is for two classes, there are {len(labels)}: "
                 f"{', '.join(labels)}"
             )
+
+    def shares(self, predictions: pa.Table) -> pa.Array:
+        """Return what each example scores, in hundredths; null where the score is no mean."""
+        found = self.parts(predictions)[:, 0] / 100 if self.is_mean else [None] * len(predictions)
+        return pa.array(found, pa.float64())
 
     @property
     def in_percent(self) -> bool:

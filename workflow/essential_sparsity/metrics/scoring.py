@@ -23,11 +23,7 @@ class Scoring:
 
     @classmethod
     def of(cls, names: str) -> Self:
-        """Return the scoring by metrics whose names are separated by commas.
-
-        Raises:
-            UserError: one of them is not known.
-        """
+        """Return the scoring by metrics whose names are separated by commas."""
         found = tuple(names.split(","))
         for name in found:
             if name not in METRICS:
@@ -40,11 +36,7 @@ class Scoring:
         return {name: METRICS[name].version for name in self.names}
 
     def check(self, labels: tuple[str, ...], where: str) -> None:
-        """Check that the metrics are for so many classes; `where` is what has them.
-
-        Raises:
-            UserError: one is not.
-        """
+        """Check that the metrics are for so many classes; `where` is what has them."""
         # The catalog checks it where an entry names its labels; else the data were first to know.
         try:
             for name in self.names:
@@ -64,6 +56,4 @@ class Scoring:
 
     def with_shares(self, predictions: pa.Table) -> pa.Table:
         """Return the predictions with `score`, what each example scores, null if none does."""
-        own = METRICS[self.names[0]]
-        shares = own.parts(predictions)[:, 0] / 100 if own.is_mean else [None] * len(predictions)
-        return predictions.append_column("score", pa.array(shares, pa.float64()))
+        return predictions.append_column("score", METRICS[self.names[0]].shares(predictions))

@@ -1,7 +1,4 @@
-"""Answers that are texts: the shares that SQuAD's rules give each question.
-
-The head for questions writes them beside its predictions.
-"""
+"""Answers that are texts: the shares that SQuAD's rules give each question, beside predictions."""
 
 from dataclasses import replace
 

@@ -1,20 +1,20 @@
 """What a procedure is given, and what it leaves."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from essential_sparsity.checkpoints.manifest import Manifest
 from essential_sparsity.masks.mask import Mask
+from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
 from essential_sparsity.runs.training.resume import RestartPoint
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.spec import Spec
 from essential_sparsity.tasks.manifest import TaskData
 
-_Spec = TypeVar("_Spec", bound=Spec)
+if TYPE_CHECKING:
+    from essential_sparsity.metrics.scoring import Scoring
 
 REMEDY = "a smaller learning_rate in the recipe is the usual remedy"
 
@@ -23,38 +23,13 @@ class Diverged(UserError):
     """Something that training goes by is no finite number any more; `finding` says what."""
 
     def __init__(self, finding: str, title: str = "") -> None:
-        """Take the finding, and the title of the run where the message is to name it."""
         self.finding = finding
         name = f"{title}: " if title else ""
         super().__init__(f"{name}{finding}: training diverged; {REMEDY}")
 
 
-# Imported by this name where scores are wanted: how runs are scored is no part of their key.
-SCORING = "essential_sparsity.metrics.scoring"
-
-
-class Scoring(Protocol):
-    """How predictions are scored for people, which is no part of a run: see `metrics.scoring`."""
-
-    @property
-    def versions(self) -> Mapping[str, int]:
-        """Name → version of every metric, the run's own first."""
-
-    def check(self, labels: tuple[str, ...], where: str) -> None:
-        """Raise `UserError` unless the metrics fit a task with these classes."""
-
-    def scores(self, predictions: pa.Table) -> dict[str, float]:
-        """Return name → score."""
-
-    def best(self, candidates: Iterable[pa.Table]) -> pa.Table:
-        """Return the predictions with the best score."""
-
-    def with_shares(self, predictions: pa.Table) -> pa.Table:
-        """Return the predictions with what each of them scores."""
-
-
 @dataclass(frozen=True)
-class Job(Generic[_Spec]):
+class Job:
     """One run.
 
     Attributes:
@@ -62,7 +37,7 @@ class Job(Generic[_Spec]):
         manifest: the checkpoint's.
         task: the task's data.
         mask: the mask of the checkpoint.
-        spec: what the procedure wants to know.
+        spec: the recipe, of the procedure's own class, and the seed.
         restart: where a run that was killed finds what it had done.
         title: what messages call the run.
         scoring: how predictions are scored; None leaves scores out.
@@ -75,20 +50,16 @@ class Job(Generic[_Spec]):
     manifest: Manifest
     task: TaskData
     mask: Mask
-    spec: _Spec
+    spec: RunSpec
     restart: RestartPoint
     title: str
-    scoring: Scoring | None = None
+    scoring: "Scoring | None" = None
     start: tuple[Path, ...] = ()
     devices: int = 1
     limit: int = 0
 
     def check(self) -> None:
-        """Check that mask, checkpoint, task and metrics belong together.
-
-        Raises:
-            UserError: they do not.
-        """
+        """Check that mask, checkpoint, task and metrics belong together."""
         header = self.mask.header
         if header.checkpoint != self.manifest.sha256:
             raise UserError(

@@ -12,15 +12,9 @@ from essential_sparsity.outcomes.columns import RUN_COLUMNS, mask_names
 def labels_of_run(
     header: Header, model: str, task: str, recipe: str, seed: int | None
 ) -> dict[str, Any]:
-    """Return the values of the columns `RUN_COLUMNS`, by name.
+    """Return the values of the columns `RUN_COLUMNS`, by name; places are as in the run's path.
 
-    Args:
-        header: of the run's mask.
-        model, task, recipe: the run's, as in its path.
-        seed: the run's, None where nothing is drawn.
-
-    Raises:
-        UserError: the mask is of no known criterion.
+    `header` is the mask's; the seed is None where nothing is drawn.
     """
     labels = [mask_names(label) for label in labels_of(header, task, recipe, seed)]
     place = {"model": model, "task": task, "recipe": recipe}

@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel, set_seed
 
 from essential_sparsity.architectures import find_architecture
-from essential_sparsity.architectures.architecture import Architecture, Layout
+from essential_sparsity.architectures.architecture import Layout
 from essential_sparsity.checkpoints.contents import CONFIG
 from essential_sparsity.checkpoints.manifest import Manifest, Matrix
 from essential_sparsity.checkpoints.tensors import read_tensor
@@ -51,8 +51,7 @@ def load_model(folder: Path, manifest: Manifest, head: Head, seed: int) -> PreTr
     across sparsities.
 
     Raises:
-        UserError: the loaded weights are not those of the checkpoint's files, or see
-            `head.configure`.
+        UserError: the loaded weights are not those of the checkpoint's files.
     """
     set_seed(seed)
     model: PreTrainedModel
@@ -65,8 +64,7 @@ def load_model(folder: Path, manifest: Manifest, head: Head, seed: int) -> PreTr
         ignore_mismatched_sizes=True,
         **head.options(),
     )
-    architecture = find_architecture(manifest.architecture, "the model")
-    drawn = _check_drawn(model, report, folder, architecture)
+    drawn = _check_drawn(model, report, folder, manifest)
     names = [name for name in model.state_dict() if not is_pre_trained(model, name)]
     if not drawn.issuperset(names):
         _draw_head(model, names, head, seed)
@@ -83,13 +81,10 @@ def load_model(folder: Path, manifest: Manifest, head: Head, seed: int) -> PreTr
 
 
 def _check_drawn(
-    model: PreTrainedModel, report: dict[str, Any], folder: Path, architecture: Architecture
+    model: PreTrainedModel, report: dict[str, Any], folder: Path, manifest: Manifest
 ) -> set[str]:
-    """Return what was drawn at random: nothing but the head, and a pooler that feeds it.
-
-    Raises:
-        UserError: the weights lack a parameter that pre-training left, or have it in another shape.
-    """
+    """Return what was drawn at random: nothing but the head, and a pooler that feeds it."""
+    architecture = find_architecture(manifest.architecture, "the model")
     drawn = set(report["missing_keys"]) | {name for name, *_ in report["mismatched_keys"]}
     for name in sorted(drawn):
         pre_trained = name.startswith(f"{model.base_model_prefix}.")
@@ -107,6 +102,15 @@ def is_pre_trained(model: PreTrainedModel, name: str) -> bool:
     return language_model or name.startswith(f"{model.base_model_prefix}.")
 
 
+def tensors_of(model: PreTrainedModel, pre_trained: bool) -> dict[str, torch.Tensor]:
+    """Return copies of the tensors that pre-training left, or of the others, by their names."""
+    return {
+        name: tensor.detach().cpu().clone().contiguous()
+        for name, tensor in model.state_dict().items()
+        if is_pre_trained(model, name) == pre_trained
+    }
+
+
 def _draw_head(model: PreTrainedModel, names: list[str], head: Head, seed: int) -> None:
     """Draw a head that the checkpoint brought along: it is of another task, if of equal shape."""
     set_seed(seed)
@@ -119,9 +123,6 @@ def match_parameters(model: PreTrainedModel, manifest: Manifest) -> list[Weight]
 
     Names differ between a checkpoint and a model that wraps it (prefixes, renamed modules); layer
     and module do not. A pooler that the model's head does without is left out: see `with_unused`.
-
-    Raises:
-        UserError: a matrix has no parameter of its shape, or the model has others.
     """
     where = "the model"
     parameters = dict(model.named_parameters())

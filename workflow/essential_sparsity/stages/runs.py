@@ -71,7 +71,7 @@ RUN = Stage(
     code=lambda study, place: (
         "essential_sparsity.runs",
         _head(study, place),
-        *procedures.code_of(procedures.DEFAULT),
+        *procedures.code_of(study.recipes[place["task"], place["recipe"]].procedure),
         *architecture_code(study, place),
     ),
     check=check_files,

@@ -14,7 +14,7 @@ from essential_sparsity.study.resolve import Resolved, unique
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import read_json
 from essential_sparsity.support.spec import Spec
-from essential_sparsity.tasks import kinds
+from essential_sparsity.tasks.examples import module_of
 from essential_sparsity.tasks.source import SOURCES
 from essential_sparsity.tasks.spec import LocalFiles
 
@@ -104,7 +104,7 @@ def _task_spec(study: Resolved, place: Place) -> Spec:
 def _task_code(study: Resolved, place: Place) -> tuple[str, ...]:
     """Return the stage, the source that the data come from, and the kind of the examples."""
     entry = study.find(study.tasks, place["task"], "task")
-    kind = kinds.module_of(entry.examples.kind)
+    kind = module_of(entry.examples.kind)
     return "essential_sparsity.tasks", SOURCES[entry.data.kind], kind
 
 

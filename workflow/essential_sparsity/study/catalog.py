@@ -9,12 +9,12 @@ from essential_sparsity.checkpoints.spec import CheckpointSpec, RandomSource
 from essential_sparsity.claims.check import Trait
 from essential_sparsity.claims.claim import ClaimEntry
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
+from essential_sparsity.runs.procedures.fine_tuning.spec import AnyRecipe, RecipeSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.spec import NAME_PATTERN, Name, Spec, is_name
 from essential_sparsity.support.validation import unknown
 from essential_sparsity.support.yaml_files import read_yaml
-from essential_sparsity.tasks.spec import PREPROCESSING, Data, Examples, TaskDataSpec
+from essential_sparsity.tasks.spec import PREPROCESSING, AnyExamples, Data, TaskDataSpec
 
 if TYPE_CHECKING:
     MetricName = str
@@ -78,7 +78,7 @@ class TaskEntry(Spec):
     version: int = Field(ge=1, description="raise it when the task's meaning changes")
     label: str = Field(description="the name in figures and tables")
     data: Data
-    examples: Examples
+    examples: AnyExamples
     hold_out: int | float | None = Field(
         default=None,
         gt=0,
@@ -91,7 +91,7 @@ class TaskEntry(Spec):
     also: tuple[MetricName, ...] = Field(
         default=(), description="further metrics, kept beside `metric` in every run's metrics"
     )
-    recipes: dict[Name, RecipeSpec] = Field(min_length=1, description="named ways to fine-tune")
+    recipes: dict[Name, AnyRecipe] = Field(min_length=1, description="named ways to fine-tune")
     size: TaskSize | None = Field(default=None, description="known facts, for planning alone")
 
     @model_validator(mode="after")
@@ -124,7 +124,7 @@ class TaskEntry(Spec):
         foreign = [key for key in PREPROCESSING if key not in own]
         foreign += ["group_by_length"] if "max_length" not in own else []
         for key in foreign:
-            if getattr(recipe, key) != RecipeSpec.model_fields[key].default:
+            if getattr(recipe, key) != type(recipe).model_fields[key].default:
                 raise ValueError(
                     f"{key}: examples of kind '{self.examples.kind}' have no such thing (they have "
                     f"{', '.join(own)})"

@@ -11,7 +11,8 @@ from essential_sparsity.masks.registry import known_criteria
 from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.outcomes.spec import StatisticsSpec
-from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
+from essential_sparsity.runs.procedures import DEFAULT, known_recipes
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec, check_recipe
 from essential_sparsity.search.spec import SearchSpec
 from essential_sparsity.support.spec import Name, Spec
 from essential_sparsity.support.validation import explain
@@ -22,15 +23,18 @@ else:
     FigureName = Literal[tuple(EXPERIMENT_KINDS)]
 
 
-_REQUIRED = {name: 1 for name, field in RecipeSpec.model_fields.items() if field.is_required()}
-
-
 def _check_overrides(value: dict[str, object]) -> dict[str, object]:
-    try:
-        RecipeSpec.model_validate({**_REQUIRED, **value})
-    except ValidationError as error:
-        raise ValueError(explain(error, RecipeSpec, "of the recipe")) from None
-    return value
+    """Check keys and values, as far as the recipes of no procedure have them."""
+    findings = {}
+    for name, kind in known_recipes().items():
+        required = {key: 1 for key, field in kind.model_fields.items() if field.is_required()}
+        try:
+            kind.model_validate({**required, "procedure": name, **value})
+        except ValidationError as error:
+            findings[name] = explain(error, kind, "of the recipe")
+        else:
+            return value
+    raise ValueError(findings[DEFAULT])
 
 
 class Experiment(Spec):
@@ -67,7 +71,7 @@ class Experiment(Spec):
 
     def override(self, recipe: RecipeSpec) -> RecipeSpec:
         """Return a task's recipe as this experiment changes it."""
-        return RecipeSpec.model_validate({**recipe.document(), **self.overrides})
+        return check_recipe({**recipe.document(), **self.overrides})
 
     @cached_property
     def grids(self) -> tuple[Grid, ...]:

@@ -17,6 +17,7 @@ from essential_sparsity.masks.grid import Grid
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.outcomes.spec import StatisticsSpec
+from essential_sparsity.runs.procedures import DEFAULT
 from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.study.catalog import Catalog, ModelEntry, TaskEntry
 from essential_sparsity.study.document import Experiment, Study
@@ -228,8 +229,8 @@ class _Names:
         if recipe not in entry.recipes:
             what = f"recipe of task '{task}':"
             raise UserError(unknown(self.where, f"{key}.recipe", recipe, entry.recipes, what))
-        changed = experiment.override(entry.recipes[recipe])
         try:
+            changed = experiment.override(entry.recipes[recipe])
             entry.check_recipe(changed)
         except ValueError as error:
             raise UserError(f"{self.where}: {key}.overrides: task '{task}': {error}") from None
@@ -274,6 +275,12 @@ class _Names:
                 "differ; rename the file that one is made from"
             )
         if isinstance(mask, Trained):
+            procedure = self.recipes[str(mask.task), str(mask.recipe)].procedure
+            if procedure != DEFAULT:
+                raise UserError(
+                    f"{self.where}: {key}: criterion '{mask.criterion}' finds masks by {DEFAULT}, "
+                    f"the recipe of task '{mask.task}' is one of procedure '{procedure}'"
+                )
             self._mask(mask.previous(), key)
 
 

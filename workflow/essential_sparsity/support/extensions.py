@@ -22,6 +22,7 @@ REGISTRIES = {
     "criteria": "essential_sparsity.masks.criteria",
     "figures": "essential_sparsity.figures",
     "heads": "essential_sparsity.runs.heads",
+    "kinds": "essential_sparsity.tasks.kinds",
     "metrics": "essential_sparsity.metrics",
     "procedures": "essential_sparsity.runs.procedures",
 }

@@ -10,9 +10,9 @@ import pyarrow as pa
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import atomic_folder, sha256_of, write_json
 from essential_sparsity.support.tables import provenance, write_table
-from essential_sparsity.tasks.kinds import builder, module_of
+from essential_sparsity.tasks.examples import Built, module_of
 from essential_sparsity.tasks.manifest import FORMAT_VERSION, MANIFEST
-from essential_sparsity.tasks.source import SOURCES, SPLITS, hold_out, load_source
+from essential_sparsity.tasks.source import SOURCES, SPLITS, load_source
 from essential_sparsity.tasks.spec import TaskDataSpec
 
 
@@ -26,13 +26,10 @@ def build_task(
         checkpoint: a folder with a tokenizer or an image processor.
         output: replaced as a whole; untouched if anything fails.
         pins: the lock file of what hubs served first, see `essential_sparsity.support.pins`.
-
-    Raises:
-        UserError: see `load_source`, `hold_out` and the `build` of the kind of examples.
     """
-    source = hold_out(load_source(spec.data, pins), spec)
+    source = load_source(spec, pins)
     with atomic_folder(output) as folder:
-        built = builder(spec.examples.kind)(source, spec, checkpoint, folder)
+        built = spec.examples.build(source, spec.preprocessing, checkpoint, folder)
         _check_ids(built.tables)
         modules = SOURCES[spec.data.kind], module_of(spec.examples.kind)
         origin = provenance("essential_sparsity.tasks", spec.document(), *modules)
@@ -52,7 +49,7 @@ def build_task(
                 "preprocessor_sha256": built.preprocessor_sha256,
                 "splits": splits,
                 "files": {file.name: sha256_of(file) for file in sorted(folder.iterdir())},
-                "majority": _majority(built.tables["evaluation"], built.labels),
+                "majority": _majority(built),
                 "corpus": source.origin,
                 **built.facts,
                 **origin,
@@ -67,9 +64,10 @@ def _check_ids(tables: dict[str, pa.Table]) -> None:
         raise UserError(f"the example '{name}' occurs {count} times; names must be unique")
 
 
-def _majority(table: pa.Table, labels: tuple[str, ...]) -> dict[str, Any] | None:
+def _majority(built: Built) -> dict[str, Any] | None:
     """Return the most frequent class and the score, in %, of always answering it."""
-    if not labels:
+    labels = built.tables["evaluation"].column("label")
+    if not built.labels or not pa.types.is_integer(labels.type):
         return None
-    number, count = Counter(table.column("label").to_pylist()).most_common(1)[0]
-    return {"label": labels[number], "share": 100 * count / table.num_rows}
+    number, count = Counter(labels.to_pylist()).most_common(1)[0]
+    return {"label": built.labels[number], "share": 100 * count / len(labels)}

@@ -8,15 +8,11 @@ import pyarrow.types as pat
 
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.validation import unknown
-from essential_sparsity.tasks.source import Source
+from essential_sparsity.tasks.source import SPLITS, Source
 
 
 def column_of(source: Source, split: str, key: str, name: str) -> pa.ChunkedArray:
-    """Return a split's column `name`, which the task's `key` asks for.
-
-    Raises:
-        UserError: there is no such column, or the split is empty.
-    """
+    """Return a split's column `name`, which the task's `key` asks for."""
     table = source.splits[split]
     where = f"{split} split"
     if table.num_rows == 0:
@@ -27,11 +23,7 @@ def column_of(source: Source, split: str, key: str, name: str) -> pa.ChunkedArra
 
 
 def texts_of(source: Source, split: str, key: str, name: str) -> list[str]:
-    """Return a column of texts.
-
-    Raises:
-        UserError: see `column_of`; or it holds something else, or lacks a text.
-    """
+    """Return a column of texts, none of them missing."""
     column = column_of(source, split, key, name)
     if not (pat.is_string(column.type) or pat.is_large_string(column.type)):
         raise UserError(f"{split} split: {key}: column '{name}' holds {column.type}, not text")
@@ -42,27 +34,34 @@ def texts_of(source: Source, split: str, key: str, name: str) -> list[str]:
     return texts
 
 
-def class_names(source: Source, label: str, declared: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Return the classes' names in index order: the task's, checked against the data's own.
+def classes_of(
+    source: Source, label: str, declared: tuple[str, ...] | None
+) -> tuple[tuple[str, ...], dict[str, npt.NDArray[np.int64]]]:
+    """Return the classes' names in index order, and the examples' class numbers by split.
 
     Args:
         source: the data.
-        label: the column of labels.
-        declared: the names in the task, None to take the data's.
+        label: the column of labels, of numbers or of names.
+        declared: the names in the task, checked against the data's own; None to take those.
 
     Raises:
-        UserError: nobody names them; another number of classes, or the same names in another order.
+        UserError: nobody names the classes; the data have another number of them, or the same in
+            another order; a label is hidden (-1), missing, or none of them.
     """
-    names = source.classes.get(label)
-    if declared is None:
-        if names is None:
-            raise UserError(
-                f"labels: the data do not name the classes of column '{label}'; list them in the"
-                " task, in the order of their numbers"
-            )
-        return names
-    if names is None:
-        return declared
+    labels = _class_names(source.classes.get(label), label, declared)
+    return labels, {split: _class_numbers(source, split, label, labels) for split in SPLITS}
+
+
+def _class_names(
+    names: tuple[str, ...] | None, label: str, declared: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    if declared is None and names is None:
+        raise UserError(
+            f"labels: the data do not name the classes of column '{label}'; list them in the"
+            " task, in the order of their numbers"
+        )
+    if declared is None or names is None:
+        return declared or names or ()
     if len(names) != len(declared):
         raise UserError(
             f"labels: {len(declared)} are declared ({', '.join(declared)}), but the data have"
@@ -76,22 +75,16 @@ def class_names(source: Source, label: str, declared: tuple[str, ...] | None) ->
     return declared
 
 
-def classes_of(
+def _class_numbers(
     source: Source, split: str, name: str, labels: tuple[str, ...]
 ) -> npt.NDArray[np.int64]:
-    """Return class numbers, from a column of numbers or of names.
-
-    Raises:
-        UserError: see `column_of`; or a label is hidden (-1), missing, or none of `labels`.
-    """
     column = column_of(source, split, "label", name)
     values = column.to_pylist()
+    known: dict[object, int] = {label: number for number, label in enumerate(labels)}
+    allowed = ", ".join(labels)
     if pat.is_integer(column.type):
-        known: dict[object, int] = {number: number for number in range(len(labels))}
-        allowed = f"0 to {len(labels) - 1} ({', '.join(labels)})"
-    else:
-        known = {label: number for number, label in enumerate(labels)}
-        allowed = ", ".join(labels)
+        known = {number: number for number in range(len(labels))}
+        allowed = f"0 to {len(labels) - 1} ({allowed})"
     numbers = [known.get(value, -1) for value in values]
     if -1 in numbers:
         row = numbers.index(-1)
@@ -104,11 +97,7 @@ def classes_of(
 
 
 def numbers_of(source: Source, split: str, name: str) -> npt.NDArray[np.float64]:
-    """Return a column of finite numbers.
-
-    Raises:
-        UserError: see `column_of`; or a value is no finite number.
-    """
+    """Return a column of finite numbers."""
     column = column_of(source, split, "label", name)
     if not (pat.is_floating(column.type) or pat.is_integer(column.type)):
         raise UserError(f"{split} split: label: column '{name}' holds {column.type}, not numbers")

@@ -9,25 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.tasks.spec import Data, TaskDataSpec
 
-
-def lowest_hashes(names: Sequence[str], count: int, purpose: str = "") -> list[int]:
-    """Return the positions, ascending, of the `count` names whose hashes are least.
-
-    Adding names moves few of the others in or out. Another `purpose` is another choice.
-    """
-
-    def rank(position: int) -> bytes:
-        return hashlib.blake2b((purpose + names[position]).encode(), digest_size=8).digest()
-
-    return sorted(sorted(range(len(names)), key=rank)[:count])
-
+if TYPE_CHECKING:
+    from essential_sparsity.tasks.spec import TaskDataSpec
 
 SPLITS = ("train", "evaluation")
 
@@ -58,29 +47,22 @@ class Source:
     origin: dict[str, Any]
 
 
-def load_source(data: Data, pins: Path | None = None) -> Source:
-    """Return the raw examples of a task.
-
-    Args:
-        data: where they come from.
-        pins: the lock file of what hubs served first, see `essential_sparsity.support.pins`.
-
-    Raises:
-        UserError: the data cannot be had; see the source's own `load`.
-    """
-    module = import_module(SOURCES[data.kind])
-    source: Source = module.load(data, pins) if data.kind == "hub" else module.load(data)
-    return source
-
-
-def hold_out(source: Source, spec: TaskDataSpec) -> Source:
-    """Return the source without the training examples that the task sets aside, chosen by hash.
+def load_source(spec: "TaskDataSpec", pins: Path | None = None) -> Source:
+    """Return the raw examples of a task, without those that it sets aside, chosen by hash.
 
     Where the task is scored on them, they are the evaluation split.
 
+    Args:
+        spec: where they come from, and how many are set aside.
+        pins: the lock file of what hubs served first, see `essential_sparsity.support.pins`.
+
     Raises:
-        UserError: more are to be set aside than there are, or none although they are scored on.
+        UserError: see the source's own `load`; or more are to be set aside than there are, or none
+            although they are scored on.
     """
+    module = import_module(SOURCES[spec.data.kind])
+    more = [pins] if spec.data.kind == "hub" else []
+    source: Source = module.load(spec.data, *more)
     if spec.hold_out is None:
         if spec.score_on == "held-out":
             raise UserError("score_on: 'held-out' needs hold_out, the examples to set aside")
@@ -99,3 +81,15 @@ def hold_out(source: Source, spec: TaskDataSpec) -> Source:
     if spec.score_on == "held-out":
         splits["evaluation"] = train.take(aside)
     return replace(source, splits=splits)
+
+
+def lowest_hashes(names: Sequence[str], count: int, purpose: str = "") -> list[int]:
+    """Return the positions, ascending, of the `count` names whose hashes are least.
+
+    Adding names moves few of the others in or out. Another `purpose` is another choice.
+    """
+
+    def rank(position: int) -> bytes:
+        return hashlib.blake2b((purpose + names[position]).encode(), digest_size=8).digest()
+
+    return sorted(sorted(range(len(names)), key=rank)[:count])

@@ -1,12 +1,13 @@
 """Specs of task data: the source of the examples, their kind, and their preprocessing."""
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field
 
 from essential_sparsity.checkpoints.spec import Repository, Revision
 from essential_sparsity.support.spec import Spec
+from essential_sparsity.tasks.examples import Examples, known_kinds
 
 
 class HubData(Spec):
@@ -43,69 +44,13 @@ class LocalFiles(Spec):
 
 Data = Annotated[HubData | PythonDocs | Digits | LocalFiles, Field(discriminator="kind")]
 
-Fields = Annotated[
-    tuple[str, ...],
-    Field(min_length=1, max_length=2, description="the column, or the two columns, of text"),
-]
-Labels = Annotated[
-    tuple[str, ...] | None,
-    Field(min_length=2, description="the classes' names, in index order; else the data's own"),
-]
-
-
-class TextClassification(Spec):
-    """One text or two, and a class."""
-
-    preprocessing: ClassVar[tuple[str, ...]] = ("max_length",)
-    reads: ClassVar[str] = "classes"
-
-    kind: Literal["text-classification"]
-    fields: Fields
-    label: str = Field(default="label", description="the column of labels: numbers or names")
-    labels: Labels = None
-
-
-class TextRegression(Spec):
-    """One text or two, and a number."""
-
-    preprocessing: ClassVar[tuple[str, ...]] = ("max_length",)
-    reads: ClassVar[str] = "numbers"
-
-    kind: Literal["text-regression"]
-    fields: Fields
-    label: str = Field(default="label", description="the column of numbers")
-
-
-class QuestionAnswering(Spec):
-    """A question, and a context that holds its answer as a span."""
-
-    preprocessing: ClassVar[tuple[str, ...]] = ("max_length", "stride")
-    reads: ClassVar[str] = "spans"
-
-    kind: Literal["question-answering"]
-    question: str = Field(default="question", description="the column of questions")
-    context: str = Field(default="context", description="the column of contexts")
-    answers: str = Field(
-        default="answers", description="the column of answers: lists of text and answer_start"
-    )
-
-
-class ImageClassification(Spec):
-    """An image, grey or in colour, and a class."""
-
-    preprocessing: ClassVar[tuple[str, ...]] = ("image_size",)
-    reads: ClassVar[str] = "classes"
-
-    kind: Literal["image-classification"]
-    image: str = Field(default="image", description="the column of images")
-    label: str = Field(default="label", description="the column of labels: numbers or names")
-    labels: Labels = None
-
-
-Examples = Annotated[
-    TextClassification | TextRegression | QuestionAnswering | ImageClassification,
-    Field(discriminator="kind"),
-]
+if TYPE_CHECKING:
+    AnyExamples = Examples
+else:
+    AnyExamples = Annotated[
+        Union[tuple(known_kinds().values())],  # noqa: UP007
+        Field(discriminator="kind"),
+    ]
 
 PREPROCESSING = ("max_length", "stride", "image_size")
 
@@ -115,7 +60,7 @@ class TaskDataSpec(Spec):
 
     version: int = Field(ge=1)
     data: Data
-    examples: Examples
+    examples: AnyExamples
     hold_out: int | float | None = Field(
         default=None,
         gt=0,

@@ -4,11 +4,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 from transformers import AutoTokenizer, BatchEncoding
 
 from essential_sparsity.support.errors import UserError, one_line
 from essential_sparsity.support.files import read_json
+from essential_sparsity.tasks.columns import texts_of
+from essential_sparsity.tasks.examples import Built
 from essential_sparsity.tasks.manifest import tokenizer_digest
+from essential_sparsity.tasks.source import SPLITS, Source
 
 # Settings by which a tokenizer would read a file of any place, instead of the checkpoint's.
 _FILES = ("vocab_file", "merges_file", "tokenizer_file", "spm_file", "added_tokens_file", "vocab")
@@ -16,17 +22,14 @@ _FILES = ("vocab_file", "merges_file", "tokenizer_file", "spm_file", "added_toke
 # transformers gives this length to tokenizers that state no limit of their own.
 _NO_LIMIT = 1_000_000
 
+_FIELD_SEPARATOR = " ␞ "
+
 
 class Tokenizer:
     """A checkpoint's tokenizer for one maximum length: cuts what is longer, pads nothing."""
 
     def __init__(self, checkpoint: Path, max_length: int) -> None:
-        """Load from files only; no code that a checkpoint may carry is run.
-
-        Raises:
-            UserError: the folder has no tokenizer, or one that cannot be loaded, that takes fewer
-                than `max_length` tokens, or that has no token to pad with.
-        """
+        # Loaded from files only; no code that a checkpoint may carry is run.
         self.sha256 = tokenizer_digest(checkpoint)
         _check_settings(checkpoint)
         try:
@@ -55,12 +58,10 @@ class Tokenizer:
             raise UserError(f"{checkpoint}: its tokenizer has neither a padding nor an end token")
         self.pad_token_id = int(pad)
 
-    def encode(self, texts: tuple[list[str], ...]) -> dict[str, list[list[int]]]:
+    def encode(self, texts: tuple[list[str], ...]) -> BatchEncoding:
         """Return `input_ids`, and `token_type_ids` if this tokenizer has them, a list an example.
 
-        Args:
-            texts: one list of texts, or two of equal length for pairs; of a pair the longer text is
-                cut first.
+        `texts` is one list, or two of equal length for pairs, whose longer text is cut first.
         """
         # Said outright, because a tokenizer's file may carry settings of its own for both.
         arguments: dict[str, Any] = {
@@ -69,8 +70,8 @@ class Tokenizer:
             "max_length": self._max_length,
             "return_attention_mask": False,
         }
-        encoded = self._tokenizer(*texts, **arguments)
-        return {name: encoded[name] for name in ("input_ids", "token_type_ids") if name in encoded}
+        encoded: BatchEncoding = self._tokenizer(*texts, **arguments)
+        return encoded
 
     def lengths(self, texts: list[str]) -> list[int]:
         """Return the texts' numbers of tokens, uncut, without what marks beginning and end."""
@@ -106,12 +107,9 @@ class Tokenizer:
 
 
 def _check_settings(checkpoint: Path) -> None:
-    """Check that no setting names a file outside the checkpoint.
+    """Check that no setting names a file outside the checkpoint that is there.
 
     Many published ones name a file of their author's machine, which is not there: that is no harm.
-
-    Raises:
-        UserError: one does, and the file is there.
     """
     path = checkpoint / "tokenizer_config.json"
     settings = read_json(path, "tokenizer configuration") if path.is_file() else {}
@@ -120,3 +118,54 @@ def _check_settings(checkpoint: Path) -> None:
         there = isinstance(value, str) and value and os.path.lexists(value)
         if there and Path(str(value)).resolve().parent != checkpoint.resolve():
             raise UserError(f"{path}: {key}: '{value}' is a file outside the checkpoint")
+
+
+def build_texts(
+    source: Source,
+    max_length: int,
+    checkpoint: Path,
+    fields: tuple[str, ...],
+    targets: dict[str, npt.NDArray[Any]],
+    labels: tuple[str, ...] = (),
+) -> Built:
+    """Tokenise the columns `fields`, one or two, of both splits; `targets` are labels by split."""
+    tokenizer = Tokenizer(checkpoint, max_length)
+    tables = {}
+    for split in SPLITS:
+        texts = tuple(texts_of(source, split, "fields", field) for field in fields)
+        columns = {
+            "id": source.splits[split].column("id").cast(pa.string()),
+            **token_columns(tokenizer.encode(texts)),
+            "label": pa.array(targets[split]),
+        }
+        if split == "evaluation":
+            joined = [_FIELD_SEPARATOR.join(parts) for parts in zip(*texts, strict=True)]
+            columns["text"] = pa.array(joined, pa.string())
+        tables[split] = pa.table(columns)
+    facts = {
+        "fields": list(fields),
+        "pad_token_id": tokenizer.pad_token_id,
+        "tokens": length_summary(tables),
+    }
+    return Built(tables, tokenizer.sha256, labels, facts)
+
+
+def token_columns(encoded: BatchEncoding) -> dict[str, pa.Array]:
+    """Return the columns `input_ids`, and `token_type_ids` if the tokenizer has them."""
+    columns = {"input_ids": pa.array(encoded["input_ids"], pa.list_(pa.int32()))}
+    if "token_type_ids" in encoded:
+        columns["token_type_ids"] = pa.array(encoded["token_type_ids"], pa.list_(pa.int8()))
+    return columns
+
+
+def length_summary(tables: dict[str, pa.Table]) -> dict[str, dict[str, float]]:
+    """Return mean, 95th percentile and maximum of the examples' numbers of tokens, by split."""
+    found = {}
+    for split, table in tables.items():
+        lengths = np.sort([len(tokens) for tokens in table.column("input_ids").to_pylist()])
+        found[split] = {
+            "mean": round(float(lengths.mean()), 2),
+            "p95": int(lengths[int(0.95 * (len(lengths) - 1))]),
+            "max": int(lengths[-1]),
+        }
+    return found

@@ -1,6 +1,5 @@
 """Keeps the weights of the first steps of a dense fine-tuning, for tickets that rewind to them."""
 
-import argparse
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,16 @@ from transformers import (
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.weights import write_weights
 from essential_sparsity.masks.mask import Mask
+from essential_sparsity.runs.command import training_parser
 from essential_sparsity.runs.job import Job
-from essential_sparsity.runs.model import HeldMask, Weight, is_pre_trained
+from essential_sparsity.runs.model import HeldMask, Weight, tensors_of
 from essential_sparsity.runs.procedures.fine_tuning.run import fine_tune
 from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
 from essential_sparsity.runs.training.companion import Companion
 from essential_sparsity.runs.training.resume import RestartPoint
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.files import atomic_path
-from essential_sparsity.support.gpus import add_share, reserve
+from essential_sparsity.support.gpus import reserve
 from essential_sparsity.tasks.manifest import load_task
 
 
@@ -39,11 +39,7 @@ class _StopAfter(Companion, TrainerCallback):
         self._steps = steps
 
     def end(self, model: PreTrainedModel, weights: list[Weight]) -> None:
-        self.state = {
-            name: tensor.detach().cpu().clone().contiguous()
-            for name, tensor in model.state_dict().items()
-            if is_pre_trained(model, name)
-        }
+        self.state = tensors_of(model, pre_trained=True)
 
     def callbacks(
         self, held: HeldMask, weights: list[Weight], resumed: Path | None
@@ -67,18 +63,13 @@ class _StopAfter(Companion, TrainerCallback):
 
 def main() -> None:
     """Read the arguments, train for the first steps, write the base model's weights."""
-    parser = argparse.ArgumentParser(
-        prog="python -m essential_sparsity.tickets.rewind", description=__doc__
+    parser = training_parser(
+        "essential_sparsity.tickets.rewind",
+        __doc__,
+        '{"seed": 1, "recipe": {…}}',
+        output="the .safetensors to write",
     )
-    parser.add_argument("--spec", required=True, help="a run's, as JSON or a file of it")
     parser.add_argument("--steps", required=True, type=int, help="how many")
-    parser.add_argument("--checkpoint", required=True, type=Path, help="a checkpoint's folder")
-    parser.add_argument("--task", required=True, type=Path, help="a task's folder")
-    parser.add_argument("--mask", required=True, type=Path, help="the dense mask")
-    parser.add_argument("--output", required=True, type=Path, help="the .safetensors to write")
-    parser.add_argument("--per-device-batch", type=int, default=0, help="0: the recipe's batch")
-    parser.add_argument("--gpus", type=int, help="one, where there is one; 0 for the CPU")
-    add_share(parser)
     arguments = parser.parse_args()
     reserve(arguments.gpus, arguments.gpu_share)
     early = _StopAfter(arguments.steps)

@@ -6,15 +6,17 @@ A head is a subclass of `Head` in a module of its own, which has the name of the
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from essential_sparsity.architectures import find_architecture
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.tasks.manifest import TaskData, tokenizer_digest
 from essential_sparsity.tasks.source import lowest_hashes
@@ -22,33 +24,18 @@ from essential_sparsity.tasks.source import lowest_hashes
 _FEATURES = ("input_ids", "token_type_ids")
 
 
-class Sample(Protocol):
-    """What a procedure says of the examples that it takes; a recipe says it."""
-
-    @property
-    def train_examples(self) -> int | None: ...  # noqa: D102
-    @property
-    def evaluation_examples(self) -> int | None: ...  # noqa: D102
-    @property
-    def image_size(self) -> int | None: ...  # noqa: D102
-
-
 class Head(ABC):
     """A task's examples as one run uses them.
 
     Attributes:
         auto_class: the transformers class that puts the right head on a checkpoint.
+        preprocessor: what makes the examples ready, as errors name it.
     """
 
     auto_class: ClassVar[Any]
+    preprocessor: ClassVar[str] = "tokenizer"
 
-    def __init__(self, task: TaskData, checkpoint: Path, recipe: Sample) -> None:
-        """Take the task's data, the checkpoint's folder, and which examples to take.
-
-        Raises:
-            UserError: the data were made ready by another tokenizer or image processor than the
-                checkpoint's.
-        """
+    def __init__(self, task: TaskData, checkpoint: Path, recipe: RecipeSpec) -> None:
         self.task = task
         self.checkpoint = checkpoint
         self.recipe = recipe
@@ -58,9 +45,6 @@ class Head(ABC):
                 f"{checkpoint}; the model's catalog entry names one under 'preprocessor' that is "
                 "not the same"
             )
-
-    # What makes the examples ready, as errors name it.
-    preprocessor: ClassVar[str] = "tokenizer"
 
     @abstractmethod
     def preprocessor_digest(self) -> str:
@@ -100,6 +84,10 @@ class Head(ABC):
     def predictions(self, logits: Any, table: pa.Table) -> pa.Table:
         """Return one row an example: `id`, `label`, `prediction`, and what the metrics read.
 
+        Where examples belong together and are no independent evidence, as questions on one passage
+        do, a column `cluster` has equal texts for them. Statistics then resample clusters whole,
+        and call them what the field's metadata has under `unit`, such as "passages".
+
         Args:
             logits: the model's outputs for the rows of `table`, in their order: an array, or a
                 tuple of arrays.
@@ -126,11 +114,6 @@ class Classes(Head):
         return self._checked(super().evaluation())
 
     def _checked(self, table: pa.Table) -> pa.Table:
-        """Check that every label is the number of a class.
-
-        Raises:
-            UserError: it is not.
-        """
         labels = self.task.labels
         for label in sorted(set(table.column("label").to_pylist())):
             if not 0 <= label < len(labels):
@@ -156,14 +139,9 @@ class Classes(Head):
 
     def predictions(self, logits: Any, table: pa.Table) -> pa.Table:
         """Return `id`, `label`, `prediction`, the class of the largest logit, and `logits`."""
-        return pa.table(
-            {
-                "id": table.column("id").combine_chunks(),
-                "label": table.column("label").combine_chunks(),
-                "prediction": pa.array(logits.argmax(axis=1).astype(np.int64)),
-                "logits": pa.array(list(logits.astype(np.float32)), type=pa.list_(pa.float32())),
-            }
-        )
+        found = with_prediction(table, pa.array(logits.argmax(axis=1).astype(np.int64)))
+        rows = pa.array(list(logits.astype(np.float32)), type=pa.list_(pa.float32()))
+        return found.append_column("logits", rows)
 
     def constants(self, table: pa.Table) -> Iterator[pa.Table]:
         """Yield the most frequent class for all; of two classes, the positive one too, for F1."""
@@ -177,10 +155,9 @@ class Classes(Head):
 class Texts(Head):
     """One text or two, with one label."""
 
-    auto_class = AutoModelForSequenceClassification
+    auto_class: ClassVar[Any] = AutoModelForSequenceClassification
 
-    def __init__(self, task: TaskData, checkpoint: Path, recipe: Sample) -> None:
-        """See `Head`."""
+    def __init__(self, task: TaskData, checkpoint: Path, recipe: RecipeSpec) -> None:
         super().__init__(task, checkpoint, recipe)
         self.pad_token_id = int(task.document["pad_token_id"])
 
@@ -195,9 +172,7 @@ class Texts(Head):
     def configure(self, model: PreTrainedModel) -> None:
         """Name the padding: heads that read the last token find it by that.
 
-        Raises:
-            UserError: the model has no embedding of the padding, or fewer positions than the texts
-                may have tokens.
+        The model must embed it, and have a position for each token that a text may have.
         """
         config, max_length = model.config, int(self.task.document["preprocessing"]["max_length"])
         if self.pad_token_id >= config.vocab_size:
@@ -216,36 +191,39 @@ class Texts(Head):
 
     def dataset(self, table: pa.Table, split: str) -> Dataset[dict[str, Any]]:
         """Return the rows as lists of tokens."""
-        return TokenRows(table, table.column("label").to_pylist())
+        names = [name for name in _FEATURES if name in table.column_names]
+        return Rows(table, labels="label", **{name: name for name in names})
 
     def collate(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Pad every list on the right to the longest of the batch.
 
         Returns int64 tensors (batch, length), `attention_mask`, and `labels` (batch, ...).
         """
-        length = max(len(example["input_ids"]) for example in examples)
-        batch = {
-            name: torch.full(
-                (len(examples), length), self.pad_token_id if name == "input_ids" else 0
-            )
-            for name in (*(n for n in _FEATURES if n in examples[0]), "attention_mask")
+        features = {
+            name: [torch.tensor(example[name]) for example in examples]
+            for name in _FEATURES
+            if name in examples[0]
         }
-        for row, example in enumerate(examples):
-            size = len(example["input_ids"])
-            batch["attention_mask"][row, :size] = 1
-            for name in _FEATURES:
-                if name in batch:
-                    batch[name][row, :size] = torch.tensor(example[name])
+        features["attention_mask"] = [torch.ones_like(ids) for ids in features["input_ids"]]
+        padding = {"input_ids": self.pad_token_id}
+        batch = {
+            name: pad_sequence(rows, batch_first=True, padding_value=padding.get(name, 0))
+            for name, rows in features.items()
+        }
         return {**batch, "labels": torch.tensor([example["labels"] for example in examples])}
+
+
+def with_prediction(table: pa.Table, prediction: pa.Array) -> pa.Table:
+    """Return the columns `id`, `label` and `prediction`."""
+    names = ["id", "label"]
+    known = [table.column(name).combine_chunks() for name in names]
+    return pa.table([*known, prediction], [*names, "prediction"])
 
 
 def take_sample(table: pa.Table, count: int | None, unit: str = "id") -> pa.Table:
     """Return the rows of `count` units (all if None), the same on every machine, for every seed.
 
-    Args:
-        table: rows.
-        count: how many.
-        unit: the column that names what is counted; rows of one unit stay together.
+    `unit` is the column that names what is counted; rows of one unit stay together.
     """
     if count is None:
         return table
@@ -263,18 +241,14 @@ def sort_by_length(table: pa.Table) -> pa.Table:
     return table.take(np.argsort(lengths, kind="stable"))
 
 
-class TokenRows(Dataset[dict[str, Any]]):
-    """The rows of a task's table as dictionaries of plain lists."""
+class Rows(Dataset[dict[str, Any]]):
+    """The rows of a table as dictionaries of plain values, each under a name of its own."""
 
-    def __init__(self, table: pa.Table, labels: list[Any]) -> None:
-        """Take a table with `input_ids`, `token_type_ids` where there are any, and the labels."""
-        names = [name for name in _FEATURES if name in table.column_names]
-        self._columns = {name: table.column(name).to_pylist() for name in names}
-        self._labels = labels
+    def __init__(self, table: pa.Table, **columns: str) -> None:
+        self._columns = {name: table.column(own).to_pylist() for name, own in columns.items()}
 
     def __len__(self) -> int:
-        return len(self._labels)
+        return len(self._columns["labels"])
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        row = {name: column[index] for name, column in self._columns.items()}
-        return {**row, "labels": self._labels[index]}
+        return {name: values[index] for name, values in self._columns.items()}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
-from essential_sparsity.runs.heads.head import Classes
+from essential_sparsity.runs.heads.head import Classes, Rows
 from essential_sparsity.tasks.images import ImageProcessor
 
 
@@ -42,7 +42,7 @@ class ImageClassification(Classes):
     def dataset(self, table: pa.Table, split: str) -> Dataset[dict[str, Any]]:
         """Return the rows with their pixels, read from the disk as they are asked for."""
         file = self.task.folder / Path(self.task.document["pixels"][split]).name
-        return PixelRows(np.load(file, mmap_mode="r"), table)
+        return _PixelRows(np.load(file, mmap_mode="r"), table)
 
     def collate(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         """Return `pixel_values` (batch, 3, height, width), float32, and `labels` (batch,)."""
@@ -54,20 +54,16 @@ class ImageClassification(Classes):
         }
 
 
-class PixelRows(Dataset[dict[str, Any]]):
+class _PixelRows(Rows):
     """The rows of a task's table with their pixels, (3, height, width) of uint8."""
 
     def __init__(self, pixels: NDArray[np.uint8], table: pa.Table) -> None:
-        """Take all pixels of the split, and the table that says which row of them is whose."""
+        super().__init__(table, labels="label", pixel_values="row")
         self._pixels = pixels
-        self._rows: list[int] = table.column("row").to_pylist()
-        self._labels: list[int] = table.column("label").to_pylist()
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return {"pixel_values": self._pixels[self._rows[index]], "labels": self._labels[index]}
+        row = super().__getitem__(index)
+        return {**row, "pixel_values": self._pixels[row["pixel_values"]]}
 
 
 HEAD = ImageClassification

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from essential_sparsity.runs.heads.head import Texts
+from essential_sparsity.runs.heads.head import Texts, with_prediction
 
 
 class TextRegression(Texts):
@@ -25,13 +25,7 @@ class TextRegression(Texts):
 
     def predictions(self, logits: Any, table: pa.Table) -> pa.Table:
         """Return `id`, `label` and `prediction`, both numbers."""
-        return pa.table(
-            {
-                "id": table.column("id").combine_chunks(),
-                "label": table.column("label").combine_chunks(),
-                "prediction": pa.array(np.asarray(logits)[:, 0].astype(np.float64)),
-            }
-        )
+        return with_prediction(table, pa.array(np.asarray(logits)[:, 0].astype(np.float64)))
 
     def constants(self, table: pa.Table) -> Iterator[pa.Table]:
         """Yield 0 for all: constants correlate with nothing, one as little as another."""

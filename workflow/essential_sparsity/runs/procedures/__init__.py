@@ -1,57 +1,42 @@
-"""Procedures: what is done with a masked model. A folder each, found by its name.
+"""Procedures: what is done with a masked model. A file or a folder each, found by its name.
 
-`spec.py` has the procedure's `SPEC`, which needs no torch; `run.py` its `run`, which makes a `Job`
-with that spec an `Outcome`. A spec names its procedure under `procedure`, but for fine-tuning's.
+It has `RECIPE`, the recipe's class, which needs no torch, and `run`, which makes a `Job` an
+`Outcome`; in a folder they lie in `spec.py` and `run.py`. A recipe names its procedure.
 """
 
 import pkgutil
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-from essential_sparsity.runs.job import Job, Outcome
 from essential_sparsity.support import extensions
-from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.spec import Spec
-from essential_sparsity.support.validation import unknown
+
+if TYPE_CHECKING:
+    from essential_sparsity.runs.job import Job, Outcome
+    from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 
 extensions.join(__path__, "procedures")
 
 DEFAULT = "fine-tuning"
 
 
-def name_in(document: object, where: str) -> str:
-    """Return the procedure that a spec names.
-
-    Raises:
-        UserError: there is no such procedure.
-    """
-    name = document.get("procedure", DEFAULT) if isinstance(document, dict) else DEFAULT
-    known = [module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__)]
-    if name not in known:
-        raise UserError(unknown(where, "procedure", name, known, "procedure"))
-    return str(name)
+def code_of(procedure: str) -> tuple[str, ...]:
+    """Return the modules of a procedure: that of its recipe first, that of its run last."""
+    module = f"{__name__}.{procedure.replace('-', '_')}"
+    folders = {found.name for found in pkgutil.iter_modules(__path__) if found.ispkg}
+    is_folder = module.rpartition(".")[2] in folders
+    return (f"{module}.spec", f"{module}.run") if is_folder else (module,)
 
 
-def code_of(name: str) -> tuple[str, str]:
-    """Return the modules of a procedure's spec and of its run."""
-    package = f"{__name__}.{name.replace('-', '_')}"
-    return f"{package}.spec", f"{package}.run"
+@cache
+def known_recipes() -> dict[str, type["RecipeSpec"]]:
+    """Return procedure → class of its recipes, by name."""
+    names = [module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__)]
+    return {name: import_module(code_of(name)[0]).RECIPE for name in names}
 
 
-def check_spec(document: object, where: str) -> Spec:
-    """Validate plain data as the spec of the procedure that it names.
-
-    Raises:
-        UserError: with file, key, value and what is allowed.
-    """
-    module, _ = code_of(name_in(document, where))
-    kind: type[Spec] = import_module(module).SPEC
-    return kind.check(document, where)
-
-
-def open_procedure(name: str) -> Callable[[Job[Any]], Outcome]:
+def open_procedure(procedure: str) -> "Callable[[Job], Outcome]":
     """Return what makes a job an outcome; torch takes seconds to import."""
-    _, module = code_of(name)
-    run: Callable[[Job[Any]], Outcome] = import_module(module).run
+    run: Callable[[Job], Outcome] = import_module(code_of(procedure)[-1]).run
     return run

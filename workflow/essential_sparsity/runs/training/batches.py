@@ -78,15 +78,7 @@ class Batches(Sampler[list[int]]):
     def __init__(
         self, examples: int, sharing: Sharing, device: int, seed: int, lengths: list[int] | None
     ) -> None:
-        """Take how many examples there are, how they are shared, and which device this is.
-
-        Args:
-            examples: how many.
-            sharing: how a step's are shared out.
-            device: the device's number.
-            seed: the run's.
-            lengths: the examples' lengths if steps take similar ones, else None.
-        """
+        # `lengths`: the examples' lengths if steps take similar ones, else None.
         self._examples = examples
         self._sharing = sharing
         self._device = device
@@ -99,7 +91,7 @@ class Batches(Sampler[list[int]]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return sum(len(self._of(step)) for step in self._steps(list(range(self._examples))))
+        return sum(map(len, self._shares(list(range(self._examples)))))
 
     def __iter__(self) -> Iterator[list[int]]:
         # Of its own, so that it depends on nothing that was drawn before, such as dropout.
@@ -112,15 +104,14 @@ class Batches(Sampler[list[int]]):
             order = get_length_grouped_indices(  # type: ignore[no-untyped-call]
                 self._lengths, size, generator=generator
             )
-        for step in self._steps(order):
-            yield from self._of(step)
+        for share in self._shares(order):
+            yield from share
 
-    def _steps(self, order: list[int]) -> Iterator[list[int]]:
+    def _shares(self, order: list[int]) -> Iterator[list[list[int]]]:
+        """Yield this device's batches of each step."""
         size = self._sharing.batch
-        return (order[start : start + size] for start in range(0, len(order), size))
-
-    def _of(self, step: list[int]) -> list[list[int]]:
-        return self._sharing.shares(step, self._device)
+        for start in range(0, len(order), size):
+            yield self._sharing.shares(order[start : start + size], self._device)
 
 
 class _Counted(Dataset[dict[str, Any]]):
@@ -143,7 +134,6 @@ class Loader(DataLoader[Any]):
     """Loads the batches of a device; Trainer tells it the epoch."""
 
     def __init__(self, rows: Dataset[dict[str, Any]], batches: Batches, **options: Any) -> None:
-        """Take the rows, the batches, and options of torch's loader."""
         super().__init__(_Counted(rows), batch_sampler=batches, **options)
         self._batches = batches
 

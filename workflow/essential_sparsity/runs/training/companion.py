@@ -28,13 +28,7 @@ class Companion:
     def callbacks(
         self, held: HeldMask, weights: list[Weight], resumed: Path | None
     ) -> list[TrainerCallback]:
-        """Return what is called on the way.
-
-        Args:
-            held: the mask that is held.
-            weights: the prunable matrices.
-            resumed: the epoch checkpoint that the training goes on from, if there is one.
-        """
+        """Return what is called on the way; `resumed` is the epoch checkpoint gone on from."""
         return []
 
     def end(self, model: PreTrainedModel, weights: list[Weight]) -> None:
@@ -45,15 +39,10 @@ class Rewound(Companion):
     """Starts from the weights in files; what they do not hold stays as it was loaded or drawn."""
 
     def __init__(self, *files: Path) -> None:
-        """Take the files of tensors, by the model's names."""
         self._files = files
 
     def start(self, model: PreTrainedModel) -> None:
-        """Put the weights into the model, and check that they are there.
-
-        Raises:
-            UserError: a file cannot be read, or holds what the model has not.
-        """
+        """Put the weights into the model, and check that they are there."""
         own = model.state_dict()
         for file in self._files:
             try:

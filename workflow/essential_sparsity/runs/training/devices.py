@@ -23,17 +23,9 @@ _Result = TypeVar("_Result")
 def launch(count: int, work: Callable[..., _Result], *arguments: Any) -> _Result:
     """Call `work(*arguments)` in `count` processes that know of each other; return the first's.
 
-    They die with this one, and with any of them that fails.
-
-    Args:
-        count: how many; a single one is this process.
-        work: a module's function; it, its arguments and what it returns are pickled.
-        arguments: what it is given.
-
-    Raises:
-        UserError: one of them did.
-        torch.OutOfMemoryError: one of them did.
-        RuntimeError: one of them failed in another way: its traceback.
+    They die with this one, and with any of them that fails: what it raised is raised, a
+    `RuntimeError` with its traceback unless it was a `UserError` or memory was short. A single one
+    is this process; for more, `work` is a module's function, and all that passes is pickled.
     """
     if count == 1:
         return work(*arguments)
@@ -90,9 +82,6 @@ def fit_memory(
         devices: how many share them.
         limit: to begin with.
         title: of the run, for the notes.
-
-    Raises:
-        UserError: a single example does not fit.
     """
     while True:
         try:

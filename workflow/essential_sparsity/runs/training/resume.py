@@ -20,10 +20,7 @@ class RestartPoint:
     """The folder of a run's epoch checkpoints; it lives until the run has its results."""
 
     def __init__(self, folder: Path, identity: str) -> None:
-        """Take the folder, and a text that states everything the run depends on.
-
-        Checkpoints of a run with another identity are deleted.
-        """
+        # `identity` states all that the run depends on: checkpoints of another one are deleted.
         self.folder = folder
         mark = folder / _IDENTITY
         if folder.exists() and (not mark.exists() or mark.read_text(encoding="utf-8") != identity):

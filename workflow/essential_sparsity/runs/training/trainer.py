@@ -30,7 +30,6 @@ class StepTrainer(Trainer):
     """A Trainer on batches that are shared out by optimiser steps, with a mask held."""
 
     def __init__(self, batches: Batches, held: HeldMask, **options: Any) -> None:
-        """Take this device's training batches, the model's mask, and Trainer's own options."""
         self._batches = batches
         self._held = held
         super().__init__(**options)
@@ -71,7 +70,6 @@ class MeanLoss:
     """A head's loss, as Trainer wants it: the mean over a step's labels, wherever they are."""
 
     def __init__(self, head: Head) -> None:
-        """Take the head, whose loss is a sum."""
         self._head = head
         self._outputs: list[str] = []
 
@@ -101,7 +99,6 @@ class MaskCheck(TrainerCallback):
     """Checks weights and moments at every evaluation, gradients on the step before it."""
 
     def __init__(self, held: HeldMask, steps_per_epoch: int) -> None:
-        """Take the mask that is held, and after how many steps an evaluation comes."""
         self._held = held
         self._steps_per_epoch = steps_per_epoch
 
@@ -147,7 +144,6 @@ class Progress(TrainerCallback):
     """Prints a line at the start and every ten seconds, and stops a run that has diverged."""
 
     def __init__(self, title: str, interval: float = 10.0) -> None:
-        """Take what the lines begin with, and how many seconds pass between two."""
         self._title = title
         self._interval = interval
         self._loss = math.nan

@@ -1,22 +1,35 @@
 """One text or two, and a class."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar, Literal
 
-from essential_sparsity.tasks.columns import class_names, classes_of
-from essential_sparsity.tasks.kinds import Built
-from essential_sparsity.tasks.source import SPLITS, Source
-from essential_sparsity.tasks.spec import TaskDataSpec, TextClassification
-from essential_sparsity.tasks.texts import build_texts
+from pydantic import Field
+
+from essential_sparsity.tasks.columns import classes_of
+from essential_sparsity.tasks.examples import Built, Examples, Fields, Labels
+from essential_sparsity.tasks.source import Source
 
 
-def build(source: Source, spec: TaskDataSpec, checkpoint: Path, folder: Path) -> Built:
-    """Tokenise the texts and number the classes.
+class TextClassification(Examples):
+    """One text or two, and a class."""
 
-    Raises:
-        UserError: see `class_names`, `classes_of` and `build_texts`.
-    """
-    examples = spec.examples
-    assert isinstance(examples, TextClassification)
-    labels = class_names(source, examples.label, examples.labels)
-    targets = {split: classes_of(source, split, examples.label, labels) for split in SPLITS}
-    return build_texts(source, spec, checkpoint, examples.fields, targets, labels)
+    preprocessing: ClassVar[tuple[str, ...]] = ("max_length",)
+    reads: ClassVar[str] = "classes"
+
+    kind: Literal["text-classification"]
+    fields: Fields
+    label: str = Field(default="label", description="the column of labels: numbers or names")
+    labels: Labels = None
+
+    def build(
+        self, source: Source, sizes: Mapping[str, Any], checkpoint: Path, folder: Path
+    ) -> Built:
+        """Tokenise the texts and number the classes."""
+        from essential_sparsity.tasks.tokens import build_texts
+
+        labels, targets = classes_of(source, self.label, self.labels)
+        return build_texts(source, sizes["max_length"], checkpoint, self.fields, targets, labels)
+
+
+EXAMPLES = TextClassification

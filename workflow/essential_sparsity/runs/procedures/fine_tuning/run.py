@@ -26,7 +26,7 @@ from essential_sparsity.runs.model import (
     match_parameters,
     with_unused,
 )
-from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec, RunSpec
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 from essential_sparsity.runs.training.batches import DROPOUT, Batches, Sharing, stream_seed
 from essential_sparsity.runs.training.companion import Companion, Rewound
 from essential_sparsity.runs.training.devices import fit_memory, launch, place
@@ -46,17 +46,17 @@ _LOSS = "loss_of_all"
 _EVALUATION_BATCH = 64
 
 
-def run(job: Job[RunSpec]) -> Outcome:
+def run(job: Job, companion: Companion | None = None) -> Outcome:
     """Fine-tune on the job's devices, in batches that fit their memory; see `fine_tune`."""
 
     def train(limit: int) -> Outcome:
-        limited = replace(job, limit=limit)
-        return launch(job.devices, fine_tune, limited, Rewound(*job.start))
+        accompanied = replace(job, limit=limit), companion or Rewound(*job.start)
+        return launch(job.devices, fine_tune, *accompanied)
 
     return fit_memory(train, job.spec.recipe.batch_size, job.devices, job.limit, job.title)
 
 
-def fine_tune(job: Job[RunSpec], companion: Companion | None = None) -> Outcome:
+def fine_tune(job: Job, companion: Companion | None = None) -> Outcome:
     """Fine-tune the masked checkpoint on the task and evaluate it after every epoch.
 
     Everything that is not prunable trains dense: head, biases, LayerNorm, embeddings. The seed
@@ -69,12 +69,8 @@ def fine_tune(job: Job[RunSpec], companion: Companion | None = None) -> Outcome:
 
     Training that diverges is an outcome as well: its only evaluation says why under `failure`, and
     its predictions are the best answer that is the same for every example (`Head.constants`), the
-    least that anybody could make of such a model.
-
-    Raises:
-        UserError: mask and checkpoint do not belong together, a metric does not fit the task, see
-            `Head`.
-        Diverged: training diverges, and there is a companion who wants its weights.
+    least that anybody could make of such a model. A companion who wants its weights raises
+    `Diverged` instead.
     """
     job.check()
     recipe, seed, scoring = job.spec.recipe, job.spec.seed, job.scoring
@@ -148,22 +144,27 @@ def fine_tune(job: Job[RunSpec], companion: Companion | None = None) -> Outcome:
         reached = {"epoch": trainer.state.epoch or 0, "step": trainer.state.global_step}
         history = [{**reached, **{f"eval_{name}": score for name, score in found.items()}}]
     losses = [entry for entry in trainer.state.log_history if "loss" in entry]
-    rows = {
-        "epoch": pa.array([float(entry["epoch"]) for entry in history]),
-        "step": pa.array([int(entry["step"]) for entry in history]),
-        **(_scores(scoring.versions, history) if scoring else {}),
-        "loss": pa.array([float(entry.get(f"eval_{_LOSS}", math.nan)) for entry in history]),
-        "train_loss": pa.array([_loss_before(losses, int(entry["step"])) for entry in history]),
-        "examples": pa.array([outcome.num_rows] * len(history)),
-        "seconds": pa.array([seconds] * len(history)),
-        "device": pa.array([_device_name(trainer.args.device)] * len(history)),
-        "devices": pa.array([devices] * len(history)),
-        "device_batch": pa.array([sharing.device_batch] * len(history)),
-        "precision": pa.array(["bf16" if trainer.args.bf16 else "fp32"] * len(history)),
-        "last": pa.array([index == len(history) - 1 for index in range(len(history))]),
-        "failure": pa.array([failure] * len(history), pa.string()),
-    }
-    return Outcome(pa.table(rows), scoring.with_shares(outcome) if scoring else outcome, moved)
+    device = trainer.args.device
+    rows = [
+        {
+            "epoch": float(entry["epoch"]),
+            "step": int(entry["step"]),
+            **(_scores(scoring.versions, entry) if scoring else {}),
+            "loss": float(entry.get(f"eval_{_LOSS}", math.nan)),
+            "train_loss": _loss_before(losses, int(entry["step"])),
+            "examples": outcome.num_rows,
+            "seconds": seconds,
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            "devices": devices,
+            "device_batch": sharing.device_batch,
+            "precision": "bf16" if trainer.args.bf16 else "fp32",
+            "last": entry is history[-1],
+        }
+        for entry in history
+    ]
+    failures = pa.array([failure] * len(rows), pa.string())
+    metrics = pa.Table.from_pylist(rows).append_column("failure", failures)
+    return Outcome(metrics, scoring.with_shares(outcome) if scoring else outcome, moved)
 
 
 def _training_arguments(
@@ -199,15 +200,13 @@ def _training_arguments(
     )
 
 
-def _scores(versions: Mapping[str, int], history: list[dict[str, Any]]) -> dict[str, pa.Array]:
+def _scores(versions: Mapping[str, int], entry: dict[str, Any]) -> dict[str, Any]:
     """Return the columns of the scores: the run's own metric, by name and version, and others."""
     own, *others = versions
-    scores = {
-        name: pa.array([float(entry[f"eval_{name}"]) for entry in history]) for name in versions
-    }
+    scores = {name: float(entry[f"eval_{name}"]) for name in versions}
     return {
-        "metric": pa.array([own] * len(history)),
-        "metric_version": pa.array([versions[own]] * len(history)),
+        "metric": own,
+        "metric_version": versions[own],
         "score": scores[own],
         **{name: scores[name] for name in others},
     }
@@ -221,11 +220,7 @@ def _moved(checkpoint: Path, weight: Weight, mask: Mask) -> float:
 
 
 def _lengths(table: pa.Table, recipe: RecipeSpec) -> list[int] | None:
-    """Return the examples' numbers of tokens if the recipe groups by them, else None.
-
-    Raises:
-        UserError: it does, and the examples have no tokens.
-    """
+    """Return the examples' numbers of tokens if the recipe groups by them, else None."""
     if not recipe.group_by_length:
         return None
     if "input_ids" not in table.column_names:
@@ -237,7 +232,3 @@ def _lengths(table: pa.Table, recipe: RecipeSpec) -> list[int] | None:
 def _loss_before(losses: list[dict[str, Any]], step: int) -> float:
     """Return the last training loss logged up to `step`, NaN if there is none."""
     return next((float(e["loss"]) for e in reversed(losses) if e["step"] <= step), math.nan)
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -1,15 +1,24 @@
 """How a model is fine-tuned: the recipe, and the run that a recipe and a seed make."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny, ValidationError, WrapValidator
+from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
+from essential_sparsity.runs.procedures import DEFAULT, known_recipes
 from essential_sparsity.support.spec import Spec
+from essential_sparsity.support.validation import explain, unknown
 
 
 class RecipeSpec(Spec):
     """A fine-tuning recipe (paper, Table 1); defaults are what all of the paper's recipes share."""
 
+    procedure: str = Field(
+        default=DEFAULT,
+        description="what is done with the model; [another one](extending.md#a-procedure) may have "
+        "keys of its own",
+    )
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1, description="examples an optimiser step")
     learning_rate: float = Field(gt=0, description="AdamW's, decayed linearly to 0, no warm-up")
@@ -39,11 +48,37 @@ class RecipeSpec(Spec):
     )
 
 
+RECIPE = RecipeSpec
+
+
+def check_recipe(document: Mapping[str, Any]) -> RecipeSpec:
+    """Validate plain data as a recipe of the procedure that it names.
+
+    Raises:
+        ValueError: in one line, what is wrong.
+    """
+    name = document.get("procedure", DEFAULT)
+    known = known_recipes()
+    if name not in known:
+        raise ValueError(unknown("", "procedure", name, known, "procedure"))
+    try:
+        return known[name].model_validate(document)
+    except ValidationError as error:
+        raise ValueError(explain(error, known[name], "")) from None
+
+
+def _by_procedure(value: object, handler: ValidatorFunctionWrapHandler) -> RecipeSpec:
+    if isinstance(value, dict) and value.get("procedure", DEFAULT) != DEFAULT:
+        return check_recipe(value)
+    found: RecipeSpec = handler(value)
+    return found
+
+
+AnyRecipe = Annotated[SerializeAsAny[RecipeSpec], WrapValidator(_by_procedure)]
+
+
 class RunSpec(Spec):
     """One run; model, task and mask come as files. How it is scored is no part of it."""
 
-    recipe: RecipeSpec
+    recipe: AnyRecipe
     seed: int = Field(ge=0, description="fixes head initialisation, data order and dropout")
-
-
-SPEC = RunSpec
