@@ -352,6 +352,10 @@ HIDDEN = {
         "from pydantic import BaseModel, Field\nclass Shape(BaseModel):\n"
         "    side: int = Field(1, description='{0}')",
     ),
+    "a module's docstring": (
+        "from essential_sparsity.far import TEXT\nrepr(TEXT)",
+        "'{0}'\nTEXT = __doc__",
+    ),
     "a docstring": "def run():\n    '''{0}'''\nrepr(run.__doc__)",
     "a pattern": "match [1, {0}]:\n    case [first, second]:\n        repr(second)",
     "a type in a text": (

@@ -28,10 +28,10 @@ from essential_sparsity.support import extensions
 from essential_sparsity.support.files import sha256_of, write_text
 
 # What reaches definitions, or reads words, otherwise than by a name: builtins, attributes, modules.
-_OPAQUE = {"globals", "locals", "eval", "exec", "compile", "__import__", "__doc__"}
+_OPAQUE = {"globals", "locals", "eval", "exec", "compile", "__import__"}
 _OPAQUE_ATTRIBUTES = {
     "__subclasses__", "__globals__", "f_globals", "__dict__", "__slots__", "model_json_schema",
-    "__init_subclass__", "__set_name__",
+    "description", "__init_subclass__", "__set_name__",
 }  # fmt: skip
 _OPAQUE_MODULES = (
     "sys.modules", "gc.get_", "inspect.", "importlib.util", "importlib.reload",
@@ -61,7 +61,6 @@ _QUIET_METHODS = {"split", "join", "strip", "encode", "format", "items", "keys",
 # Calls that take words for people, and the keywords that hold them.
 _HELPED = {"argparse.ArgumentParser", "add_argument", "add_parser", "add_argument_group"}
 _HELP = {"help", "description", "prog", "epilog", "metavar", "usage", "title"}
-_FIELD_WORDS = {"description", "title", "examples"}
 # Fields of syntax trees that mean nothing, or what a traceback says.
 _SILENT = {"ctx", "type_comment", "kind", "msg", "cause", "returns", "annotation"}
 _NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -191,6 +190,7 @@ class Module:
         self.text = "" if is_infrastructure else path.read_text(encoding="utf-8")
         tree = ast.parse(self.text)
         self._used = _names_in(tree)
+        self.docstring = ast.get_docstring(tree, clean=False) or ""
         self._take(tree.body)
 
     def _take(self, statements: list[ast.stmt]) -> None:
@@ -319,17 +319,12 @@ class Text:
         self._count = 0
         self._in_function = self._in_annotation = False
         self._used = _names_in(definition.node)
-        self._attributes: set[str] = set()
         self._caught: set[str] = set()
-        self._computes = self._hints = self._is_registry = False
+        self._computes = self._hints = False
         self._write(definition.node)
         outside = [token for token in self.tokens if isinstance(token, Outside)]
         self.is_opaque |= any(t in _OPAQUE or t.startswith(_OPAQUE_MODULES) for t in outside)
-        # What a registry finds is a root of its own, by whatever name it is found.
         self.reflects |= self._computes and self._hints
-        self.reflects &= not self._is_registry
-        reads_fields = "model_fields" in self._attributes
-        self.is_opaque |= reads_fields and not self._attributes.isdisjoint(_FIELD_WORDS)
 
     # What names refer to
 
@@ -337,8 +332,8 @@ class Text:
         """Return what a name may refer to here."""
         if name in self._variables:
             return [self._variables[name]]
-        if name == "__file__":
-            return [self._source.data]
+        if name in ("__file__", "__doc__"):
+            return [self._source.data if name == "__file__" else self._module.docstring]
         found = self._imported.get(name, []) + self._module.resolve(name)
         if name in self._of_class:
             # Until the class binds it, the name is that of the scope around it.
@@ -402,7 +397,6 @@ class Text:
     def _write_Attribute(self, node: ast.Attribute) -> None:
         name, base = node.attr, getattr(node.value, "id", "")
         owner, target = _target(node.value, self.refers), _target(node, self.refers)
-        self._attributes.add(name)
         self.is_opaque |= name in _OPAQUE_ATTRIBUTES or (name == "args" and base in self._caught)
         self.is_opaque |= name == "__doc__" and isinstance(owner, Module)
         if target:
@@ -436,15 +430,15 @@ class Text:
     def _write_Call(self, node: ast.Call) -> None:
         name, target = getattr(node.func, "attr", ""), _target(node.func, self.refers)
         words = _HELP if _HELPED & {name, target} else set[str]()
-        words = _FIELD_WORDS if target == "pydantic.Field" else words
+        words = {"description"} if target == "pydantic.Field" else words
         if target == "importlib.import_module":
             texts = [part.value for part in node.args if isinstance(part, ast.Constant)]
             self.tokens += [item for t in texts for item in self._source.find((str(t), None))]
-            self._is_registry |= not texts
         elif target in ("getattr", "hasattr", "setattr", "delattr"):
             self._computes |= not all(isinstance(part, ast.Constant) for part in node.args[1:2])
         elif target in ("vars", "dir"):
-            self.reflects = True
+            # Of a module that a registry finds, each entry is a root of its own.
+            self.reflects |= "import_module(" not in ast.unparse(node)
             self.is_opaque |= not node.args
         self._write(["(call", node.func, node.args])
         for keyword in node.keywords:

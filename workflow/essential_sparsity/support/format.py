@@ -29,12 +29,7 @@ def write_format(results: Path) -> None:
 def check_format(results: Path, study: str) -> None:
     """Check that the results are of this version; a folder without any becomes so.
 
-    Args:
-        results: their folder.
-        study: the study's file, for the remedy.
-
-    Raises:
-        UserError: they are of another one, and would all be made again.
+    Those of another one would all be made again. `study` is the study's file, for the remedy.
     """
     if UNCHECKED in os.environ:
         return
