@@ -189,7 +189,10 @@ class Module:
         self._resolved: dict[str, list[Item]] = {}
         self.text = "" if is_infrastructure else path.read_text(encoding="utf-8")
         tree = ast.parse(self.text)
-        self._used = _names_in(tree)
+        parts = [*ast.walk(tree)]
+        self._used = {part.id for part in parts if isinstance(part, ast.Name)}
+        imports = [part for part in parts if isinstance(part, ast.Import | ast.ImportFrom)]
+        self.imports_inside = not all(part in tree.body for part in imports)
         self.docstring = ast.get_docstring(tree, clean=False) or ""
         self._take(tree.body)
 
@@ -212,7 +215,7 @@ class Module:
 
     def _define(self, node: ast.stmt) -> None:
         names = _bound([node])
-        if not isinstance(node, _NAMED):
+        if self.imports_inside and not isinstance(node, _NAMED):
             for name, entry in _imported(node, self.package):
                 self.imports.append(entry)
                 names.append(name)
@@ -318,7 +321,7 @@ class Text:
         self._imported: dict[str, list[Item]] = {}
         self._count = 0
         self._in_function = self._in_annotation = False
-        self._used = _names_in(definition.node)
+        self._node = definition.node
         self._caught: set[str] = set()
         self._computes = self._hints = False
         self._write(definition.node)
@@ -471,7 +474,9 @@ class Text:
         for name, entry in _imported(node, self._module.package):
             self.imports.append(entry)
             self.is_opaque |= name == "*"
-            if not self._in_function or name not in self._used or name in self._variables:
+            names = {part.id for part in ast.walk(self._node) if isinstance(part, ast.Name)}
+            is_used = self._in_function and name in names
+            if not is_used or name in self._variables:
                 # Bound on a condition, or imported for what that does.
                 self.tokens += [*self.refers(name), *self._source.find(entry)]
 
@@ -493,7 +498,7 @@ class Text:
         self.is_opaque |= node.name in _OPAQUE_ATTRIBUTES
         self._write([type(node).__name__, node.decorator_list, node.args])
         self.tokens += self.refers(node.name)[:1]
-        if not self._in_function:
+        if self._module.imports_inside and not self._in_function:
             self._imported = {}
             for name, entry in _imported(node, self._module.package):
                 self._imported.setdefault(name, []).extend(self._source.find(entry))
@@ -574,7 +579,8 @@ class Reach:
                 else:
                     self._load(item.name)
                     # In an order that is not that of their names or places.
-                    self._refer(sorted(item.definitions, key=_plain))
+                    ordered = sorted(item.definitions, key=lambda definition: definition.plain)
+                    self._refer(ordered)
 
     def _import(self, entries: Iterable[Import]) -> None:
         for name, attribute in entries:
@@ -637,14 +643,6 @@ class Reach:
 _SOURCE = Source(Path(__file__).parents[1], ["essential_sparsity.support"], extensions.locate)
 
 Refers = Callable[[str], list[Item]]
-
-
-def _plain(definition: Definition) -> str:
-    return definition.plain
-
-
-def _names_in(node: ast.AST) -> set[str]:
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _imported(node: ast.AST, package: str) -> Iterator[tuple[str, Import]]:
