@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
     report({"masks": masks}, format_table(rows, "<>>><"), arguments.json)
 
 
-def _uses_histogram(spec: Criterion | Ranking) -> bool:
+def _uses_histogram(spec: Criterion) -> bool:
     return isinstance(spec, Ranking) and spec.uses_histogram
 
 
@@ -107,9 +107,9 @@ def _count(
     return histogram
 
 
-def _by_files(paths: dict[Path, Criterion | Ranking]) -> list[dict[Path, Criterion | Ranking]]:
+def _by_files(paths: dict[Path, Criterion]) -> list[dict[Path, Criterion]]:
     """Return the masks in groups that are made from the same files."""
-    groups: dict[str, dict[Path, Criterion | Ranking]] = {}
+    groups: dict[str, dict[Path, Criterion]] = {}
     for path, spec in paths.items():
         groups.setdefault(canonical_json(spec.files()), {})[path] = spec
     return list(groups.values())

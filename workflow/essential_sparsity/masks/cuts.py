@@ -1,11 +1,11 @@
-"""Cuts: where in the order of its keys the removed weights of a matrix end.
+"""Where in the order of their keys the removed weights of the matrices end.
 
-An allotment says how many weights go, a histogram which keys there are; a cut is the key that
-follows, and how many of the weights that have just this key go as well. Ties are settled by
-(matrix, flat index), so that they neither change a count nor break nesting, on any machine.
+An allotment says how many weights are removed of which matrices, a histogram which keys there are.
+A cut is the key that follows, and how many of the weights that have just this key go as well. Ties
+go by (matrix, flat index), so that they neither change a count nor break nesting, on any machine.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,10 +13,72 @@ import numpy as np
 import numpy.typing as npt
 
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.masks.allotment import Allotment, Group
 from essential_sparsity.masks.histogram import Counts, Histogram
 from essential_sparsity.masks.keys import LOW_BITS, Keys, Scores, bins_of
-from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
+from essential_sparsity.masks.streaming import Chunk, Progress, scan
+
+
+@dataclass(frozen=True)
+class Group:
+    """Matrices, by their places in the order, and how many of their weights are removed."""
+
+    matrices: tuple[int, ...]
+    removed: int
+
+
+# One group of all matrices for a global ranking, a group a matrix for the others.
+Allotment = list[Group]
+
+
+def removed_count(sparsity: float, total: int) -> int:
+    """Return k = round(s·N)."""
+    return round(sparsity * total)
+
+
+def allot_globally(matrices: tuple[Matrix, ...], sparsity: float) -> Allotment:
+    """Return one group of all matrices: exactly round(s·N) are removed of them together."""
+    total = sum(matrix.size for matrix in matrices)
+    return [Group(tuple(range(len(matrices))), removed_count(sparsity, total))]
+
+
+def allot_by_layer(matrices: tuple[Matrix, ...], sparsity: float) -> Allotment:
+    """Return a group a matrix: round(s·n) are removed of its n weights."""
+    return [
+        Group((index,), removed_count(sparsity, matrix.size))
+        for index, matrix in enumerate(matrices)
+    ]
+
+
+def allot_by_erk(matrices: tuple[Matrix, ...], sparsity: float) -> Allotment:
+    """Return a group a matrix, its density proportional to (in + out) / (in · out).
+
+    The Erdős–Rényi–Kernel densities of Evci et al., *Rigging the Lottery* (2020), §3, for matrices.
+    A matrix whose density would exceed 1 stays dense, and the others share what is left. Exactly
+    round(s·N) weights are removed in all: fractions are rounded by largest remainder, of equal ones
+    the earlier matrix first.
+    """
+    sizes = np.array([matrix.size for matrix in matrices], np.int64)
+    raw = np.array([sum(matrix.shape) / matrix.size for matrix in matrices])
+    kept = int(sizes.sum()) - removed_count(sparsity, int(sizes.sum()))
+    dense = np.zeros(len(matrices), bool)
+    while True:
+        budget = kept - int(sizes[dense].sum())
+        share = np.where(dense, 0.0, raw * sizes)
+        wanted = np.where(dense, sizes, share * (budget / max(share.sum(), 1e-300)))
+        if not (over := ~dense & (wanted > sizes)).any():
+            break
+        dense |= over
+    whole = np.floor(wanted).astype(np.int64)
+    rest = np.where(whole < sizes, wanted - whole, -1.0)
+    whole[np.argsort(-rest, kind="stable")[: kept - int(whole.sum())]] += 1
+    return [Group((i,), int(sizes[i] - whole[i])) for i in range(len(matrices))]
+
+
+ALLOTMENTS: dict[str, Callable[[tuple[Matrix, ...], float], Allotment]] = {
+    "global": allot_globally,
+    "layer": allot_by_layer,
+    "erk": allot_by_erk,
+}
 
 
 @dataclass(frozen=True)
@@ -64,9 +126,6 @@ def find_cuts(
 
     Keys of 15 bits are counted one by one in the histogram; for keys of 31 bits, one pass looks at
     the keys that share a bin with a threshold, for all allotments at once.
-
-    Raises:
-        ValueError: a group has fewer weights than are to be removed of it.
     """
 
     @lru_cache(maxsize=1)  # global allotments ask for the same matrices again and again
@@ -149,22 +208,20 @@ def _read_tails(
     which a bin has 2¹⁵ at most.
     """
 
-    def collect(chunk: Chunk) -> tuple[Chunk, tuple[Keys, Counts]]:
+    def collect(chunk: Chunk) -> tuple[Keys, Counts]:
         keys = chunk.keys().ravel()
         # No bin is out of bounds; not to check each takes half the time.
         inside = keys[wanted[chunk.index].take(bins_of(keys, scores.bits), mode="clip")]
         found, counts = np.unique(inside, return_counts=True)
-        return chunk, (found, counts.astype(np.int64))
+        return found, counts.astype(np.int64)
 
     gathered: list[list[tuple[Keys, Counts]]] = [[] for _ in matrices]
     tails = []
-    for chunk, found in ordered_map(collect, chunks(scores, matrices, threads), threads):
+    for chunk, found in scan(scores, matrices, collect, threads, progress):
         gathered[chunk.index].append(found)
         if chunk.is_last:
             tails.append(_merge(gathered[chunk.index]))
             gathered[chunk.index] = []
-        if progress:
-            progress((chunk.stop - chunk.start) * chunk.matrix.shape[1])
     return tails
 
 

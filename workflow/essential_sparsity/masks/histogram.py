@@ -21,7 +21,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.masks.header import REMEDY
 from essential_sparsity.masks.keys import (
     Magnitudes,
     Scores,
@@ -30,7 +29,8 @@ from essential_sparsity.masks.keys import (
     bins_of,
     check_finite,
 )
-from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
+from essential_sparsity.masks.mask import REMEDY
+from essential_sparsity.masks.streaming import Chunk, Progress, scan
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.files import BLANK, KEY, atomic_path, check_seal, seal
 from essential_sparsity.support.fingerprint import fingerprint
@@ -74,11 +74,7 @@ class Histogram:
 
     @classmethod
     def load(cls, path: Path, checkpoint: Checkpoint) -> "Histogram":
-        """Read the histogram of `checkpoint` and check it against the matrices' sizes.
-
-        Raises:
-            UserError: the file is missing, damaged, or of another checkpoint.
-        """
+        """Read the histogram of `checkpoint` and check it against the matrices' sizes."""
         try:
             check_seal(path)
             with safe_open(path, framework="numpy") as file:
@@ -119,27 +115,20 @@ def count_keys(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Histogram:
-    """Count the keys of every prunable matrix: one pass.
-
-    Raises:
-        UserError: a weight is NaN or infinite, or a file is damaged.
-    """
+    """Count the keys of every prunable matrix: one pass."""
     bins = bin_count(scores.bits)
     sound = bins if scores.infinity is None else bin_of(scores.infinity, scores.bits)
 
-    def count(chunk: Chunk) -> tuple[Chunk, Counts]:
+    def count(chunk: Chunk) -> Counts:
         keys = chunk.keys()
         found = np.bincount(bins_of(keys, scores.bits).ravel(), minlength=bins)
         if found[sound:].any():
             check_finite(keys, scores.infinity, chunk.matrix, chunk.start)
-        return chunk, found
+        return found
 
     counts = np.zeros((len(checkpoint.matrices), bins), np.int64)
-    pieces = chunks(scores, checkpoint.matrices, threads)
-    for chunk, found in ordered_map(count, pieces, threads):
+    for chunk, found in scan(scores, checkpoint.matrices, count, threads, progress):
         counts[chunk.index] += found
-        if progress:
-            progress((chunk.stop - chunk.start) * chunk.matrix.shape[1])
     return Histogram(checkpoint.manifest.sha256, scores.bits, scores.selected_on, counts)
 
 

@@ -1,6 +1,6 @@
 """Keepers: which weights of a chunk stay, by a cut through each matrix or group by group.
 
-Chunks are decided on several threads; `settle` and `check` then see them in order.
+Chunks are decided on several threads; `finish` and `check` then see them in order.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.masks.allotment import removed_count
 from essential_sparsity.masks.criterion import Ranking
-from essential_sparsity.masks.cuts import Cut
-from essential_sparsity.masks.groups import keep_highest
+from essential_sparsity.masks.cuts import Cut, removed_count
 from essential_sparsity.masks.keys import Keys
+from essential_sparsity.masks.mask import Packed
 from essential_sparsity.masks.spec import pattern_counts
 from essential_sparsity.masks.streaming import Chunk
-from essential_sparsity.masks.writer import Packed
 from essential_sparsity.support.errors import UserError
 
 
@@ -53,7 +51,7 @@ class Cutting:
             ties = np.flatnonzero(keys.ravel() == key)
         return Piece(np.packbits(kept, axis=None, bitorder="little"), ties)
 
-    def settle(self, chunk: Chunk, piece: Piece) -> Packed:
+    def finish(self, chunk: Chunk, piece: Piece) -> Packed:
         """Return the chunk's bits with its ties in place; chunks come in order."""
         cut = self.cuts[chunk.index]
         if piece.ties is not None:
@@ -64,11 +62,7 @@ class Cutting:
         return piece.packed
 
     def check(self, chunk: Chunk, kept: int) -> None:
-        """Take note of how many weights of the chunk are kept.
-
-        Raises:
-            UserError: the matrix ends, and its weights are not those that were counted.
-        """
+        """Check, at a matrix's end, that its weights are those that were counted."""
         cut = self.cuts[chunk.index]
         self._kept += kept
         if chunk.is_last:
@@ -89,11 +83,7 @@ class Grouping:
 
     @classmethod
     def of(cls, spec: Ranking, matrices: tuple[Matrix, ...]) -> "Grouping":
-        """Return the grouping by pattern or by row.
-
-        Raises:
-            UserError: a row's length is no multiple of the pattern's groups.
-        """
+        """Return the grouping by pattern or by row."""
         if not spec.pattern:
             columns = [matrix.shape[1] for matrix in matrices]
             return cls(columns, [c - removed_count(spec.sparsity or 0.0, c) for c in columns])
@@ -118,9 +108,53 @@ class Grouping:
         kept = keep_highest(keys, self.sizes[chunk.index], self.kept[chunk.index])
         return Piece(np.packbits(kept, axis=None, bitorder="little"))
 
-    def settle(self, chunk: Chunk, piece: Piece) -> Packed:
+    def finish(self, chunk: Chunk, piece: Piece) -> Packed:
         """Return the chunk's bits: no tie reaches beyond its group."""
         return piece.packed
 
     def check(self, chunk: Chunk, kept: int) -> None:
         """Accept any number: what a group keeps does not depend on its weights."""
+
+
+# Up to this size, comparing all pairs of a group's members beats partitioning each group.
+_PAIRWISE = 16
+
+
+def keep_highest(keys: Keys, size: int, kept: int) -> npt.NDArray[np.bool_]:
+    """Return which weights stay when the `kept` highest of every `size` consecutive ones do.
+
+    Of equal keys, the earlier go first. `keys` is (rows, columns), columns a multiple of `size`.
+    """
+    groups = keys.reshape(-1, size)
+    keep = _pairwise(groups, kept) if size <= _PAIRWISE else _partition(groups, kept)
+    return keep.reshape(keys.shape)
+
+
+def _pairwise(groups: Keys, kept: int) -> npt.NDArray[np.bool_]:
+    size = groups.shape[1]
+    columns = np.ascontiguousarray(groups.T)
+    # Of each member, how many go before it; of two equal ones, the earlier goes before the later.
+    rank = np.zeros(columns.shape, np.uint8)
+    higher = np.empty(columns.shape[1], bool)
+    for first in range(size):
+        for second in range(first + 1, size):
+            np.greater(columns[first], columns[second], out=higher)
+            rank[first] += higher
+            np.logical_not(higher, out=higher)
+            rank[second] += higher
+    return np.ascontiguousarray((rank >= size - kept).T)
+
+
+def _partition(groups: Keys, kept: int) -> npt.NDArray[np.bool_]:
+    size = groups.shape[1]
+    gone = size - kept
+    if gone == 0:
+        return np.ones(groups.shape, bool)
+    threshold = np.partition(groups, gone - 1, axis=1)[:, gone - 1, None]
+    keep = groups > threshold
+    # Of those at the threshold, the first go, as many as are still to go.
+    surplus = (size - keep.sum(axis=1)) - gone
+    for row in np.flatnonzero(surplus):
+        ties = np.flatnonzero(groups[row] == threshold[row])
+        keep[row, ties[len(ties) - surplus[row] :]] = True
+    return keep

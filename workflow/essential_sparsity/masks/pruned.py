@@ -15,8 +15,7 @@ from essential_sparsity.architectures import find_architecture
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.checkpoints.tensors import find_entry, map_tensor
-from essential_sparsity.masks.header import Header
-from essential_sparsity.masks.mask import check_bits, check_removed
+from essential_sparsity.masks.mask import Header, check_bits, check_removed
 from essential_sparsity.masks.streaming import Progress
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import atomic_folder, read_json, sha256_of, write_json

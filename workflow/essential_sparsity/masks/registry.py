@@ -8,29 +8,27 @@ from functools import cache
 from importlib import import_module
 
 from essential_sparsity.masks import criteria
-from essential_sparsity.masks.criterion import Criterion, Ranking
-from essential_sparsity.masks.header import Header
+from essential_sparsity.masks.criterion import Criterion
+from essential_sparsity.masks.mask import Header
 from essential_sparsity.masks.spec import MaskLabel
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.validation import unknown
 
 
 @cache
-def known_criteria() -> dict[str, type[Criterion] | type[Ranking]]:
+def known_criteria() -> dict[str, type[Criterion]]:
     """Return name → class of every criterion, `magnitude` first, then by name.
 
     Raises:
         TypeError: a module defines no criterion, or two of them have one name: a defect.
     """
-    found: dict[str, type[Criterion] | type[Ranking]] = {}
+    found: dict[str, type[Criterion]] = {}
     for module in pkgutil.iter_modules(criteria.__path__):
         name = f"{criteria.__name__}.{module.name}"
         classes = [
             value
             for value in vars(import_module(name)).values()
-            if isinstance(value, type)
-            and issubclass(value, Criterion | Ranking)
-            and value.__module__ == name
+            if isinstance(value, type) and issubclass(value, Criterion) and value.__module__ == name
         ]
         if not classes:
             raise TypeError(f"{name}: defines no Criterion or Ranking")
@@ -47,7 +45,7 @@ def module_of(criterion: str) -> str:
     return known_criteria()[criterion].__module__
 
 
-def check_mask(document: object, where: str) -> Criterion | Ranking:
+def check_mask(document: object, where: str) -> Criterion:
     """Validate plain data as the spec of the criterion that it names.
 
     Raises:
@@ -83,7 +81,7 @@ def labels_of(header: Header, task: str, recipe: str, seed: int | None) -> list[
     return [label_of(header), *(_as_made(label, header) for label in others)]
 
 
-def _spec_of(header: Header) -> Criterion | Ranking:
+def _spec_of(header: Header) -> Criterion:
     return check_mask(header.spec, f"mask '{header.name}': spec")
 
 

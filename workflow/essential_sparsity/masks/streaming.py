@@ -66,6 +66,24 @@ def chunks(scores: Rows, matrices: Sequence[Matrix], threads: int | None = None)
             yield Chunk(index, matrix, start, min(start + step, rows), read)
 
 
+def scan(
+    scores: Rows,
+    matrices: Sequence[Matrix],
+    look: Callable[[Chunk], _Result],
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Chunk, _Result]]:
+    """Yield (chunk, `look(chunk)`) for every chunk, in order; `look` works on several threads."""
+
+    def work(chunk: Chunk) -> tuple[Chunk, _Result]:
+        return chunk, look(chunk)
+
+    for chunk, found in ordered_map(work, chunks(scores, matrices, threads), threads):
+        yield chunk, found
+        if progress:
+            progress((chunk.stop - chunk.start) * chunk.matrix.shape[1])
+
+
 def ordered_map(
     function: Callable[[_Item], _Result],
     items: Iterable[_Item],

@@ -15,8 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from essential_sparsity.checkpoints.tensors import read_header
-from essential_sparsity.masks.header import REMEDY, Header
-from essential_sparsity.masks.mask import check_alike, check_bits, check_removed, load_header
+from essential_sparsity.masks.mask import (
+    REMEDY,
+    Header,
+    check_alike,
+    check_bits,
+    check_removed,
+    load_header,
+)
 from essential_sparsity.masks.streaming import Progress, ordered_map
 from essential_sparsity.support.errors import UserError
 

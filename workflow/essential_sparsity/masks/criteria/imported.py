@@ -13,8 +13,7 @@ from essential_sparsity.checkpoints.contents import CONFIG
 from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.checkpoints.tensors import FORMATS, Bits, Entry, read_header
 from essential_sparsity.masks.criterion import Criterion, Inputs
-from essential_sparsity.masks.header import Header
-from essential_sparsity.masks.writer import Packed, write_mask
+from essential_sparsity.masks.mask import Header, Packed, write_mask
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import read_json, sha256_of
 from essential_sparsity.support.spec import Name
