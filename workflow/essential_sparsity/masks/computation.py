@@ -86,7 +86,7 @@ def _rank(
             checkpoint.manifest,
             name=spec.name,
             spec=spec.document(),
-            removed=keeper.removed(matrices),
+            removed=keeper.removed,
             selected_on=scores.selected_on,
             threshold=_threshold(spec, keeper, scores),
             inputs={role: digest(inputs.files[role]) for role in spec.files()}
@@ -113,7 +113,7 @@ def _threshold(spec: Ranking, keeper: Cutting | Grouping, scores: Scores) -> flo
     """Return the score at the cut, where there is one cut for all matrices."""
     if spec.scope != "global" or not isinstance(keeper, Cutting):
         return None
-    return scores.value(keeper.cuts[0].key) if keeper.removed(()) else None
+    return scores.value(keeper.cuts[0].key) if keeper.removed else None
 
 
 def _write(
@@ -133,6 +133,6 @@ def _write(
             check_finite(keys, scores.infinity, chunk.matrix, chunk.start)
         return [keeper.keep(chunk, keys) for keeper in keepers]
 
-    for chunk, pieces in scan(scores, matrices, keep, threads, progress):
+    for chunk, pieces in scan(scores.open, matrices, keep, threads, progress):
         for keeper, writer, piece in zip(keepers, writers, pieces, strict=True):
-            keeper.check(chunk, writer.write(keeper.finish(chunk, piece)))
+            keeper.write(chunk, piece, writer)

@@ -52,6 +52,8 @@ class Ranking(Criterion):
     - a `pattern` N:M keeps the N highest of every M consecutive weights of a row.
     """
 
+    # Whether the kept histogram of magnitudes is that of this ranking.
+    uses_histogram: ClassVar[bool] = False
     lists: ClassVar[dict[str, str]] = {
         "sparsities": "sparsity",
         "patterns": "pattern",
@@ -85,11 +87,6 @@ class Ranking(Criterion):
     def scores(self, checkpoint: Checkpoint, inputs: Inputs) -> Scores:
         """Return the ranking of the checkpoint's weights."""
         return Computed(checkpoint, lambda matrix, weights: self.score(matrix, weights, inputs))
-
-    @property
-    def uses_histogram(self) -> bool:
-        """Tell whether the kept histogram of magnitudes is that of this ranking."""
-        return False
 
     def ranking(self) -> dict[str, Any]:
         """Return what decides the order of the weights: the spec without how many go where."""

@@ -5,9 +5,10 @@ A cut is the key that follows, and how many of the weights that have just this k
 go by (matrix, flat index), so that they neither change a count nor break nesting, on any machine.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -135,33 +136,32 @@ def find_cuts(
             total += histogram.counts[index]
         return np.cumsum(total, out=total)
 
-    places = [
-        [_place(cumulative(group.matrices), group.removed) for group in allotment]
+    found = [
+        [
+            (group, *_place(cumulative(group.matrices), group.removed))
+            for group in allotment
+            if group.removed
+        ]
         for allotment in allotments
     ]
     tails: list[_Tail] = []
     if histogram.bits > LOW_BITS:
         wanted = np.zeros((len(matrices), histogram.counts.shape[1]), bool)
-        for allotment, found in zip(allotments, places, strict=True):
-            for group, (bin_, _) in zip(allotment, found, strict=True):
-                if group.removed:
-                    wanted[list(group.matrices), bin_] = True
+        for group, bin_, _ in chain.from_iterable(found):
+            wanted[list(group.matrices), bin_] = True
         tails = _read_tails(wanted, scores, matrices, threads, progress)
     cuts = []
-    for allotment, found in zip(allotments, places, strict=True):
+    for groups in found:
         of_matrix = [NOTHING] * len(matrices)
-        for group, (bin_, below) in zip(allotment, found, strict=True):
-            if group.removed:
-                for index, cut in _cut_group(histogram, tails, group, bin_, below):
-                    of_matrix[index] = cut
+        for group, bin_, below in groups:
+            for index, cut in _cut_group(histogram, tails, group, bin_, below):
+                of_matrix[index] = cut
         cuts.append(of_matrix)
     return cuts
 
 
 def _place(cumulative: Counts, removed: int) -> tuple[int, int]:
     """Return the bin of the last of the `removed` weights, and how many lie below the bin."""
-    if not removed:
-        return 0, 0
     if removed > cumulative[-1]:
         raise ValueError(f"cannot remove {removed} of {cumulative[-1]} weights")
     bin_ = int(np.searchsorted(cumulative, removed))
@@ -170,26 +170,26 @@ def _place(cumulative: Counts, removed: int) -> tuple[int, int]:
 
 def _cut_group(
     histogram: Histogram, tails: list[_Tail], group: Group, bin_: int, below: int
-) -> Iterable[tuple[int, Cut]]:
-    rest = group.removed - below  # of the bin, at least one
-    key = bin_
+) -> Iterator[tuple[int, Cut]]:
+    """Yield the cut of every matrix of a group, whose last removed weight lies in this bin."""
     if histogram.bits > LOW_BITS:
-        inside = [tails[index].within(bin_) for index in group.matrices]
         first = bin_ << LOW_BITS
-        cumulative = np.zeros(1 << LOW_BITS, np.int64)
-        for tail in inside:
-            cumulative[tail.keys - first] += tail.counts
-        np.cumsum(cumulative, out=cumulative)
-        place = int(np.searchsorted(cumulative, rest))
-        key = first + place
-        rest -= int(cumulative[place - 1]) if place else 0
-    for position, index in enumerate(group.matrices):
-        under = int(histogram.counts[index, :bin_].sum())
-        ties = int(histogram.counts[index, bin_])
-        if histogram.bits > LOW_BITS:
-            tail = inside[position]
-            under += int(tail.counts[tail.keys < key].sum())
-            ties = int(tail.counts[tail.keys == key].sum())
+        inside = [tails[index].within(bin_) for index in group.matrices]
+    else:
+        first = bin_  # the only key of its bin
+        keys, counts = np.array([bin_]), histogram.counts[:, bin_, None]
+        inside = [_Tail(keys, counts[index]) for index in group.matrices]
+    cumulative = np.zeros(1 << LOW_BITS, np.int64)
+    for tail in inside:
+        cumulative[tail.keys - first] += tail.counts
+    np.cumsum(cumulative, out=cumulative)
+    rest = group.removed - below  # of the bin, at least one
+    place = int(np.searchsorted(cumulative, rest))
+    key = first + place
+    rest -= int(cumulative[place - 1]) if place else 0
+    for index, tail in zip(group.matrices, inside, strict=True):
+        under = int(histogram.counts[index, :bin_].sum() + tail.counts[tail.keys < key].sum())
+        ties = int(tail.counts[tail.keys == key].sum())
         removed = min(rest, ties)
         rest -= removed
         yield index, Cut(key, removed, ties, under)
@@ -217,7 +217,7 @@ def _read_tails(
 
     gathered: list[list[tuple[Keys, Counts]]] = [[] for _ in matrices]
     tails = []
-    for chunk, found in scan(scores, matrices, collect, threads, progress):
+    for chunk, found in scan(scores.open, matrices, collect, threads, progress):
         gathered[chunk.index].append(found)
         if chunk.is_last:
             tails.append(_merge(gathered[chunk.index]))

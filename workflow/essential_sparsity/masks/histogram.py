@@ -84,28 +84,25 @@ class Histogram:
             raise UserError(f"{path}: no such histogram file") from None
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise UserError(f"{path}: not a whole histogram file ({error}); {REMEDY}") from None
-        histogram = cls._unpack(document, arrays, len(checkpoint.matrices))
-        if histogram is None:
-            raise UserError(f"{path}: not a histogram of format {FORMAT_VERSION}; {REMEDY}")
-        if histogram.checkpoint != checkpoint.manifest.sha256:
-            raise UserError(f"{path}: was made from another checkpoint; {REMEDY}")
-        sizes = [matrix.size for matrix in checkpoint.matrices]
-        if histogram.counts.sum(axis=1).tolist() != sizes or histogram.counts.min() < 0:
-            raise UserError(f"{path}: its counts are not those of the matrices; {REMEDY}")
-        return histogram
-
-    @classmethod
-    def _unpack(
-        cls, document: Any, arrays: dict[str, npt.NDArray[Any]], matrices: int
-    ) -> "Histogram | None":
-        if not isinstance(document, dict) or document.get("format_version") != FORMAT_VERSION:
-            return None
+        matrices = checkpoint.matrices
+        if not isinstance(document, dict):
+            document = {}
         bits, ends = document.get("bits"), arrays["ends"]
-        if bits not in (15, 31) or len(ends) != matrices or len(arrays["bins"]) != ends[-1]:
-            return None
-        counts = np.zeros((matrices, bin_count(bits)), np.int64)
-        rows = np.repeat(np.arange(matrices), np.diff(ends, prepend=0))
+        if (
+            document.get("format_version") != FORMAT_VERSION
+            or bits not in (15, 31)
+            or len(ends) != len(matrices)
+            or len(arrays["bins"]) != ends[-1]
+        ):
+            raise UserError(f"{path}: not a histogram of format {FORMAT_VERSION}; {REMEDY}")
+        if document["checkpoint"] != checkpoint.manifest.sha256:
+            raise UserError(f"{path}: was made from another checkpoint; {REMEDY}")
+        counts = np.zeros((len(matrices), bin_count(bits)), np.int64)
+        rows = np.repeat(np.arange(len(matrices)), np.diff(ends, prepend=0))
         counts[rows, arrays["bins"]] = arrays["counts"]
+        sizes = [matrix.size for matrix in matrices]
+        if counts.sum(axis=1).tolist() != sizes or counts.min() < 0:
+            raise UserError(f"{path}: its counts are not those of the matrices; {REMEDY}")
         return cls(document["checkpoint"], bits, document["selected_on"], counts)
 
 
@@ -127,7 +124,7 @@ def count_keys(
         return found
 
     counts = np.zeros((len(checkpoint.matrices), bins), np.int64)
-    for chunk, found in scan(scores, checkpoint.matrices, count, threads, progress):
+    for chunk, found in scan(scores.open, checkpoint.matrices, count, threads, progress):
         counts[chunk.index] += found
     return Histogram(checkpoint.manifest.sha256, scores.bits, scores.selected_on, counts)
 

@@ -214,9 +214,6 @@ def load_header(path: Path) -> Header:
     """Read what a mask's file says of itself, and check that it has just the tensors it speaks of.
 
     Where the manifest lies beside it, every byte is checked against its digest.
-
-    Raises:
-        UserError: missing or damaged file, no mask, or another format version.
     """
     try:
         _check_digest(path)

@@ -17,11 +17,7 @@ from essential_sparsity.support.validation import unknown
 
 @cache
 def known_criteria() -> dict[str, type[Criterion]]:
-    """Return name → class of every criterion, `magnitude` first, then by name.
-
-    Raises:
-        TypeError: a module defines no criterion, or two of them have one name: a defect.
-    """
+    """Return name → class of every criterion, `magnitude` first, then by name."""
     found: dict[str, type[Criterion]] = {}
     for module in pkgutil.iter_modules(criteria.__path__):
         name = f"{criteria.__name__}.{module.name}"
@@ -46,11 +42,7 @@ def module_of(criterion: str) -> str:
 
 
 def check_mask(document: object, where: str) -> Criterion:
-    """Validate plain data as the spec of the criterion that it names.
-
-    Raises:
-        UserError: with file, key, value and what is allowed.
-    """
+    """Validate plain data as the spec of the criterion that it names."""
     name = document.get("criterion") if isinstance(document, dict) else None
     if name not in known_criteria():
         raise UserError(unknown(where, "criterion", name, known_criteria(), "criterion"))
@@ -61,9 +53,6 @@ def label_of(header: Header) -> MaskLabel:
     """Return what tables say of the mask with this header.
 
     A sparsity that nobody asked for, as of an imported mask, is the one that was counted.
-
-    Raises:
-        UserError: the header names no known criterion, or options that it does not have.
     """
     return _as_made(_spec_of(header).label(), header).model_copy(update={"name": header.name})
 
@@ -73,9 +62,6 @@ def labels_of(header: Header, task: str, recipe: str, seed: int | None) -> list[
 
     The others are of the masks that are found on each run's own task or with its seed, where this
     is such a mask for this run (see `MaskSpec.labels`).
-
-    Raises:
-        UserError: see `label_of`.
     """
     _, *others = _spec_of(header).labels(task, recipe, seed)
     return [label_of(header), *(_as_made(label, header) for label in others)]

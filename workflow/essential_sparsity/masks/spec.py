@@ -63,14 +63,14 @@ class MaskSpec(Spec):
         return {"criterion": self.criterion, **super().document()}
 
     @property
-    def family(self) -> str:
-        """The mask's name without its sparsity."""
-        raise NotImplementedError
-
-    @property
     def name(self) -> str:
         """The mask's identity in paths, such as `magnitude-global-s0.50`."""
-        raise NotImplementedError
+        return self.criterion
+
+    @property
+    def family(self) -> str:
+        """The mask's name without its sparsity."""
+        return self.name
 
     @property
     def scope_name(self) -> str:
@@ -131,16 +131,6 @@ class DenseSpec(MaskSpec):
     """Keeps every weight, so that dense runs are ordinary runs."""
 
     criterion: Literal["dense"] = "dense"
-
-    @property
-    def family(self) -> str:
-        """The only dense mask is a family of its own."""
-        return "dense"
-
-    @property
-    def name(self) -> str:
-        """Its name in paths."""
-        return "dense"
 
     @property
     def nominal_sparsity(self) -> float:

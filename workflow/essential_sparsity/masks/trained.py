@@ -118,9 +118,6 @@ class Survivors:
 
     A kept weight's key is one above the bits of its magnitude, so that a kept zero goes after all
     that is gone already: masks of one chain are nested.
-
-    Raises:
-        UserError: the trained weights or the held mask are missing or not of this checkpoint.
     """
 
     checkpoint: Checkpoint

@@ -31,11 +31,6 @@ class Imported(Criterion):
     file: str = Field(description="a .safetensors file; relative to the repository's root")
 
     @property
-    def family(self) -> str:
-        """The name: there is one mask of it."""
-        return self.name
-
-    @property
     def name(self) -> str:
         """The mask's identity in paths."""
         return f"imported-{self.mask}"
@@ -58,11 +53,7 @@ class Imported(Criterion):
         return self.model_copy(update={"file": str(root / self.file)})
 
     def make(self, checkpoint: Checkpoint, inputs: Inputs, path: Path) -> None:
-        """Read, check and write the mask: once to count it, once to write it.
-
-        Raises:
-            UserError: the file is damaged, lacks a matrix, or has one in another shape or type.
-        """
+        """Read, check and write the mask: once to count it, once to write it."""
         source = inputs.files.get("file", Path(self.file))
         entries = _find(source, checkpoint)
         removed = 0
@@ -125,11 +116,7 @@ def _check(path: Path, other: Found, entry: Entry, matrix: Matrix) -> None:
 
 
 def _read(path: Path, other: Found, entry: Entry) -> Packed:
-    """Return the packed keep bits of one matrix.
-
-    Raises:
-        UserError: a boolean is neither 0 nor 1.
-    """
+    """Return the packed keep bits of one matrix."""
     kind = np.dtype(np.uint8) if entry.dtype == "BOOL" else FORMATS[entry.dtype].unsigned
     stored: Bits = np.memmap(path, kind, mode="r", offset=entry.offset, shape=entry.shape)
     if other.layout:
