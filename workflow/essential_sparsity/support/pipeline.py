@@ -1,11 +1,17 @@
 """Snakemake from Python: its command line for a study, and what it measures of jobs."""
 
 import csv
+import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PROFILES = "profiles"
+
+# Paths on one command line.
+_AT_ONCE = 1000
 
 
 def pipeline_command(
@@ -17,6 +23,25 @@ def pipeline_command(
         *("--workflow-profile", str(root / PROFILES / profile)),
         *("--configfile", str(study.resolve()), "--config", f"results={results.resolve()}"),
     ]
+
+
+def make_targets(
+    targets: Sequence[str],
+    root: Path,
+    study: Path,
+    results: Path,
+    profile: str,
+    *arguments: str,
+    **options: Any,
+) -> Iterator["subprocess.CompletedProcess[str]"]:
+    """Call Snakemake for targets, as often as they are too many for one command line.
+
+    Yield how each call ended; `options` are those of `subprocess.run`, and see `pipeline_command`.
+    """
+    for start in range(0, len(targets), _AT_ONCE):
+        some = targets[start : start + _AT_ONCE]
+        command = pipeline_command(root, study, results, profile, *some, *arguments)
+        yield subprocess.run(command, cwd=root, text=True, check=False, **options)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,11 @@ _LIBRARIES = (
 )  # fmt: skip
 
 
+def columns(kind: pa.DataType, *names: str) -> list[pa.Field]:
+    """Return columns of one type, for a schema."""
+    return [pa.field(name, kind) for name in names]
+
+
 def provenance(stage: str, spec: dict[str, Any], *modules: str) -> dict[str, Any]:
     """Return what made an artifact: stage, spec, code fingerprint, Python and library versions.
 
