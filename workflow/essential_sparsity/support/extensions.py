@@ -73,7 +73,7 @@ def locate(module: str) -> Path | None:
 
 
 def folders_of(study: object, beside: Path, where: str) -> list[Path]:
-    """Return the folders that a study, as it stands in the file, names as its extensions.
+    """Return the folders that a study names as its extensions, from where its file lies.
 
     `study` is what the file `where`, which lies in `beside`, holds.
     """
