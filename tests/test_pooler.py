@@ -314,16 +314,17 @@ def test_figures_of_masks_and_weights_have_it(made: Stages, tmp_path: Path) -> N
     files = [paths.MASK_MANIFEST.format(model="m", mask=spec.name)]
 
     placement = compute_placement(tmp_path, files, PlacementSpec(models=("m",)))["placement"]
-    placement_figure.draw({"placement": placement}, words)
     assert placement["layer"].to_pylist()[-1] == 2
-    drawn = placement_figure.select({"placement": placement}, words).to_pylist()
-    assert [r["module"] for r in drawn if r["element"] == "share"][-1] == "pooler"
+    drawn = placement_figure.select({"placement": placement}, words)
+    placement_figure.draw(drawn, words)
+    shares = [r for r in drawn.to_pylist() if r["element"] == "share"]
+    assert shares[-1]["module"] == "pooler"
 
     for options in ({}, {"layers": (0, 2)}):
         positions = compute_positions(tmp_path, files, PositionsSpec(models=("m",), **options))
-        positions_figure.draw(positions, words)
+        positions_figure.draw(positions_figure.select(positions, words), words)
     assert "pooler" in positions["dispersion"]["module"].to_pylist()
 
     distribution = compute_distribution(tmp_path, ["w.parquet"], WeightsSpec())
-    distribution_figure.draw(distribution, words)
+    distribution_figure.draw(distribution_figure.select(distribution, words), words)
     assert set(distribution["density"]["layer"].to_pylist()) == {0, 1, 2}
