@@ -84,6 +84,8 @@ class Head(ABC):
     def predictions(self, logits: Any, table: pa.Table) -> pa.Table:
         """Return one row an example: `id`, `label`, `prediction`, and what the metrics read.
 
+        Labels and predictions are numbers, or lists of right texts and texts.
+
         Args:
             logits: the model's outputs for the rows of `table`, in their order: an array, or a
                 tuple of arrays.
