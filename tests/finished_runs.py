@@ -96,7 +96,7 @@ def write_run(tmp_path: Path) -> WriteRun:
         rows = [{**row, "last": False, "epoch": 1.0, "score": 0.0}, row]
         folder = tmp_path / paths.RUN.format(**identity)
         folder.mkdir(parents=True, exist_ok=True)
-        required = row.keys() - {"failure", "pattern"}
+        required = row.keys() - {"failure", "pattern", "replicate"}
         kept = [{k: v for k, v in r.items() if v is not None or k not in required} for r in rows]
         pq.write_table(pa.Table.from_pylist(kept), tmp_path / paths.METRICS.format(**identity))
         data = {key: value for key, value in columns.items() if value is not None}

@@ -88,7 +88,7 @@ def test_a_seeds_score_is_that_of_its_examples_together() -> None:
     for number, row in enumerate(of_examples.integers(7, size=(20, 7))):
         means = parts[:, :, row].mean(axis=2)
         expected = (means[..., 0] / means[..., 1]).mean(axis=1)
-        np.testing.assert_allclose(found.by_example[:, number], expected, rtol=1e-12)
+        np.testing.assert_allclose(found.by_unit[:, number], expected, rtol=1e-12)
 
 
 def test_differences_are_those_of_the_same_resamples() -> None:

@@ -10,7 +10,7 @@ GRID = np.array([0.2, 0.4, 0.6])
 
 def _p_value(values: Floats, epsilon: float = 1.0) -> float:
     """That of one mask's drops (seeds, examples)."""
-    return float(p_noninferior(values.mean(), Spread.of(values), epsilon))
+    return float(p_noninferior(values.mean(), Spread.of(values), epsilon, values.shape[1]))
 
 
 def test_where_seeds_alone_differ_the_test_is_students() -> None:
@@ -37,7 +37,7 @@ def test_a_mask_that_changes_no_answer_is_not_certified_by_few_examples() -> Non
 
 def test_certificates() -> None:
     def found(*p_values: float) -> tuple[float | None, str]:
-        certificate = certify(GRID, np.array(p_values), 0.95, epsilon=1, seeds=3, examples=1000)
+        certificate = certify(GRID, np.array(p_values), 0.95)
         return certificate.sparsity, certificate.censored
 
     assert found(0.05, 0.01, 0.2) == (0.4, "")
@@ -60,7 +60,7 @@ def test_a_drop_of_epsilon_is_certified_in_at_most_one_of_twenty(
     of_examples = rng.normal(0, 20 * np.sqrt(common), (sets, 1, examples))
     own = rng.normal(0, 20 * np.sqrt(1 - common), (sets, seeds, examples))
     values = 1 + of_seeds + of_examples + own
-    found = p_noninferior(values.mean(axis=(1, 2)), Spread.of(values), 1.0)
+    found = p_noninferior(values.mean(axis=(1, 2)), Spread.of(values), 1.0, values.shape[2])
     assert (found <= 0.05).mean() <= 0.064
 
 
@@ -70,5 +70,5 @@ def test_rare_wrong_answers_are_not_certified_either(seeds: int) -> None:
     rng = np.random.default_rng(1)
     wrong = 100.0 * (rng.random((2000, 1, 400)) < 0.01)
     values = np.repeat(wrong, seeds, axis=1)
-    found = p_noninferior(values.mean(axis=(1, 2)), Spread.of(values), 1.0)
+    found = p_noninferior(values.mean(axis=(1, 2)), Spread.of(values), 1.0, values.shape[2])
     assert (found <= 0.05).mean() <= 0.06

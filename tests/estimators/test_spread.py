@@ -8,13 +8,13 @@ def test_mean_squares_are_those_of_an_analysis_of_variance() -> None:
     values = np.array([[3.0, 5, 4, 8], [6, 9, 5, 8], [1, 4, 6, 5]])
     spread = Spread.of(values)
     # By hand: seeds' means 5, 7, 4; examples' means 10/3, 6, 5, 7; the mean 16/3.
-    assert spread.between_seeds == pytest.approx(4 * (1 + 25 + 16) / 9 / 2)
-    assert spread.between_examples == pytest.approx(3 * (4 + 4 / 9 + 1 / 9 + 25 / 9) / 3)
+    assert spread.between_replicates == pytest.approx(4 * (1 + 25 + 16) / 9 / 2)
+    assert spread.between_units == pytest.approx(3 * (4 + 4 / 9 + 1 / 9 + 25 / 9) / 3)
     total = np.square(values - 16 / 3).sum()
     rest = total - 4 * 42 / 9 - 3 * (36 + 4 + 1 + 25) / 9
     assert spread.residual == pytest.approx(rest / 6)
     assert spread.mean_variance == pytest.approx(
-        (spread.between_seeds - spread.residual + spread.between_examples) / 12
+        (spread.between_replicates - spread.residual + spread.between_units) / 12
     )
 
 
@@ -33,7 +33,7 @@ def test_variances_of_known_parts_are_found() -> None:
 def test_one_seed_has_no_spread_of_seeds() -> None:
     values = np.arange(10.0)[None]
     spread = Spread.of(values)
-    assert (spread.between_seeds, spread.residual) == (0, 0)
+    assert (spread.between_replicates, spread.residual) == (0, 0)
     assert spread.mean_variance == pytest.approx(values.var(ddof=1) / 10)
 
 

@@ -41,7 +41,7 @@ def test_a_drop_is_from_the_dense_runs_of_the_same_seeds() -> None:
     by_seed = parts.mean(axis=(2, 3))
     assert scores.drops[1, 0] == pytest.approx((by_seed[0] - by_seed[1])[:2].mean())
     assert scores.drops[2, 0] == pytest.approx((by_seed[0] - by_seed[2]).mean())
-    assert scores.seeds.tolist() == [4, 2, 4]
+    assert scores.replicates.tolist() == [4, 2, 4]
 
 
 def test_masks_of_unlike_seeds_share_the_resampled_examples() -> None:

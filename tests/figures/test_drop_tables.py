@@ -319,3 +319,49 @@ def test_command_line_with_a_missing_run(tmp_path: Path, small_study: RunsSpec) 
     assert done.stderr.startswith(f"error: {missing}")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "studies").exists()
+
+
+def _evaluate(write_run: Any, removed: dict[str, int], draws: tuple[Any, ...] = (None,)) -> None:
+    """Write runs of 600 examples without seeds; of each mask so many more answers are wrong."""
+    for mask, count in removed.items():
+        for seed, draw in enumerate(draws, start=1):
+            answers = answers_of(480 - count, 600)
+            write_run(answers, mask=mask, seed=seed, metrics={"replicate": draw})
+
+
+def test_a_study_for_which_nothing_is_drawn_has_certificates(
+    tmp_path: Path, write_run: Any
+) -> None:
+    _evaluate(write_run, {"dense": 0, "magnitude-global-s0.50": 0, "magnitude-global-s0.90": 99})
+    tables = compute_tables(tmp_path, spec_of(0.5, 0.9))
+    (main,) = [row for row in tables["essential"].to_pylist() if row["main"]]
+    assert (main["certified"], main["uncertified_because"]) == (0.5, None)
+    assert (main["unit"], main["units"], main["examples"]) == ("examples", 600, 600)
+    assert {row["seeds"] for row in tables["drop"].to_pylist()} == {0}
+    dense, half, most = tables["drop"].to_pylist()
+    assert dense["p_noninferior"] is None
+    assert half["p_noninferior"] < 0.05 < most["p_noninferior"]
+
+
+def test_draws_of_calibration_are_replicates(tmp_path: Path, write_run: Any) -> None:
+    """The dense model is evaluated once, a mask of three draws three times."""
+    _evaluate(write_run, {"dense": 0})
+    _evaluate(write_run, {"magnitude-global-s0.50": 0, "magnitude-global-s0.90": 99}, (5, 6, 7))
+    tables = compute_tables(tmp_path, spec_of(0.5, 0.9))
+    assert [row["seeds"] for row in tables["drop"].to_pylist()] == [0, 3, 3]
+    (main,) = [row for row in tables["essential"].to_pylist() if row["main"]]
+    assert (main["certified"], main["seeds"]) == (0.5, 3)
+
+
+def test_examples_of_a_cluster_are_resampled_together(tmp_path: Path, write_run: Any) -> None:
+    clusters = {"cluster": [f"{index % 40}" for index in range(400)]}
+    for predictions in (None, clusters):
+        for seed in (1, 2):
+            for mask in ("dense", "magnitude-global-s0.50"):
+                write_run([1.0, 1.0, 1.0, 0.0] * 100, mask=mask, seed=seed, predictions=predictions)
+        tables = compute_tables(tmp_path, spec_of(0.5))
+        (main,) = [row for row in tables["essential"].to_pylist() if row["main"]]
+        if predictions is None:
+            assert (main["unit"], main["units"], main["certified"]) == ("examples", 400, 0.5)
+    assert (main["unit"], main["units"], main["certified"]) == ("clusters", 40, None)
+    assert main["uncertified_because"].startswith("40 clusters are too few for 1 point")

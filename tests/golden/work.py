@@ -244,7 +244,7 @@ def _search(table: pd.DataFrame, settings: Settings) -> list[Json]:
         curve = curve_of(pd.concat(chosen), "accuracy", settings)
         places = Known(
             places=tuple(round(10 * sparsity) for sparsity in curve.sparsities),
-            seeds=tuple(map(int, curve.seeds)),
+            seeds=tuple(map(int, curve.replicates)),
             drops=curve.drops,
             samples=curve.samples,
             weights=curve.weights,

@@ -3,6 +3,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from essential_sparsity.metrics import METRICS
@@ -176,3 +178,26 @@ def test_runs_of_other_metrics_cannot_be_paired(tmp_path: Path, write_run: Any) 
     runs = [load(tmp_path, seed=seed) for seed in (1, 2)]
     with pytest.raises(UserError, match=r"scored by 'f1', but .* by 'accuracy'; only runs of one"):
         check_paired(runs)
+
+
+def test_runs_know_what_is_drawn_for_them(tmp_path: Path, write_run: Any) -> None:
+    write_run([1, 1])
+    assert load(tmp_path).replicate == 1
+    for drawn in (7, None):
+        write_run([1, 1], metrics={"replicate": drawn})
+        assert load(tmp_path).replicate == drawn
+
+
+def test_examples_that_belong_together_are_read_with_their_name(
+    tmp_path: Path, write_run: Any
+) -> None:
+    write_run([1, 1, 0])
+    assert load(tmp_path).clusters is None
+    path = write_run([1, 1, 0], predictions={"id": ["b", "c", "a"]}) / "predictions.parquet"
+    field = pa.field("cluster", pa.string(), metadata={"unit": "passages"})
+    for kept, unit in ((field, "passages"), (field.remove_metadata(), "clusters")):
+        table = pq.read_table(path).select(["id", "label", "prediction"])
+        pq.write_table(table.append_column(kept, [["x", None, "x"]]), path)
+        clusters = load(tmp_path).clusters
+        assert clusters is not None
+        assert (clusters.names.tolist(), clusters.unit) == (["x", "x", "c"], unit)

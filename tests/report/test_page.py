@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from essential_sparsity.figures.kinds import FIGURE_KINDS
-from essential_sparsity.report.content import load_caption
+from essential_sparsity.report.page import load_caption
 from essential_sparsity.report.planned import report_spec
 from essential_sparsity.report.results import failures_table
 from essential_sparsity.study.document import Study

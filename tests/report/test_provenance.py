@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from essential_sparsity.masks.criteria.magnitude import Magnitude
-from essential_sparsity.report import machine, provenance
-from essential_sparsity.report.machine import describe_commit, describe_machine
+from essential_sparsity.report import provenance
+from essential_sparsity.report.provenance import describe_commit, describe_machine
 from essential_sparsity.report.spec import ProvenanceSpec
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.files import write_json
@@ -161,7 +161,7 @@ def test_a_folder_inside_another_clone_or_without_git_has_no_commit(
     unknown = {"commit": None, "clean": None}
     assert describe_commit(clone / "rules") == unknown
     assert describe_commit(tmp_path) == unknown
-    monkeypatch.setattr(machine.subprocess, "run", _no_git)
+    monkeypatch.setattr(provenance.subprocess, "run", _no_git)
     assert describe_commit(clone) == unknown
 
 

@@ -188,7 +188,10 @@ def test_the_best_window_of_a_question_answers_it() -> None:
     ends = logits({7: 9, 5: 3}, {2: 8, 4: 2}, {3: 4, 0: 9})
     # b: from 2 to 2 it is 0 + 8, from 5 to 5 it is 7 + 0, from 3 to 4 it is 2 + 2.
     found = spans.answers(starts, ends, table)
-    assert found.to_pylist() == [
+    first, second = found["cluster"].to_pylist()
+    assert first != second
+    assert found.schema.field("cluster").metadata == {b"unit": b"passages"}
+    assert found.drop_columns("cluster").to_pylist() == [
         {
             "id": "a",
             "label": ["1279", "year 1279"],

@@ -52,7 +52,9 @@ def write_run(tmp_path: Path) -> Write:
         columns = {
             "id": [f"e{index}" for index in range(len(right))],
             "label": [index % 2 for index in range(len(right))],
-            "prediction": [index % 2 for index in range(len(right))],
+            "prediction": [
+                index % 2 if value else 1 - index % 2 for index, value in enumerate(right)
+            ],
             "score": pa.array(right, pa.float64()),
             **(predictions or {}),
         }

@@ -116,12 +116,12 @@ def test_revisions_are_those_of_the_checkpoint_that_was_run(
 def test_numbers_and_texts_of_predictions_have_columns_of_their_own(
     write_run: Write, write_runs: Callable[..., None], tidy: Tidy
 ) -> None:
-    texts = {"label": [["a", "the a"], ["b"]], "prediction": ["a", ""]}
+    texts = {"label": [["a", "the a"], ["b"]], "prediction": ["a", ""], "f1": [1.0, 0.0]}
     numbers = {"label": [2.5, 0.0], "prediction": [2.25, 1.0]}
     rows = [
         write_run(right=(1.0,)),
-        write_run(task="squad", right=(1.0, 0.0), predictions=texts),
-        write_run(task="stsb", right=(None, None), predictions=numbers),
+        write_run(task="squad", metric="span-f1", predictions=texts, right=(1.0, 0.0)),
+        write_run(task="stsb", metric="pearson", predictions=numbers, right=(None, None)),
     ]
     write_runs(rows)
     _, (one, answer, wrong, number, _) = tidy()
@@ -129,6 +129,28 @@ def test_numbers_and_texts_of_predictions_have_columns_of_their_own(
     assert (answer["label"], answer["answers"], answer["answer"]) == (None, ["a", "the a"], "a")
     assert (wrong["id"], wrong["answer"], wrong["score"]) == ("e1", "", 0.0)
     assert (number["label"], number["prediction"], number["score"]) == (2.5, 2.25, None)
+
+
+def test_what_an_example_scores_is_of_the_metric_that_the_study_names(
+    write_run: Write, write_runs: Callable[..., None], tidy: Tidy
+) -> None:
+    """Not what the run kept beside its predictions when it was made."""
+    kept = {"score": [0.25, 0.25]}
+    write_runs(
+        [
+            write_run(right=(1.0, 0.0), predictions=kept),
+            write_run(seed=2, right=(1.0, 0.0), predictions=kept, metric="f1"),
+        ]
+    )
+    _, predictions = tidy()
+    assert [row["score"] for row in predictions] == [1.0, 0.0, None, None]
+
+
+def test_clusters_go_along(write_run: Write, write_runs: Callable[..., None], tidy: Tidy) -> None:
+    clusters = {"cluster": ["a", "a", "b"]}
+    write_runs([write_run(predictions=clusters), write_run(seed=2)])
+    _, predictions = tidy()
+    assert [row["cluster"] for row in predictions] == ["a", "a", "b", None, None, None]
 
 
 def test_predictions_are_written_a_run_at_a_time_and_say_who_made_them(

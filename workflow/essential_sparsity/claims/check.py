@@ -1,6 +1,7 @@
 """The base of all checks of claims, and the evidence that they read: rows of tables by role."""
 
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from essential_sparsity.claims.finding import Finding
+from essential_sparsity.claims.finding import Case, Finding, Range
 from essential_sparsity.support.spec import Name, Spec
 from essential_sparsity.support.tables import read_table
 
@@ -17,8 +18,6 @@ Row = dict[str, Any]
 Trait = Literal["language", "vision", "encoder", "decoder", "supervised", "self-supervised"]
 
 CURVE = ("model", "task", "recipe", "family")
-# What two models' rows must have in common to be compared.
-_MADE = ("task", "recipe", "family")
 
 
 class ModelFacts(Spec):
@@ -58,9 +57,9 @@ class StudyFacts(Spec):
     epsilon: float = Field(default=1.0, gt=0, description="drop that counts as none, in points")
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
 
-    def figures_with(self, tables: tuple[str, ...]) -> list[str]:
-        """Return the kinds of figure whose experiments have these tables."""
-        return [name for name, known in self.figures.items() if set(tables) <= set(known)]
+    def recipe_name(self, identity: str) -> str:
+        """Return a recipe's name in the catalog, one for all tasks."""
+        return self.named.get(identity, identity)
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Evidence:
     roles: Mapping[str, Sequence[Row]]
     study: StudyFacts
 
-    @property
+    @cached_property
     def rows(self) -> list[Row]:
         """All rows, each once, whatever their role."""
         return list({id(row): row for rows in self.roles.values() for row in rows}.values())
@@ -90,31 +89,25 @@ class Evidence:
         """
         model, task = self.label(row["model"]), row.get("task")
         name = f"{model} on {self.label(task)}" if task else model
-        recipes, families = self._found_on[task]
+        recipes, families = self._found_on[task, "recipe"], self._found_on[task, "family"]
         details = []
         if len(recipes) > 1:
-            names = [self.study.named.get(recipe, recipe) for recipe in recipes]
-            called = self.recipe(row)
+            names = [self.study.recipe_name(recipe) for recipe in recipes]
+            called = self.study.recipe_name(row["recipe"])
             details.append(called if names.count(called) == 1 else row["recipe"])
         if len(families) > 1:
             details.append(row["family"])
         return f"{name} ({', '.join(details)})" if details else name
 
     @cached_property
-    def _found_on(self) -> dict[str | None, tuple[set[str], set[str]]]:
-        """Task → the recipes and the families of masks in its rows."""
-        found: dict[str | None, tuple[set[str], set[str]]] = {}
+    def _found_on(self) -> dict[tuple[str | None, str], set[str]]:
+        """(task, `recipe` or `family`) → its values in the rows."""
+        found = defaultdict[tuple[str | None, str], set[str]](set)
         for row in self.rows:
-            of_task = found.setdefault(row.get("task"), (set(), set()))
-            for key, values in zip(("recipe", "family"), of_task, strict=True):
+            for key in ("recipe", "family"):
                 if row.get(key):
-                    values.add(row[key])
+                    found[row.get("task"), key].add(row[key])
         return found
-
-    def recipe(self, row: Row) -> str:
-        """Return the name of a row's recipe in the catalog, one for all tasks."""
-        identity: str = row["recipe"]
-        return self.study.named.get(identity, identity)
 
     def by_recipe(self, rows: Sequence[Row]) -> dict[str, list[Row]]:
         """Return the rows by what is the same across tasks: recipe and family of masks.
@@ -123,18 +116,17 @@ class Evidence:
         task has two of one name, because an experiment changed it, the experiment tells them apart
         as well: it changes the recipes of all of its tasks alike.
         """
-        changed: dict[tuple[str, ...], set[str]] = {}
-        for row in rows:
-            place = row["model"], row["task"], row["family"], self.recipe(row)
-            changed.setdefault(place, set()).add(row["recipe"])
+        named = [(self.study.recipe_name(row["recipe"]), row) for row in rows]
+        changed = defaultdict[tuple[str, ...], set[str]](set)
+        for name, row in named:
+            changed[row["model"], row["task"], row["family"], name].add(row["recipe"])
         ambiguous = {place[-1] for place, recipes in changed.items() if len(recipes) > 1}
         several_families = len({row["family"] for row in rows}) > 1
-        found: dict[str, list[Row]] = {}
-        for row in rows:
-            recipe = self.recipe(row)
-            experiment = [row["experiment"]] if recipe in ambiguous else []
+        found = defaultdict[str, list[Row]](list)
+        for name, row in named:
+            experiment = [row["experiment"]] if name in ambiguous else []
             family = [row["family"]] if several_families else []
-            found.setdefault(", ".join([recipe, *experiment, *family]), []).append(row)
+            found[", ".join([name, *experiment, *family])].append(row)
         return dict(sorted(found.items()))
 
     def pairs(self, first: str, second: str) -> Iterator[tuple[Row, Row]]:
@@ -144,9 +136,15 @@ class Evidence:
         """
         for row in self.roles[first]:
             for other in self.roles[second]:
-                alike = all(row.get(key) == other.get(key) for key in _MADE)
+                alike = all(row.get(key) == other.get(key) for key in ("task", "recipe", "family"))
                 if row["model"] != other["model"] and alike:
                     yield row, other
+
+    def decide(
+        self, cases: Sequence[Case], low: float | None, high: float | None, unit: str
+    ) -> Finding | None:
+        """Decide whether every case lies in a range (see `Range`); None where there is no case."""
+        return Range(low, high, unit, self.study.confidence).decide(cases) if cases else None
 
 
 def grouped(rows: Sequence[Row], columns: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
@@ -174,25 +172,30 @@ class Check(Spec):
     - `universal`: whether the claim is about every case, so that one counterexample refutes it.
     """
 
-    table: ClassVar[str]
+    table: ClassVar[str] = ""
     beside: ClassVar[tuple[str, ...]] = ()
-    key: ClassVar[tuple[str, ...]]
-    columns: ClassVar[tuple[str, ...]]
+    key: ClassVar[tuple[str, ...]] = ()
+    columns: ClassVar[tuple[str, ...]] = ()
     roles: ClassVar[tuple[str, ...]] = ()
     universal: ClassVar[bool] = True
 
     kind: str
 
-    def load(self, path: Path, study: StudyFacts) -> list[Row]:
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that an experiment must have to speak to it."""
+        return (self.table, *self.beside)
+
+    def load(self, tables: Mapping[str, Path], study: StudyFacts) -> list[Row]:
         """Return the rows of an experiment's table that the check is about.
 
         Raises:
             UserError: the table is missing, damaged, or lacks a column.
         """
-        rows = read_table(path, {*self.key, *self.columns}).to_pylist()
-        return [row for row in rows if self.concerns(row)]
+        rows = read_table(tables[self.table], {*self.key, *self.columns}).to_pylist()
+        return [row for row in rows if self.concerns(row, study)]
 
-    def concerns(self, row: Row) -> bool:
+    def concerns(self, row: Row, study: StudyFacts) -> bool:
         """Tell whether the check is about this row."""
         return True
 
@@ -207,11 +210,6 @@ class Check(Spec):
             epsilon: the study's.
         """
         return None
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """The tables that an experiment must have to speak to it."""
-        return (self.table, *self.beside)
 
     def is_papers(self, row: Row, study: StudyFacts) -> bool:
         """Tell whether a row of the paper's models was made as the paper made it."""
@@ -230,7 +228,7 @@ class MaskCheck(Check):
         default="global", description="over what they are ranked; `N:M` for patterns of any size"
     )
 
-    def concerns(self, row: Row) -> bool:
+    def concerns(self, row: Row, study: StudyFacts) -> bool:
         """Tell whether the row is about such masks."""
         by_pattern = row["scope"].startswith("N:")
         fits = by_pattern if self.scope == "N:M" else row["scope"] == self.scope
@@ -239,10 +237,6 @@ class MaskCheck(Check):
 
 class Unavailable(Check):
     """No experiment yet: no study has rows of such a claim, which is data all the same."""
-
-    table: ClassVar[str] = ""
-    key: ClassVar[tuple[str, ...]] = ()
-    columns: ClassVar[tuple[str, ...]] = ()
 
     kind: Literal["unavailable"]
     reason: str = Field(description="what is missing")

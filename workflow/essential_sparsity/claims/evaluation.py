@@ -16,6 +16,7 @@ from essential_sparsity.claims.claim import ClaimEntry, ClaimsSpec, Role
 from essential_sparsity.claims.finding import Finding
 from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.estimators.words import in_points
+from essential_sparsity.stages import paths
 from essential_sparsity.support.lines import cut, format_table
 from essential_sparsity.support.tables import read_table
 
@@ -31,22 +32,8 @@ SCHEMA = pa.schema(
     ]
 )
 
-_PAPERS_STUDY = "studies/paper.yaml"
+_TABLE = paths.TABLE.removeprefix(f"{paths.STUDY}/")
 _SHOWN = 3  # models of which something is missing, named one by one
-
-
-def measured_of(row: Row) -> Interval | None:
-    """Return what a verdict's row says was measured, None if nothing was."""
-    if row["measured"] is None:
-        return None
-    return Interval(
-        row["measured"], row["low"], row["high"], censored=row["measured_censored"] or ""
-    )
-
-
-def tolerance_of(row: Row) -> str:
-    """Return at which tolerance a verdict stands, such as `ε = 1 point`; empty if at any."""
-    return "" if row["epsilon"] is None else f"ε = {in_points(row['epsilon'])}"
 
 
 def evaluate_claims(folder: Path, spec: ClaimsSpec) -> pa.Table:
@@ -94,25 +81,31 @@ def _verdicts(claim: ClaimEntry, folder: Path, spec: ClaimsSpec) -> Iterator[Row
         if (finding := claim.test.evaluate(own)) is not None:
             absent = Finding("not run", _needed(claim, missing, spec))
             yield _columns(claim.statement, absent, Evidence({}, spec), claim.test, own=False)
-            statement = f"{claim.own} (own models: {_place(own)})"
+            models, tasks = (
+                ", ".join(map(own.label, _names(own, column))) for column in ("model", "task")
+            )
+            place = f"{models} on {tasks}" if tasks else models
+            statement = f"{claim.own} (own models: {place})"
             yield _columns(statement, finding, own, claim.test, own=True)
 
 
 def _gather(folder: Path, spec: ClaimsSpec, check: Check) -> list[Row]:
     """Return what a check reads of all experiments; of equal rows, the one of the highest rank.
 
-    Where several rank alike it is that of the experiment whose name comes first: not of the first
-    one, so that verdicts do not hang on the order in which a study lists its experiments.
+    Where several rank alike it is that of the experiment whose name comes first: verdicts do not
+    hang on the order in which a study lists its experiments.
     """
     best: dict[tuple[Any, ...], Row] = {}
-    for experiment, tables in spec.experiments.items():
-        if set(check.tables) <= set(tables):
-            for row in check.load(folder / experiment / f"{check.table}.parquet", spec):
+    for experiment, known in sorted(spec.experiments.items()):
+        if set(check.tables) <= set(known):
+            tables = {
+                table: folder / _TABLE.format(experiment=experiment, table=table)
+                for table in check.tables
+            }
+            for row in check.load(tables, spec):
                 row["experiment"] = experiment
                 key = tuple(row[column] for column in check.key)
-                held = best.setdefault(key, row)
-                rank, other = check.rank(row), check.rank(held)
-                if rank > other or (rank == other and experiment < held["experiment"]):
+                if key not in best or check.rank(row) > check.rank(best[key]):
                     best[key] = row
     return [row for row in best.values() if row["model"] in spec.models]
 
@@ -123,11 +116,11 @@ def _missing(claim: ClaimEntry, evidence: Evidence) -> list[str]:
     for name, role in claim.roles.items():
         found = {(row["model"], row.get("task")) for row in evidence.roles[name]}
         for model in role.models:
-            tasks = [task for task in role.tasks if (model, task) not in found]
-            if model not in {of for of, _ in found}:
-                missing[f"{model} on {', '.join(role.tasks)}" if role.tasks else model] = None
-            elif tasks:
-                missing[f"{model} on {', '.join(tasks)}"] = None
+            tasks = ", ".join(task for task in role.tasks if (model, task) not in found)
+            if tasks:
+                missing[f"{model} on {tasks}"] = None
+            elif not any(of == model for of, _ in found):
+                missing[model] = None
     return list(missing)
 
 
@@ -147,24 +140,18 @@ def _with_gaps(claim: ClaimEntry, finding: Finding, missing: list[str]) -> Findi
 
 def _needed(claim: ClaimEntry, missing: list[str], spec: ClaimsSpec) -> str:
     """Return what would have to be run, and which study runs it."""
-    figures = " or ".join(f"'{figure}'" for figure in spec.figures_with(claim.test.tables))
+    wanted = set(claim.test.tables)
+    figures = " or ".join(f"'{name}'" for name, has in spec.figures.items() if wanted <= set(has))
     by_recipe = " by recipe 'paper'" if any(role.tasks for role in claim.roles.values()) else ""
     return (
         f"needs an experiment of figure {figures} with {_listed(missing)}{by_recipe}, as in "
-        f"{_PAPERS_STUDY}"
+        "studies/paper.yaml"
     )
 
 
 def _listed(names: list[str]) -> str:
     more = len(names) - _SHOWN
     return "; ".join(names[:_SHOWN]) + (f"; and {more} more models" if more > 0 else "")
-
-
-def _place(evidence: Evidence) -> str:
-    """Return `MiniLM-L6 on Topic, Pair`."""
-    models = ", ".join(map(evidence.label, _names(evidence, "model")))
-    tasks = ", ".join(map(evidence.label, _names(evidence, "task")))
-    return f"{models} on {tasks}" if tasks else models
 
 
 def _names(evidence: Evidence, column: str) -> list[str]:
@@ -175,10 +162,10 @@ def _columns(statement: str, finding: Finding, evidence: Evidence, check: Check,
     measured = finding.measured
     return {
         "statement": statement,
-        "measured": None if measured is None else measured.value,
-        "low": None if measured is None else measured.low,
-        "high": None if measured is None else measured.high,
-        "measured_censored": None if measured is None else measured.censored,
+        "measured": measured and measured.value,
+        "low": measured and measured.low,
+        "high": measured and measured.high,
+        "measured_censored": measured and measured.censored,
         "unit": finding.unit,
         "epsilon": check.tolerance(evidence.study.epsilon),
         "verdict": finding.verdict,
@@ -190,14 +177,21 @@ def _columns(statement: str, finding: Finding, evidence: Evidence, check: Check,
     }
 
 
+def measured_of(row: Row) -> Interval | None:
+    """Return what a verdict's row says was measured, None if nothing was."""
+    if row["measured"] is None:
+        return None
+    ends = row["measured"], row["low"], row["high"]
+    return Interval(*ends, censored=row["measured_censored"] or "")
+
+
+def tolerance_of(row: Row) -> str:
+    """Return at which tolerance a verdict stands, such as `ε = 1 point`; empty if at any."""
+    return "" if row["epsilon"] is None else f"ε = {in_points(row['epsilon'])}"
+
+
 def summarize_claims(path: Path) -> str:
-    """Return the summary's section of claims: a line a verdict, those on own models apart.
-
-    It is empty if there is no verdict.
-
-    Raises:
-        UserError: the table is missing or damaged.
-    """
+    """Return the summary's section of claims, a line a verdict; empty if there is none."""
     rows = read_table(path, set(SCHEMA.names)).to_pylist()
     titles = {
         False: "Claims of the paper",

@@ -1,5 +1,6 @@
 """Findings of checks, and the rule that decides on claims about every model and task."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
@@ -87,56 +88,43 @@ class Range:
         or the one nearest to failing.
         """
         factor = widening(self.confidence, len(cases))
-        outside = [case for case in cases if self._excludes(case, factor)]
-        open_cases = [case for case in cases if not self._supports(case)]
-        if outside:
+        several = len(cases) > 1
+        if outside := [case for case in cases if self._excludes(case, factor)]:
             worst = min(outside, key=self._slack)
-            reason = f"{worst.name}: {worst.interval.say(self.unit)} is {self._beyond(worst)}"
-            if len(cases) > 1 and not worst.interval.is_exact:
+            is_below = self.low is not None and worst.interval.high < self.low
+            beyond = f"below {self.low:g}" if is_below else f"above {self.high:g}"
+            reason = f"{worst.name}: {worst.interval.say(self.unit)} is {beyond}"
+            if several and not worst.interval.is_exact:
                 reason += f", at a level for {len(cases)} comparisons"
             return Finding("does not", reason, worst.interval, self.unit)
-        if open_cases:
-            worst = min(open_cases, key=lambda case: (bool(case.void), self._slack(case)))
-            counted = f"{len(open_cases)} of {len(cases)} undecided: " if len(cases) > 1 else ""
+        if undecided := [case for case in cases if self._doubt(case)]:
+            worst = min(undecided, key=lambda case: (bool(case.void), self._slack(case)))
+            counted = f"{len(undecided)} of {len(cases)} undecided: " if several else ""
             reason = f"{counted}{worst.name}: {self._doubt(worst)}"
             if worst.void:
                 return Finding("not resolved", reason)
             return Finding("not resolved", reason, worst.interval, self.unit)
         nearest = min(cases, key=self._slack)
-        where = f"in all {len(cases)} cases; nearest to failing: " if len(cases) > 1 else ""
+        where = f"in all {len(cases)} cases; nearest to failing: " if several else ""
         reason = f"{where}{nearest.name}: {nearest.interval.say(self.unit)}"
         if nearest.floor is not None and self.low is not None:
             reason += f", certified to {nearest.floor:.3g} {self.unit}"
         return Finding("holds", reason, nearest.interval, self.unit)
 
-    def _supports(self, case: Case) -> bool:
-        if case.void:
-            return False
-        above = self.low is None or (not case.uncertified and case.lower >= self.low - _ROUNDING)
-        below = self.high is None or case.interval.high <= self.high + _ROUNDING
-        return above and below
-
     def _excludes(self, case: Case, factor: float) -> bool:
-        if case.void:
-            return False
         wide = case.interval.widened(factor)
         below = self.low is not None and wide.high < self.low - _ROUNDING
         above = self.high is not None and wide.low > self.high + _ROUNDING
-        return below or above
+        return not case.void and (below or above)
 
     def _slack(self, case: Case) -> float:
         """Return how far inside the range a case lies; negative outside."""
-        low = float("inf") if self.low is None else case.interval.value - self.low
-        high = float("inf") if self.high is None else self.high - case.interval.value
+        low = math.inf if self.low is None else case.interval.value - self.low
+        high = math.inf if self.high is None else self.high - case.interval.value
         return min(low, high)
 
-    def _beyond(self, case: Case) -> str:
-        if self.low is not None and case.interval.high < self.low:
-            return f"below {self.low:g}"
-        return f"above {self.high:g}"
-
     def _doubt(self, case: Case) -> str:
-        """Return why a case is undecided."""
+        """Return why a case is undecided; empty where it is shown to lie in the range."""
         if case.void:
             return case.void
         text = case.interval.say(self.unit)
@@ -147,4 +135,6 @@ class Range:
                 return f"{text} reaches below {self.low:g}"
             certified = f"to {case.floor:.3g}" if case.floor > 0 else "nowhere"
             return f"{text}, certified {certified}, where {self.low:g} would be needed"
-        return f"{text} reaches above {self.high:g}"
+        if self.high is not None and case.interval.high > self.high + _ROUNDING:
+            return f"{text} reaches above {self.high:g}"
+        return ""

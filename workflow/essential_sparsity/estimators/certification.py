@@ -41,48 +41,65 @@ class Certificate:
     because: str | None = None
 
 
-def p_noninferior(drops: Floats, spread: Spread, epsilon: float) -> Floats:
-    """Return the p-values (…) of the hypotheses that the true drops are `epsilon` or more.
-
-    The variance is held above that of a drop of `epsilon` by as many answers that turn wrong, on
-    the same examples for every seed, and the p-value above the probability that none of the
-    examples shows it: else a mask that happens to change no answer would be certified by few.
+def effective_units(sizes: Floats) -> float:
+    """Return as how many units of equal size these count (Kish 1965): (Σn)²/Σn².
 
     Args:
-        drops: (…) mean drops over seeds and examples, in points.
+        sizes: (units,), how many examples each is: all 1, or those of clusters.
+    """
+    return float(sizes.sum() ** 2 / np.square(sizes).sum())
+
+
+def p_noninferior(drops: Floats, spread: Spread, epsilon: float, units: float) -> Floats:
+    """Return the p-values (…) of the hypotheses that the true drops are `epsilon` or more.
+
+    The variance is held above that of a drop of `epsilon` by as many units that turn wrong as a
+    whole, the same ones in every replicate, and the p-value above the probability that none of the
+    units shows it: else a mask that happens to change no answer would be certified by few.
+
+    Args:
+        drops: (…) mean drops over replicates and examples, in points.
         spread: theirs.
         epsilon: in points, below 100.
+        units: see `effective_units`.
     """
-    floor = epsilon * (100 - epsilon) / spread.examples
+    floor = epsilon * (100 - epsilon) / units
     p_values = spread.probability_below(epsilon - drops, floor)
-    return np.maximum(p_values, _unseen(epsilon, spread.examples))
+    return np.maximum(p_values, _unseen(epsilon, units))
 
 
-def _unseen(epsilon: float, examples: int) -> float:
-    """Return the probability that a drop of `epsilon` touches none of the examples."""
-    return float((1 - epsilon / 100) ** examples)
+def _unseen(epsilon: float, units: float) -> float:
+    """Return the probability that a drop of `epsilon` by whole units touches none of these."""
+    return float((1 - epsilon / 100) ** units)
 
 
-def certify(
-    sparsities: Floats, p_values: Floats, level: float, *, epsilon: float, seeds: int, examples: int
-) -> Certificate:
+def too_few(epsilon: float, level: float, sizes: Floats, unit: str) -> str | None:
+    """Return in words that units are too few to certify anything; None where they are not.
+
+    Args:
+        epsilon: of the tests, in points.
+        level: of the certificate.
+        sizes: (units,), how many examples each is.
+        unit: what they are called, "examples" say.
+    """
+    units = effective_units(sizes)
+    if _unseen(epsilon, units) <= 1 - level:
+        return None
+    worth = f", worth {units:,.0f} of equal size," if sizes.min() < sizes.max() else ""
+    return (
+        f"{len(sizes):,} {unit}{worth} are too few for {in_points(epsilon)}, even if no answer "
+        "changed"
+    )
+
+
+def certify(sparsities: Floats, p_values: Floats, level: float) -> Certificate:
     """Return the certificate of one curve.
 
     Args:
         sparsities: (points,), increasing, positive.
         p_values: (points,); see `p_noninferior`.
         level: the probability that no certificate is false, 0.95 say.
-        epsilon: of the tests, in points.
-        seeds, examples: how many are behind the tests.
     """
-    if seeds == 1:
-        return Certificate(None, because=ONE_SEED)
-    if _unseen(epsilon, examples) > 1 - level:
-        return Certificate(
-            None,
-            because=f"{examples:,} examples are too few for {in_points(epsilon)}, even if no "
-            "answer changed",
-        )
     passed = p_values <= 1 - level
     count = len(passed) if passed.all() else int(passed.argmin())
     if count == 0:

@@ -12,12 +12,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from essential_sparsity.estimators.bootstrap import Resamples, percentile_interval, resample
+from essential_sparsity.estimators.bootstrap import (
+    Combine,
+    Resamples,
+    percentile_interval,
+    resample,
+)
 from essential_sparsity.estimators.certification import (
+    ONE_SEED,
     Certificate,
     certify,
+    effective_units,
     is_learnt,
     p_noninferior,
+    too_few,
 )
 from essential_sparsity.estimators.crossing import (
     cross_with_interval,
@@ -37,11 +45,11 @@ _CHANCE = "the dense model is no better than one and the same answer to everythi
 
 @dataclass(frozen=True)
 class Block:
-    """Masks whose runs have equal seeds, resampled together.
+    """Masks whose runs have equal replicates, resampled together.
 
     Attributes:
         indices: of the masks, among all of the model's.
-        rows: theirs in `resamples`, whose first row is the dense one with these seeds.
+        rows: theirs in `resamples`, whose first row is the dense one with these replicates.
     """
 
     indices: list[int]
@@ -55,9 +63,16 @@ class Scores:
 
     `of` makes them of arrays; `es.curve_of` does, of a table of predictions.
 
-    Masks may differ in their seeds: then there are several blocks, whose examples are resampled
-    alike. `constant` is the score of the best answer that is the same for every example, if there
-    is one; `bounds` are the least and the greatest score that there can be.
+    A run's replicate is its training seed, or another draw, say of calibration data; None where
+    nothing is drawn, as where a model is evaluated without training. Masks may differ in their
+    replicates: then there are several blocks, whose examples are resampled alike.
+
+    Attributes:
+        settings: how many resamples, level of confidence, tolerances.
+        constant: the score of the best answer that is the same for every example, if there is one.
+        bounds: the least and the greatest score that there can be.
+        unit: what is resampled as a whole, "examples" or what clusters of them are called.
+        fixed: the masks for which nothing is drawn.
 
     >>> import essential_sparsity as es
     >>> import numpy as np
@@ -75,83 +90,124 @@ class Scores:
     settings: Settings
     constant: float | None = None
     bounds: tuple[float, float] = (-np.inf, np.inf)
+    unit: str = "examples"
+    fixed: frozenset[int] = frozenset()
 
     @classmethod
     def of(
         cls,
         parts: Floats,
-        combine: Callable[[Floats], Floats],
+        combine: Combine,
         settings: Settings,
         generator: np.random.Generator,
         constant: float | None = None,
         bounds: tuple[float, float] = (-np.inf, np.inf),
+        *,
+        clusters: npt.NDArray[Any] | None = None,
+        unit: str | None = None,
+        fixed: bool = False,
     ) -> "Scores":
-        """Resample runs of equal seeds.
+        """Resample runs of equal replicates.
 
         Args:
-            parts: (masks, seeds, examples, parts), each example's parts of the metric; of a mean
-                its score, in points. The dense model comes first.
+            parts: (masks, replicates, examples, parts), each example's parts of the metric; of a
+                mean its score, in points. The dense model comes first.
             combine: means of parts (…, parts) → scores (…) in points.
             settings: how many resamples, level of confidence, tolerances.
             generator: numpy's; it decides the resamples.
-            constant, bounds: see the class.
+            constant, bounds, unit: see the class.
+            clusters: (examples,), equal where examples belong together, such as the tokens of a
+                window or the questions of a passage, and are resampled as a whole; any values.
+            fixed: nothing is drawn for the one replicate there is: it is all that there can be, and
+                not one of many seeds.
 
         Raises:
             ValueError: `parts` has another number of axes, an empty one, or a score that is not a
-                finite number.
+                finite number; there are not as many `clusters`; several replicates are `fixed`.
         """
         _check_parts(parts)
-        drawn = resample(parts, combine, settings.resamples, generator)
-        every = list(range(len(parts)))
-        return cls((Block(every, every, drawn),), settings, constant, bounds)
+        if fixed and parts.shape[1] > 1:
+            raise ValueError(f"fixed: there is one replicate then, not {parts.shape[1]}")
+        replicates = [None] if fixed else range(parts.shape[1])
+        runs = [dict(zip(replicates, of_mask, strict=True)) for of_mask in parts]
+        return cls.of_uneven(
+            runs,
+            combine,
+            settings,
+            lambda: generator,
+            constant,
+            bounds,
+            clusters=clusters,
+            unit=unit,
+        )
 
     @classmethod
     def of_uneven(
         cls,
-        runs: Sequence[Mapping[int, Floats]],
-        combine: Callable[[Floats], Floats],
+        runs: Sequence[Mapping[Any, Floats]],
+        combine: Combine,
         settings: Settings,
         generator: Callable[[], np.random.Generator],
         constant: float | None = None,
         bounds: tuple[float, float] = (-np.inf, np.inf),
+        *,
+        clusters: npt.NDArray[Any] | None = None,
+        unit: str | None = None,
     ) -> "Scores":
-        """Resample runs of which not all masks have the same seeds.
+        """Resample runs of which not all masks have the same replicates.
 
         Args:
-            runs: seed → (examples, parts) of every mask; the dense one, first, has all seeds.
-            combine, settings: as of `of`.
+            runs: replicate → (examples, parts) of every mask; the dense one, first, has all
+                replicates. The only run of a mask for which nothing is drawn has the replicate
+                None, and is paired with every replicate of other masks.
+            combine, settings, clusters: as of `of`.
             generator: returns a fresh generator, always the same.
-            constant, bounds: see the class.
+            constant, bounds, unit: see the class.
 
         Raises:
-            ValueError: there is no seed or no example, or a score that is not a finite number.
+            ValueError: there is no replicate or no example, a score that is not a finite number, or
+                not as many `clusters`.
         """
-        alike: dict[tuple[int, ...], list[int]] = {}
-        for index, of_mask in enumerate(runs):
+        drawn = list(dict.fromkeys(key for of_mask in runs for key in of_mask if key is not None))
+        paired = [
+            dict.fromkeys(drawn, of_mask[None]) if drawn and None in of_mask else of_mask
+            for of_mask in runs
+        ]
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        for index, of_mask in enumerate(paired):
             alike.setdefault(tuple(of_mask), []).append(index)
         blocks = []
-        for seeds, indices in alike.items():
+        for replicates, indices in alike.items():
             chosen = [*([] if 0 in indices else [0]), *indices]
-            parts = np.array([[runs[index][seed] for seed in seeds] for index in chosen])
+            parts = np.array([[paired[index][key] for key in replicates] for index in chosen])
             _check_parts(parts)
-            drawn = resample(parts, combine, settings.resamples, generator())
-            blocks.append(Block(indices, [chosen.index(index) for index in indices], drawn))
-        return cls(tuple(blocks), settings, constant, bounds)
+            if clusters is not None and len(clusters) != parts.shape[2]:
+                raise ValueError(f"clusters: {len(clusters)} of {parts.shape[2]} examples")
+            found = resample(parts, combine, settings.resamples, generator(), clusters)
+            blocks.append(Block(indices, [chosen.index(index) for index in indices], found))
+        unit = unit or ("examples" if clusters is None else "clusters")
+        fixed = [index for index, of_mask in enumerate(runs) if None in of_mask and None in runs[0]]
+        return cls(tuple(blocks), settings, constant, bounds, unit, frozenset(fixed))
 
     @cached_property
-    def seeds(self) -> npt.NDArray[np.intp]:
-        """(masks,) how many seeds there are."""
-        return self._of_blocks(lambda drawn: np.full(len(drawn.by_seed), drawn.by_seed.shape[1]))
+    def replicates(self) -> npt.NDArray[np.intp]:
+        """(masks,) how many replicates there are."""
+        return self._of_blocks(lambda found: np.full(len(found.values), found.values.shape[1]))
+
+    @property
+    def sizes(self) -> Floats:
+        """(units,) how many examples each unit is: 1, or the sizes of clusters."""
+        return self.blocks[0].resamples.sizes
 
     @property
     def examples(self) -> int:
         """How many examples there are."""
-        return int(self.blocks[0].resamples.values.shape[2])
+        return int(self.sizes.sum())
 
     @cached_property
     def means(self) -> Floats:
         """(masks,) scores in points."""
-        return self._of_blocks(lambda drawn: drawn.by_seed.mean(axis=1))
+        return self._of_blocks(lambda found: found.by_replicate.mean(axis=1))
 
     @cached_property
     def samples(self) -> Floats:
@@ -161,10 +217,10 @@ class Scores:
 
     @cached_property
     def drops(self) -> Floats:
-        """(masks, 3) drops in points: the mean, and those of the best and of the worst seed."""
+        """(masks, 3) drops in points: the mean, and those of the best and the worst replicate."""
 
-        def of_block(drawn: Resamples) -> Floats:
-            drops = drawn.by_seed[0] - drawn.by_seed
+        def of_block(found: Resamples) -> Floats:
+            drops = found.by_replicate[0] - found.by_replicate
             return np.stack([drops.mean(axis=1), drops.min(axis=1), drops.max(axis=1)], axis=1)
 
         return self._of_blocks(of_block)
@@ -179,14 +235,18 @@ class Scores:
 
     @cached_property
     def drop_variance(self) -> Floats:
-        """(masks,) the variance of the mean drop over seeds and examples."""
-        return self._of_blocks(lambda drawn: drawn.drop_spread().mean_variance)
+        """(masks,) the variance of the mean drop over replicates and examples."""
+        return self._of_blocks(lambda found: found.drop_spread().mean_variance)
 
     def p_values(self, epsilon: float) -> Floats:
         """Return (masks,) p-values of a drop of `epsilon` points or more."""
+        units = effective_units(self.sizes)
         return self._of_blocks(
-            lambda drawn: p_noninferior(
-                (drawn.by_seed[0] - drawn.by_seed).mean(axis=1), drawn.drop_spread(), epsilon
+            lambda found: p_noninferior(
+                (found.by_replicate[0] - found.by_replicate).mean(axis=1),
+                found.drop_spread(),
+                epsilon,
+                units,
             )
         )
 
@@ -236,6 +296,33 @@ class Scores:
         value = self.drops[index, 0] / (self.means[0] - self.constant)
         return dict(zip(names, (float(value), *self.interval(shares)), strict=True))
 
+    def difference_rows(self, pairs: Sequence[tuple[int, int]]) -> Iterator[Row]:
+        """Yield how much better than its partner each mask scores: columns of `difference`.
+
+        Replicates and examples of a resample are the same for all masks, so that what they do to
+        both masks of a pair cancels.
+
+        Args:
+            pairs: (mask, its partner), one or more, of masks that all have the same replicates.
+        """
+        (block,) = self.blocks
+        by_replicate = block.resamples.by_replicate
+        samples = block.resamples.differences(*zip(*pairs, strict=True))
+        for (mask, partner), of_pair in zip(pairs, samples, strict=True):
+            differences = by_replicate[mask] - by_replicate[partner]
+            low, high = self.interval(of_pair)
+            yield {
+                "score": float(by_replicate[mask].mean()),
+                "baseline_score": float(by_replicate[partner].mean()),
+                "difference": float(differences.mean()),
+                "difference_low": low,
+                "difference_high": high,
+                "confidence": self.settings.confidence,
+                "difference_min": float(differences.min()),
+                "difference_max": float(differences.max()),
+                "dense_low": self.interval(block.resamples.scores()[0])[0],
+            }
+
     def curve(
         self,
         sparsities: Sequence[float] | Floats,
@@ -255,7 +342,7 @@ class Curve:
     """A model's sparse masks of one family on one task, by increasing sparsity.
 
     Drops are in points, the dense score less a mask's; `samples` are those of the bootstrap over
-    seeds and examples at once.
+    replicates and examples at once.
 
     `certifying` holds the runs that are tested, where those that located the essential sparsity
     have chosen at which sparsities: fresh ones, perhaps none.
@@ -297,9 +384,9 @@ class Curve:
         return self.scores.drop_samples[self.indices]
 
     @cached_property
-    def seeds(self) -> npt.NDArray[np.intp]:
-        """(points,) how many seeds there are."""
-        return self.scores.seeds[self.indices]
+    def replicates(self) -> npt.NDArray[np.intp]:
+        """(points,) how many replicates there are: seeds, or other draws."""
+        return self.scores.replicates[self.indices]
 
     @cached_property
     def weights(self) -> Floats:
@@ -313,11 +400,12 @@ class Curve:
 
     def p_values(self, epsilon: float) -> list[float | None]:
         """Return each point's p-value of a drop of `epsilon` points or more; None of one seed."""
-        found = self.scores.p_values(epsilon)[self.indices]
-        return [
-            float(value) if seeds > 1 else None
-            for value, seeds in zip(found, self.seeds, strict=True)
-        ]
+        found = self.scores.p_values(epsilon)
+        return [float(found[index]) if self._tells(index) else None for index in self.indices]
+
+    def _tells(self, index: int) -> bool:
+        """Tell whether it is known how much a mask's replicates differ; where fixed, not at all."""
+        return bool(self.scores.replicates[index] > 1) or index in self.scores.fixed
 
     def essential_rows(self) -> Iterator[Row]:
         """Yield the columns of the table `essential` from `tolerance` on, a row a tolerance.
@@ -325,7 +413,8 @@ class Curve:
         Among them are `epsilon` in points, `estimate`, `low` and `high`, sparsities in [0, 1], of
         which `…_censored` is "above" or "below" where the true one lies beyond that end of the
         sparsities, `resolved`, false where the noise hides a drop of ε, and `certified`, None where
-        nothing can be certified, for the reason in `uncertified_because`.
+        nothing can be certified, for the reason in `uncertified_because`. What a certificate takes
+        for independent are the `units`, examples or clusters as `unit` says.
 
         Raises:
             ValueError: the curve has no points.
@@ -354,25 +443,30 @@ class Curve:
     def _certificate_row(self, tolerance: Tolerance, dense_low: float) -> Row:
         scores, level = self.scores, self.scores.settings.confidence
         tested = self if self.certifying is None else self.certifying
-        if not is_learnt(dense_low, scores.constant):
-            found = Certificate(None, because=_CHANCE)
-        elif not tested.indices:
-            found = Certificate(None, because=_UNTESTED)
+        if because := tested._untestable(tolerance.epsilon, dense_low):
+            found = Certificate(None, because=because)
         else:
-            found = certify(
-                tested.sparsities,
-                tested.scores.p_values(tolerance.epsilon)[tested.indices],
-                level,
-                epsilon=tolerance.epsilon,
-                seeds=int(tested.seeds.min()),
-                examples=scores.examples,
-            )
+            p_values = tested.scores.p_values(tolerance.epsilon)[tested.indices]
+            found = certify(tested.sparsities, p_values, level)
         return {
             "certified": found.sparsity,
             "certified_censored": found.censored,
             "certification_level": level,
             "uncertified_because": found.because,
+            "unit": scores.unit,
+            "units": len(scores.sizes),
         }
+
+    def _untestable(self, epsilon: float, dense_low: float) -> str | None:
+        """Return why these runs can certify nothing; None where they can."""
+        scores = self.scores
+        if not is_learnt(dense_low, scores.constant):
+            return _CHANCE
+        if not self.indices:
+            return _UNTESTED
+        if not all(map(self._tells, self.indices)):
+            return ONE_SEED
+        return too_few(epsilon, scores.settings.confidence, scores.sizes, scores.unit)
 
     def sharpness_row(self) -> Row:
         """Return the columns of the table `sharpness` from `shape` on.
@@ -394,7 +488,9 @@ class Curve:
 
 def _check_parts(parts: Floats) -> None:
     if parts.ndim != 4 or not parts.size:
-        raise ValueError(f"{parts.shape}: not masks × seeds × examples × parts, one or more each")
+        raise ValueError(
+            f"{parts.shape}: not masks × replicates × examples × parts, one or more each"
+        )
     if not np.isfinite(parts).all():
         mask, seed, example, _ = map(int, np.argwhere(~np.isfinite(parts))[0])
         raise ValueError(

@@ -60,7 +60,7 @@ class Curve:
         """Take a measured curve over places in place of sparsities."""
         return cls(
             places=tuple(int(place) for place in curve.sparsities),
-            seeds=tuple(int(count) for count in curve.seeds),
+            seeds=tuple(int(count) for count in curve.replicates),
             drops=curve.drops,
             samples=curve.samples,
             weights=curve.weights,

@@ -68,6 +68,11 @@ class Metric:
                 f"{', '.join(labels)}"
             )
 
+    def shares(self, predictions: pa.Table) -> pa.Array:
+        """Return what each example scores, in hundredths; null where the score is no mean."""
+        found = self.parts(predictions)[:, 0] / 100 if self.is_mean else [None] * len(predictions)
+        return pa.array(found, pa.float64())
+
     @property
     def in_percent(self) -> bool:
         """Whether a score is a percentage."""

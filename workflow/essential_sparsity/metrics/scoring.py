@@ -56,6 +56,4 @@ class Scoring:
 
     def with_shares(self, predictions: pa.Table) -> pa.Table:
         """Return the predictions with `score`, what each example scores, null if none does."""
-        own = METRICS[self.names[0]]
-        shares = own.parts(predictions)[:, 0] / 100 if own.is_mean else [None] * len(predictions)
-        return predictions.append_column("score", pa.array(shares, pa.float64()))
+        return predictions.append_column("score", METRICS[self.names[0]].shares(predictions))

@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from essential_sparsity.estimators.bootstrap import named_generator
 from essential_sparsity.estimators.curve import Scores
 from essential_sparsity.estimators.settings import Settings
-from essential_sparsity.estimators.spread import Floats
 from essential_sparsity.masks.spec import DENSE, MaskLabel
 from essential_sparsity.metrics.metric import Metric
 from essential_sparsity.outcomes.columns import CURVE_COLUMNS, MASK_COLUMNS, mask_names
-from essential_sparsity.outcomes.run import Run, check_paired, load_run, read_metrics
+from essential_sparsity.outcomes.run import Run, check_paired, load_run, read_metrics, replicate_of
 from essential_sparsity.outcomes.spec import RunsSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.support.errors import UserError
@@ -63,11 +61,6 @@ class Group:
     certification: Mapping[str, Seeds] | None = None
 
     @property
-    def parts(self) -> Floats:
-        """(entries, seeds, examples, parts) of the metric, where all entries have equal seeds."""
-        return np.array([[run.parts for run in runs] for runs in self.runs])
-
-    @property
     def constant(self) -> float | None:
         """The score of the best answer that is the same for every example, if there is one."""
         metric = self.metric
@@ -75,14 +68,22 @@ class Group:
 
     def scores(self, settings: Settings) -> Scores:
         """Resample the runs."""
+        every = [run for of_entry in self.runs for run in of_entry]
+        clusters = next((run.clusters for run in every if run.clusters is not None), None)
         return Scores.of_uneven(
-            [{run.metrics["seed"]: run.parts for run in runs} for runs in self.runs],
+            [{run.replicate: run.parts for run in of_entry} for of_entry in self.runs],
             self.metric.combine,
             settings,
             lambda: named_generator(self.model, self.task),
             self.constant,
             self.metric.bounds,
+            clusters=None if clusters is None else clusters.names,
+            unit=None if clusters is None else clusters.unit,
         )
+
+    def seeds(self, index: int) -> int:
+        """Return how many seeds, or other draws, an entry has: none where nothing is drawn."""
+        return sum(run.replicate is not None for run in self.runs[index])
 
     def only(self, seeds_of: Mapping[str, Seeds]) -> "Group":
         """Return the dense runs and those of the masks named, with just these seeds.
@@ -92,7 +93,7 @@ class Group:
         """
         kept = {DENSE.name: next(iter(seeds_of.values())), **seeds_of}
         chosen = [
-            (entry, [run for run in runs if run.metrics["seed"] in kept[entry[1].name]])
+            (entry, [run for run in runs if run.replicate in kept[entry[1].name]])
             for entry, runs in zip(self.entries, self.runs, strict=True)
             if entry[0] == self.model and entry[1].name in kept
         ]
@@ -165,7 +166,7 @@ def load_groups(
 def _entries(rows: list[Row], spec: RunsSpec) -> list[_Entry]:
     """Return a group's runs by mask: by ascending sparsity, controls last."""
     found: dict[tuple[Any, ...], _Entry] = {}
-    for row in sorted(rows, key=lambda row: row["seed"]):
+    for row in sorted(rows, key=lambda row: (replicate_of(row) is not None, replicate_of(row))):
         for mask in _masks_of(row, spec.families):
             control = row["model"] if row["model"] in spec.controls else ""
             place = control, mask.sparsity, mask.name
@@ -186,15 +187,16 @@ def _masks_of(row: Row, families: Collection[str]) -> Iterator[MaskLabel]:
 
 
 def _check_partners(model: str, task: str, entries: list[_Entry]) -> None:
-    """Check that every run of the model has a dense one with its seed.
+    """Check that every run of the model has a dense one with its seed, or one for all seeds.
 
     Raises:
         UserError: one has none.
     """
-    own = [(mask, {row["seed"] for row in rows}) for (of, mask), rows in entries if of == model]
+    own = [(mask, set(map(replicate_of, rows))) for (of, mask), rows in entries if of == model]
     dense = next((seeds for mask, seeds in own if mask.name == DENSE.name), set())
     for mask, seeds in own:
-        if lone := seeds - dense:
+        lone = {seed for seed in seeds - dense if seed is not None}
+        if lone and None not in dense:
             raise UserError(
                 f"{model} on {task}: '{mask.name}' has a run with seed {min(lone)}, and the dense "
                 "model has none; run the study again"

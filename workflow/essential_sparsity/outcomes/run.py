@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
+from numpy.typing import NDArray
 
 from essential_sparsity.estimators.spread import Floats
 from essential_sparsity.metrics import METRICS
@@ -29,22 +30,49 @@ _AGREEMENT = 1e-3
 
 
 @dataclass(frozen=True)
+class Clusters:
+    """Which examples belong together, and are no independent evidence.
+
+    `names` (examples,) are equal within a cluster; `unit` is what clusters are called, "passages".
+    """
+
+    names: NDArray[np.object_]
+    unit: str
+
+
+@dataclass(frozen=True)
 class Run:
     """One run's last evaluation.
 
     `path` is that of its predictions; `metrics` is the row of `metrics.parquet`; `examples` are
-    their ids and labels, sorted by id; `parts` (examples, parts) are those of `metric`.
+    their ids and labels, sorted by id; `parts` (examples, parts) are those of `metric`; `clusters`
+    is None where each example is by itself.
     """
 
     path: Path
     metrics: dict[str, Any]
     examples: pa.Table
     parts: Floats
+    clusters: Clusters | None = None
 
     @property
     def metric(self) -> Metric:
         """The metric of `parts`."""
         return METRICS[self.metrics["metric"]]
+
+    @property
+    def replicate(self) -> int | None:
+        """See `replicate_of`."""
+        return replicate_of(self.metrics)
+
+
+def replicate_of(metrics: dict[str, Any]) -> int | None:
+    """Return what is drawn anew for a run: its seed, or `replicate` where the row has that column.
+
+    None where nothing is, as where a model is evaluated without training.
+    """
+    found: int | None = metrics.get("replicate", metrics["seed"])
+    return found
 
 
 def read_metrics(root: Path, file: str) -> dict[str, Any]:
@@ -90,8 +118,7 @@ def load_run(root: Path, metrics: dict[str, Any], wanted: str = "") -> Run:
     metrics_path = root / metrics["run"] / PurePath(paths.METRICS).name
     made = metrics["metric"], metrics.get("metric_version", 1)
     metric = METRICS[wanted or metrics["metric"]]
-    columns = {*_EXAMPLES, *metric.columns}
-    table = read_table(path, columns).select(sorted(columns)).sort_by("id")
+    table = read_table(path, {*_EXAMPLES, *metric.columns}).sort_by("id")
     for column in metric.columns:
         _check_numbers(path, table, column)
     if pc.count_distinct(table["id"]).as_py() < len(table):
@@ -116,7 +143,16 @@ def load_run(root: Path, metrics: dict[str, Any], wanted: str = "") -> Run:
             f"{path}: the predictions' score is {score:.4f} {metric.unit}, but {metrics_path} "
             f"says {metrics['score']:.4f} {metric.unit}; {_REMEDY}"
         )
-    return Run(path, metrics, table.select(_EXAMPLES), parts)
+    return Run(path, metrics, table.select(_EXAMPLES), parts, _clusters(table))
+
+
+def _clusters(table: pa.Table) -> Clusters | None:
+    """Return the clusters that predictions name; an example without one is by itself."""
+    if "cluster" not in table.column_names:
+        return None
+    names = pc.coalesce(*(pc.cast(table[name], pa.string()) for name in ("cluster", "id")))
+    about = table.schema.field("cluster").metadata or {}
+    return Clusters(names.to_numpy(), about.get(b"unit", b"clusters").decode())
 
 
 def _check_numbers(path: Path, table: pa.Table, column: str) -> None:

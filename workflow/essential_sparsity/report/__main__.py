@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from essential_sparsity.report.content import load_content
-from essential_sparsity.report.page import render
+from essential_sparsity.report.page import render_page
 from essential_sparsity.report.spec import ReportSpec
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_text
@@ -20,14 +19,9 @@ def main() -> None:
     parser.add_argument("--provenance", type=Path, metavar="FILE", help="what was run")
     parser.add_argument("--claims", type=Path, metavar="FILE", help="the table of claims")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE")
-    arguments = parser.parse_args()
-    content = load_content(
-        arguments.study,
-        ReportSpec.read(arguments.spec),
-        provenance=arguments.provenance,
-        claims_file=arguments.claims,
-    )
-    write_text(arguments.output, render(content))
+    given = parser.parse_args()
+    spec = ReportSpec.read(given.spec)
+    write_text(given.output, render_page(given.study, spec, given.provenance, given.claims))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from essential_sparsity.estimators.certification import is_learnt
@@ -19,10 +20,11 @@ COLUMNS = {
     *("tolerance", "main", "certified", "certified_censored", "certification_level"),
     *("uncertified_because", "crossings_differ", "failed"),
 }
+SHAPE_COLUMNS = {"model", "task", "recipe", "family", "shape"}
 
 Row = dict[str, Any]
 
-_CURVE = ("model", "task", "recipe", "family")
+_curve = itemgetter("model", "task", "recipe", "family")
 
 
 def essential_table(
@@ -37,47 +39,38 @@ def essential_table(
     """
     main: list[Row] = []
     for experiment, found in curves.items():
-        turns = {tuple(r[key] for key in _CURVE): r for r in sharpness.get(experiment, ())}
-        for curve in (curve for curve in found if curve["main"]):
-            turn = turns.get(tuple(curve[key] for key in _CURVE), {})
-            main.append({**curve, "experiment": experiment, "shape": turn.get("shape")})
-    several = len({curve["epsilon"] for curve in main}) > 1
+        shapes = {_curve(row): row["shape"] for row in sharpness.get(experiment, ())}
+        main += [
+            {**row, "experiment": experiment, "shape": shapes.get(_curve(row))}
+            for row in found
+            if row["main"]
+        ]
+    epsilons = sorted({row["epsilon"] for row in main})
+    several = len(epsilons) > 1
     level = f"{100 * main[0]['confidence']:g} %" if main else "95 %"
+    tolerance = "The drop that counts as none"
+    essential = "The largest sparsity whose drop is at most ε"
+    certified = "The largest sparsity shown not to be worse by ε or more"
+    turn = "Whether a hinge fits the curve better than a smooth one"
     columns = (
         *place_columns(spec),
-        Column(
-            "ε, points",
-            lambda row: Cell(f"{row['epsilon']:.3g}", row["epsilon"]) if several else "",
-            "number",
-            "The drop that counts as none",
-        ),
-        Column(
-            "Essential sparsity, %",
-            _estimate,
-            "number",
-            "The largest sparsity whose drop is at most ε",
-        ),
+        Column("ε, points", lambda row: _epsilon(row) if several else "", "number", tolerance),
+        Column("Essential sparsity, %", _estimate, "number", essential),
         Column(f"{level} interval", _interval, "number"),
-        Column(
-            "Certified, %",
-            _certified,
-            "number",
-            "The largest sparsity shown not to be worse by ε or more",
-        ),
+        Column("Certified, %", _certified, "number", certified),
         Column("Dense score", _dense, "number", f"Without pruning, with its {level} interval"),
-        Column(
-            "Turn",
-            lambda row: row["shape"] or NONE,
-            "",
-            "Whether a hinge fits the curve better than a smooth one",
-        ),
-        Column("Seeds", lambda row: number(row["seeds"], 0), "number"),
+        Column("Turn", lambda row: row["shape"] or NONE, hint=turn),
+        Column("Seeds", lambda row: number(row["seeds"] or None, 0), "number"),
         Column("Examples", lambda row: number(row["examples"], 0), "number"),
         Column("Experiment", lambda row: row["experiment"]),
         Column("Notes", _remarks, "prose"),
     )
+    caption = "Essential sparsity"
+    if main:
+        most = "ε" if several else f"{in_points(epsilons[0])} (ε)"
+        caption += f": the largest that costs at most {most}"
     notes = _notes(main, any(sharpness.values()))
-    return Table.of(_caption(main), columns, main, notes).condensed("Experiment", "Masks")
+    return Table.of(caption, columns, main, notes).condensed("Experiment", "Masks")
 
 
 def tolerance_table(curves: Mapping[str, Sequence[Row]], spec: ReportSpec) -> Table | None:
@@ -91,18 +84,22 @@ def tolerance_table(curves: Mapping[str, Sequence[Row]], spec: ReportSpec) -> Ta
             curve = (experiment, row["model"], row["task"], row["label"])
             at = found.setdefault(curve, {**row, "experiment": experiment})
             at[row["tolerance"]] = _estimate(row)
+
+    def reach(tolerance: str, curve: Row) -> Cell:
+        cell: Cell = curve.get(tolerance, NONE)
+        return cell
+
     columns = (
         Column("Experiment", lambda row: row["experiment"]),
         *place_columns(spec),
-        *(Column(tolerance, partial(_at, tolerance), "number") for tolerance in tolerances),
+        *(Column(tolerance, partial(reach, tolerance), "number") for tolerance in tolerances),
     )
     caption = "Essential sparsity, %, by the drop that counts as none (ε)"
     return Table.of(caption, columns, found.values()).condensed("Experiment", "Masks")
 
 
-def _at(tolerance: str, curve: Row) -> Cell:
-    cell: Cell = curve.get(tolerance, NONE)
-    return cell
+def _epsilon(curve: Row) -> Cell:
+    return Cell(f"{curve['epsilon']:.3g}", key=curve["epsilon"])
 
 
 def _dense(curve: Row) -> Cell:
@@ -111,16 +108,18 @@ def _dense(curve: Row) -> Cell:
     return Cell(f"{curve['dense_score']:.1f} ± {half:.1f} {unit}", key=curve["dense_score"])
 
 
+def _percent(curve: Row, name: str) -> str:
+    return in_percent(curve[name], curve[f"{name}_censored"])
+
+
 def _estimate(curve: Row) -> Cell:
     if not curve["resolved"]:
         return Cell("not resolved", key=curve["estimate"], mark="open")
-    text = in_percent(curve["estimate"], curve["estimate_censored"])
-    return Cell(text, key=curve["estimate"])
+    return Cell(_percent(curve, "estimate"), key=curve["estimate"])
 
 
 def _interval(curve: Row) -> Cell:
-    low, high = (in_percent(curve[end], curve[f"{end}_censored"]) for end in ("low", "high"))
-    return Cell(f"[{low}, {high}]", key=curve["low"])
+    return Cell(f"[{_percent(curve, 'low')}, {_percent(curve, 'high')}]", key=curve["low"])
 
 
 def _certified(curve: Row) -> Cell:
@@ -138,10 +137,7 @@ def _remarks(curve: Row) -> Cell:
             f"{curve['epsilon']:.3g}"
         )
     if curve["crossings_differ"]:
-        first, last = (
-            in_percent(curve[name], curve[f"{name}_censored"])
-            for name in ("first_crossing", "last_crossing")
-        )
+        first, last = _percent(curve, "first_crossing"), _percent(curve, "last_crossing")
         remarks.append(f"raw curve crosses ε more than once, from {first} to {last} %")
     if not is_learnt(curve["dense_low"], curve["constant"]):
         remarks.append("not learnt: no better than one answer to everything")
@@ -149,24 +145,17 @@ def _remarks(curve: Row) -> Cell:
         remarks.append(f"not certified: {reason}")
     if failed := curve["failed"]:
         remarks.append(f"diverged: {failed} of its runs, which count as one answer to everything")
-    return Cell("", notes=tuple(remarks), key=len(remarks)) if remarks else Cell("", key="")
+    return Cell("", notes=tuple(remarks), key=len(remarks) if remarks else "")
 
 
-def _caption(curves: Sequence[Row]) -> str:
-    if not curves:
-        return "Essential sparsity"
-    epsilons = sorted({curve["epsilon"] for curve in curves})
-    most = f"{in_points(epsilons[0])} (ε)" if len(epsilons) == 1 else "ε"
-    return f"Essential sparsity: the largest that costs at most {most}"
-
-
-def _notes(curves: Sequence[Row], turns: bool) -> tuple[str, ...]:
-    notes = [
-        "“> 90” and “< 10”: the drop is still, or already, beyond ε at that end of the sparsities "
-        "that were run."
-        for curve in curves
-        if curve["estimate_censored"] or curve["low_censored"] or curve["high_censored"]
-    ][:1]
+def _notes(curves: Sequence[Row], turns: bool) -> list[str]:
+    notes = []
+    ends = ("estimate_censored", "low_censored", "high_censored")
+    if any(curve[end] for curve in curves for end in ends):
+        notes.append(
+            "“> 90” and “< 10”: the drop is still, or already, beyond ε at that end of the "
+            "sparsities that were run."
+        )
     if not all(curve["resolved"] for curve in curves):
         notes.append(
             "Not resolved: noise hides a drop of ε, and the interval is all that is known; more "
@@ -187,11 +176,11 @@ def _notes(curves: Sequence[Row], turns: bool) -> tuple[str, ...]:
             "Turn: whether a curve with a bend fits better than a smooth one (by AICc), and not "
             "resolved where noise or few sparsities leave that open; sharpness.parquet says more."
         )
-    if len({tuple(curve[key] for key in _CURVE) for curve in curves}) < len(curves):
+    if len(set(map(_curve, curves))) < len(curves):
         notes.append(
             "A curve of several experiments is estimated by each from the sparsities and seeds "
             "that it has. Choose which to cite before looking: a certificate's level is for one."
         )
     if not all(METRICS[curve["metric"]].in_percent for curve in curves):
         notes.append("Scores that are correlations are × 100, and their points hundredths.")
-    return tuple(notes)
+    return notes

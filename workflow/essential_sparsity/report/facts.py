@@ -11,8 +11,8 @@ from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
 
 Document = dict[str, Any]
 
-# What Python's own and this project's version are called.
-_NAMES = {"python": "Python", "essential-sparsity": "essential-sparsity"}
+# A task, whose preprocessor made its data ready, and their manifest.
+_Prepared = tuple[str, str, Document]
 
 
 def experiments_table(spec: ReportSpec) -> Table:
@@ -22,30 +22,22 @@ def experiments_table(spec: ReportSpec) -> Table:
         controls = (f"control: {spec.model_label(name)}" for name in row.controls)
         return Cell(", ".join(map(spec.model_label, row.models)), notes=tuple(controls))
 
+    def masks(row: ExperimentRow) -> Cell:
+        return Cell("searched among" if row.searched else "", notes=row.masks)
+
+    def seeds(row: ExperimentRow) -> Cell:
+        others = (f"{spec.task_label(t)}: {_list(found)}" for t, found in row.seeds_of.items())
+        return Cell(_list(row.seeds), notes=tuple(others))
+
     columns = (
         Column("Experiment", lambda row: row.name),
         Column("Figure", lambda row: FIGURE_KINDS[row.figure].title),
         Column("Models", models),
         Column("Tasks", lambda row: ", ".join(map(spec.task_label, row.tasks)) or NONE),
-        Column("Masks", _masks, "prose"),
-        Column("Seeds", lambda row: _seeds(row, spec)),
+        Column("Masks", lambda row: masks(row) if row.masks else NONE, "prose"),
+        Column("Seeds", lambda row: seeds(row) if row.seeds else NONE),
     )
     return Table.of("Experiments", columns, spec.experiments, sortable=False)
-
-
-def _masks(experiment: ExperimentRow) -> Cell:
-    if not experiment.masks:
-        return NONE
-    return Cell("searched among" if experiment.searched else "", notes=experiment.masks)
-
-
-def _seeds(experiment: ExperimentRow, spec: ReportSpec) -> Cell:
-    if not experiment.seeds:
-        return NONE
-    others = (
-        f"{spec.task_label(task)}: {_list(seeds)}" for task, seeds in experiment.seeds_of.items()
-    )
-    return Cell(_list(experiment.seeds), notes=tuple(others))
 
 
 def _list(numbers: tuple[int, ...]) -> str:
@@ -97,10 +89,10 @@ def tasks_table(spec: ReportSpec, found: Document) -> Table:
     """Return a row a task and preprocessor: its data and how many examples."""
     rows = [(*path.split("/")[1:], document or {}) for path, document in found.items()]
 
-    def examples(row: tuple[str, str, Document], split: str) -> Cell:
+    def examples(row: _Prepared, split: str) -> Cell:
         return count(((row[2].get("splits") or {}).get(split) or {}).get("examples"))
 
-    def task(row: tuple[str, str, Document]) -> Cell:
+    def task(row: _Prepared) -> Cell:
         return Cell(spec.task_label(row[0]), notes=tuple(filter(None, [row[2].get("kind")])))
 
     columns = (
@@ -134,32 +126,28 @@ def _data(data: Document) -> str:
 
 def recipes_table(spec: ReportSpec) -> Table:
     """Return a row a task's recipe."""
+    own = {"epochs": "Epochs", "batch_size": "Batch", "learning_rate": "Learning rate"}
 
     def setting(key: str) -> Callable[[RecipeRow], str]:
         return lambda row: str(row.settings.get(key, UNKNOWN))
 
+    def metric(row: RecipeRow) -> str:
+        return METRICS[row.metric].title if row.metric in METRICS else row.metric
+
+    def others(row: RecipeRow) -> Cell:
+        every = dict.fromkeys((*RecipeSpec.model_fields, *row.settings))
+        keys = (k for k in every if k in row.settings and k not in own)
+        said = (f"{key.replace('_', ' ')}: {_say(row.settings[key])}" for key in keys)
+        return Cell("", notes=tuple(said))
+
     columns = (
         Column("Task", lambda row: spec.task_label(row.task)),
         Column("Recipe", lambda row: row.recipe),
-        Column(
-            "Metric",
-            lambda row: METRICS[row.metric].title if row.metric in METRICS else row.metric,
-        ),
-        Column("Epochs", setting("epochs"), "number"),
-        Column("Batch", setting("batch_size"), "number"),
-        Column("Learning rate", setting("learning_rate"), "number"),
-        Column("Else", _others),
+        Column("Metric", metric),
+        *(Column(heading, setting(key), "number") for key, heading in own.items()),
+        Column("Else", others),
     )
     return Table.of("Recipes", columns, spec.recipes, sortable=False)
-
-
-def _others(row: RecipeRow) -> Cell:
-    others = (
-        f"{key.replace('_', ' ')}: {_say(row.settings[key])}"
-        for key in dict.fromkeys((*RecipeSpec.model_fields, *row.settings))
-        if key in row.settings and key not in ("epochs", "batch_size", "learning_rate")
-    )
-    return Cell("", notes=tuple(others))
 
 
 def _say(value: object) -> str:
@@ -168,13 +156,18 @@ def _say(value: object) -> str:
 
 def stages_table(stages: list[Document]) -> Table:
     """Return a row a stage and their sum: jobs, wall, CPU and GPU time, memory."""
+
+    def memory(row: Document) -> Cell:
+        mebibytes = row.get("memory_mib")
+        return NONE if mebibytes is None else Cell(f"{mebibytes / 1024:.2f} GiB", key=mebibytes)
+
     columns = (
         Column("Stage", lambda row: Cell(row["stage"].capitalize(), mark=row.get("mark", ""))),
         Column("Jobs", lambda row: count(row["jobs"]), "number"),
         Column("Wall time", lambda row: duration(row.get("seconds")), "number"),
         Column("CPU time", lambda row: duration(row.get("cpu_seconds")), "number"),
         Column("GPU time", lambda row: duration(row.get("gpu_seconds")), "number"),
-        Column("Peak memory", lambda row: _memory(row.get("memory_mib")), "number"),
+        Column("Peak memory", memory, "number"),
     )
     notes = [
         "Sums over jobs, each by its last execution; jobs may have run side by side, and other "
@@ -186,47 +179,39 @@ def stages_table(stages: list[Document]) -> Table:
     return Table.of("Time by stage", columns, rows, notes, sortable=False)
 
 
-def _memory(mebibytes: float | None) -> Cell:
-    return NONE if mebibytes is None else Cell(f"{mebibytes / 1024:.2f} GiB", key=mebibytes)
-
-
 def _total(stages: list[Document]) -> Document:
-    def total(key: str) -> float | None:
+    def over(total: Callable[[list[float]], float], key: str) -> float | None:
         known = [stage[key] for stage in stages if stage.get(key) is not None]
-        return sum(known) if known else None
+        return total(known) if known else None
 
-    memory = max((s["memory_mib"] for s in stages if s.get("memory_mib")), default=None)
-    sums = {key: total(key) for key in ("jobs", "seconds", "cpu_seconds", "gpu_seconds")}
-    return {"stage": "together", "mark": "total", **sums, "memory_mib": memory}
+    sums = {key: over(sum, key) for key in ("jobs", "seconds", "cpu_seconds", "gpu_seconds")}
+    return {"stage": "together", "mark": "total", **sums, "memory_mib": over(max, "memory_mib")}
 
 
 def list_facts(provenance: Document) -> list[tuple[str, str]]:
     """Return name → value, in words, of the code, the machine and the versions."""
-    code, machine = provenance.get("code") or {}, provenance.get("machine") or {}
-    versions: dict[str, list[str]] = provenance.get("versions") or {}
-    states = {True: "clean", False: "with uncommitted changes of code", None: UNKNOWN}
-    state = states[code.get("clean")]
-    commit = code.get("commit")
-    memory = machine.get("memory_gib")
-    runs = provenance.get("runs") or {}
+    code, runs = provenance.get("code") or {}, provenance.get("runs") or {}
+    state = {True: "clean", False: "with uncommitted changes of code", None: UNKNOWN}
+    commit = f"{code['commit']}, {state[code.get('clean')]}" if code.get("commit") else UNKNOWN
     extensions = ", ".join(f"{n} ({d[:8]}…)" for n, d in provenance.get("extensions", {}).items())
+    versions = ", ".join(
+        f"{'Python' if name == 'python' else name} {' and '.join(found)}"
+        for name, found in (provenance.get("versions") or {}).items()
+    )
     return [
-        ("Code", f"commit {commit}, {state}" if commit else f"commit {UNKNOWN}"),
+        ("Code", f"commit {commit}"),
         *([("Extensions", extensions)] if extensions else []),
         ("Runs", _runs(runs)),
         ("Trained on", _devices(provenance.get("devices") or [], runs.get("count", 0))),
-        ("Machine", _machine(machine, memory)),
-        (
-            "Versions",
-            ", ".join(f"{_NAMES.get(n, n)} {' and '.join(v)}" for n, v in versions.items())
-            or UNKNOWN,
-        ),
+        ("Machine", _machine(provenance.get("machine") or {})),
+        ("Versions", versions or UNKNOWN),
     ]
 
 
-def _machine(machine: Document, memory: float | None) -> str:
+def _machine(machine: Document) -> str:
     if not machine:
         return UNKNOWN
+    memory = machine.get("memory_gib")
     parts = [
         machine.get("cpu") or f"CPU {UNKNOWN}",
         f"{machine.get('cores', UNKNOWN)} cores at hand",
@@ -240,9 +225,8 @@ def _machine(machine: Document, memory: float | None) -> str:
 def _runs(runs: Document) -> str:
     if not runs:
         return UNKNOWN
-    days = list(dict.fromkeys(day for day in (runs.get("first"), runs.get("last")) if day))
-    when = f", {' to '.join(days)}" if days else ""
-    return f"{runs['count']}{when}"
+    days = " to ".join(dict.fromkeys(filter(None, (runs.get("first"), runs.get("last")))))
+    return f"{runs['count']}, {days}" if days else str(runs["count"])
 
 
 def _devices(devices: list[Document], runs: int) -> str:
@@ -251,9 +235,8 @@ def _devices(devices: list[Document], runs: int) -> str:
         device = row.get("device") or UNKNOWN
         several = f"{row['devices']} × " if (row.get("devices") or 1) > 1 else ""
         name = "CPU" if device == "cpu" else device
-        shown.append(
-            f"{several}{name}, {row.get('precision') or UNKNOWN} ({row['trainings']} trainings)"
-        )
+        precision = row.get("precision") or UNKNOWN
+        shown.append(f"{several}{name}, {precision} ({row['trainings']} trainings)")
     if sum(row["trainings"] for row in devices) > runs:
         shown.append("more trainings than runs, as tickets are found by training")
     return "; ".join(shown) or UNKNOWN

@@ -1,7 +1,7 @@
 """From a resolved study to the specs of its report; read by the workflow's rules alone."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
@@ -10,7 +10,7 @@ from essential_sparsity.masks.spec import MaskSpec
 from essential_sparsity.report.spec import ExperimentRow, ProvenanceSpec, RecipeRow, ReportSpec
 from essential_sparsity.stages.figures import tables
 from essential_sparsity.study import jobs
-from essential_sparsity.study.resolve import Resolved, ResolvedExperiment
+from essential_sparsity.study.resolve import Resolved, ResolvedExperiment, unique
 
 # So many sparsities are named one by one.
 _LISTED = 12
@@ -18,20 +18,16 @@ _LISTED = 12
 
 def provenance_spec(study: Resolved) -> ProvenanceSpec:
     """Return the spec of what is collected about a study's artifacts."""
-    places = dict.fromkeys((run.model, run.task, run.recipe) for run in jobs.runs(study))
+    places = unique((run.model, run.task, run.recipe) for run in jobs.runs(study))
+    experiments = study.experiments.values()
+    measured = (path for e in experiments for path in jobs.measurements(study, e).values())
     return ProvenanceSpec(
         study=study.study.study,
         models=tuple(study.models),
-        task_data=tuple(dict.fromkeys(jobs.task_data(study, *place) for place in places)),
-        measurements=tuple(
-            dict.fromkeys(
-                path
-                for experiment in study.experiments.values()
-                for path in jobs.measurements(study, experiment).values()
-            )
-        ),
+        task_data=tuple(unique(jobs.task_data(study, *place) for place in places)),
+        measurements=tuple(unique(measured)),
         # An experiment's first table names its runs, if it has any.
-        tables=tuple(tables(study, e)[0] for e in study.experiments.values()),
+        tables=tuple(tables(study, e)[0] for e in experiments),
     )
 
 
@@ -40,27 +36,21 @@ def report_spec(study: Resolved) -> ReportSpec:
 
     A file outside the repository is named without its folder, which is nobody's matter.
     """
-    used = dict.fromkeys((run.task, run.recipe) for run in jobs.runs(study))
-    outside = [Path(file).name for file in study.files if _is_outside(file)]
+    used = unique((run.task, run.recipe) for run in jobs.runs(study))
+    outside = {file: Path(file).name for file in study.files if Path(file).parts[0] == os.pardir}
+    document = study.study.document()
     return ReportSpec(
         study=study.study.study,
-        files=tuple(Path(file).name if _is_outside(file) else file for file in study.files),
-        outside=tuple(outside),
+        files=tuple(outside.get(file, file) for file in study.files),
+        outside=tuple(outside.values()),
         models={name: entry.label for name, entry in study.models.items()},
         tasks={name: entry.label for name, entry in study.tasks.items()},
         recipes=tuple(_recipe(study, task, recipe) for task, recipe in used),
         experiments=tuple(_experiment(e) for e in study.experiments.values()),
-        configuration=_as_yaml(study),
+        configuration=yaml.safe_dump(
+            document, sort_keys=False, allow_unicode=True, default_flow_style=None
+        ),
     )
-
-
-def _is_outside(file: str) -> bool:
-    return Path(file).parts[0] == os.pardir
-
-
-def _as_yaml(study: Resolved) -> str:
-    document = study.study.document()
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None)
 
 
 def _recipe(study: Resolved, task: str, identity: str) -> RecipeRow:
@@ -85,8 +75,8 @@ def _experiment(experiment: ResolvedExperiment) -> ExperimentRow:
     )
 
 
-def _mask_words(masks: Sequence[MaskSpec]) -> list[str]:
-    """Return a text a family: its name in words, and the patterns or sparsities of its masks."""
+def _mask_words(masks: Sequence[MaskSpec]) -> Iterator[str]:
+    """Yield a text a family: its name in words, and the patterns or sparsities of its masks."""
     families: dict[str, list[str]] = {}
     for mask in masks:
         label = mask.label()
@@ -95,13 +85,8 @@ def _mask_words(masks: Sequence[MaskSpec]) -> list[str]:
             amounts.append(label.pattern)
         elif label.sparsity:
             amounts.append(f"{100 * label.sparsity:g} %")
-    return [
-        f"{family}: {_amounts(amounts)}" if amounts else family
-        for family, amounts in families.items()
-    ]
-
-
-def _amounts(amounts: list[str]) -> str:
-    if len(amounts) > _LISTED:
-        return f"{len(amounts)} from {amounts[0]} to {amounts[-1]}"
-    return ", ".join(amounts)
+    for family, amounts in families.items():
+        listed = ", ".join(amounts)
+        if len(amounts) > _LISTED:
+            listed = f"{len(amounts)} from {amounts[0]} to {amounts[-1]}"
+        yield f"{family}: {listed}" if amounts else family

@@ -2,25 +2,18 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePath
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
+from essential_sparsity.claims.evaluation import SCHEMA as CLAIMS
 from essential_sparsity.claims.evaluation import measured_of, tolerance_of
 from essential_sparsity.estimators.words import in_percent
 from essential_sparsity.report.spec import ReportSpec
-from essential_sparsity.report.table import (
-    NONE,
-    Cell,
-    Column,
-    Table,
-    count,
-    duration,
-    interval,
-    number,
-)
+from essential_sparsity.report.table import NONE, Cell, Column, Table, count, duration, number
 from essential_sparsity.runs.job import REMEDY
 from essential_sparsity.search.rounds import Located, Seeds, load_last
-from essential_sparsity.stages import paths
+from essential_sparsity.support.tables import read_table
 
 DIFFERENCE_COLUMNS = {
     *("model", "task", "label", "baseline_label", "sparsity", "seeds", "score", "baseline_score"),
@@ -33,8 +26,6 @@ COST_COLUMNS = {
 FAILURE_COLUMNS = {"model", "task", "label", "sparsity", "seed", "failure", "run"}
 
 Row = dict[str, Any]
-
-_SEARCH = PurePath(paths.SEARCH).name
 
 
 def place_columns(spec: ReportSpec) -> tuple[Column, Column, Column]:
@@ -49,39 +40,33 @@ def place_columns(spec: ReportSpec) -> tuple[Column, Column, Column]:
 def difference_table(rows: Sequence[Row], spec: ReportSpec) -> Table:
     """Return a row a mask with a partner among the baseline's masks."""
     level, base = f"{100 * rows[0]['confidence']:g} %", rows[0]["baseline_label"]
+    sign = "Points; above 0 the masks are better than the baseline's"
     columns = (
         *place_columns(spec),
         Column("Sparsity, %", _sparsity, "number"),
         Column("Score", lambda row: number(row["score"]), "number"),
         Column("Baseline", lambda row: number(row["baseline_score"]), "number", base),
-        Column(
-            "Difference",
-            lambda row: number(row["difference"], sign=True),
-            "number",
-            "Points; above 0 the masks are better than the baseline's",
-        ),
-        Column(
-            f"{level} interval",
-            lambda row: interval(row["difference_low"], row["difference_high"], sign=True),
-            "number",
-        ),
-        Column("Seeds", lambda row: number(row["seeds"], 0), "number"),
+        Column("Difference", lambda row: number(row["difference"], sign=True), "number", sign),
+        Column(f"{level} interval", _interval, "number"),
+        Column("Seeds", lambda row: number(row["seeds"] or None, 0), "number"),
     )
     return Table.of(f"Score less that of {base}", columns, rows).condensed("Masks")
 
 
+def _interval(row: Row) -> Cell:
+    low, high = (number(row[f"difference_{end}"], sign=True).text for end in ("low", "high"))
+    return Cell(f"[{low}, {high}]", key=row["difference_low"])
+
+
 def cost_table(rows: Sequence[Row], spec: ReportSpec) -> Table:
     """Return a row a mask: means over seeds of what finding it and fine-tuning under it took."""
+    place = itemgetter("model", "task", "label", "sparsity")
     places: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        place = (row["model"], row["task"], row["label"], row["sparsity"])
-        places.setdefault(place, []).append(row)
+        places.setdefault(place(row), []).append(row)
+    times = ("mask_seconds", "mask_cpu_seconds", "run_seconds")
     means = [
-        found[0]
-        | {
-            key: _mean(row[key] for row in found)
-            for key in ("mask_seconds", "mask_cpu_seconds", "run_seconds")
-        }
+        found[0] | {time: _mean(row[time] for row in found) for time in times}
         for found in places.values()
     ]
     columns = (
@@ -110,13 +95,13 @@ def failures_table(runs: Iterable[Row], spec: ReportSpec) -> Table | None:
     failed = {row["run"]: row for row in runs if row["failure"] is not None}
     if not failed:
         return None
+
+    def sparsity(row: Row) -> Cell:
+        return number(None if row["sparsity"] is None else 100 * row["sparsity"])
+
     columns = (
         *place_columns(spec),
-        Column(
-            "Sparsity, %",
-            lambda row: number(None if row["sparsity"] is None else 100 * row["sparsity"]),
-            "number",
-        ),
+        Column("Sparsity, %", sparsity, "number"),
         Column("Seed", lambda row: number(row["seed"], 0), "number"),
         Column("Why", lambda row: row["failure"], "prose"),
     )
@@ -127,55 +112,36 @@ def failures_table(runs: Iterable[Row], spec: ReportSpec) -> Table | None:
     return Table.of("Runs whose training diverged", columns, failed.values(), [note])
 
 
-def search_table(experiment: Path, spec: ReportSpec) -> Table | None:
-    """Return a row for each curve of an experiment's search; None if it has none.
-
-    Args:
-        experiment: its folder, in which the rounds lie.
-        spec: labels and words.
-
-    Raises:
-        UserError: a round is missing or damaged.
-    """
-    if not (experiment / _SEARCH).is_dir():
+def search_table(study: Path, rounds: str, spec: ReportSpec) -> Table | None:
+    """Return a row for each curve of a search whose rounds lie in a folder; None if it has none."""
+    if not (study / rounds).is_dir():
         return None
-    found = load_last(experiment, _SEARCH)
+    found = load_last(study, rounds)
+
+    def runs(seeds_of: Mapping[str, Seeds]) -> Cell:
+        return count(sum(map(len, seeds_of.values())))
+
+    certify, crossing = "With seeds that the search has not seen", "Before the runs that certify"
     columns = (
         Column("Model", lambda curve: spec.model_label(curve.model)),
         Column("Task", lambda curve: spec.task_label(curve.task)),
         Column("Masks", lambda curve: curve.family),
         Column(
-            "Sparsities tried",
-            lambda curve: count(len(curve.points)),
-            "number",
+            "Sparsities tried", lambda curve: count(len(curve.points)), "number",
             "To locate the crossing",
         ),
-        Column("Runs to locate", lambda curve: count(_runs(curve.points)), "number"),
-        Column(
-            "Runs to certify",
-            lambda curve: count(_runs(curve.certification)),
-            "number",
-            "With seeds that the search has not seen",
-        ),
-        Column(
-            "Crossing, %",
-            lambda curve: _located(curve.located),
-            "number",
-            "Before the runs that certify",
-        ),
+        Column("Runs to locate", lambda curve: runs(curve.points), "number"),
+        Column("Runs to certify", lambda curve: runs(curve.certification), "number", certify),
+        Column("Crossing, %", lambda curve: _located(curve.located), "number", crossing),
         Column("Why it ended", lambda curve: curve.reason, "prose"),
-    )
-    rounds = "1 round" if found.number == 1 else f"{found.number} rounds"
+    )  # fmt: skip
     note = (
         "Crossing: as the search located it. The essential sparsity above uses all runs, those "
         "that certify included."
     )
-    caption = f"Adaptive search, {rounds}: sparse runs by curve"
+    number_of = "1 round" if found.number == 1 else f"{found.number} rounds"
+    caption = f"Adaptive search, {number_of}: sparse runs by curve"
     return Table.of(caption, columns, found.curves, [note]).condensed("Masks")
-
-
-def _runs(seeds_of: Mapping[str, Seeds]) -> int:
-    return sum(map(len, seeds_of.values()))
 
 
 def _located(found: Located | None) -> Cell:
@@ -194,23 +160,23 @@ _MINUS = re.compile(r"(?<!\w)-(?=\d)")
 _MARKS = {"holds": "yes", "does not": "no", "not resolved": "open", "not run": "none"}
 
 
-def claims_table(rows: Sequence[dict[str, Any]]) -> Table:
+def claims_table(file: Path) -> Table:
     """Return the table of claims, in the order in which they were evaluated."""
+    rows = read_table(file, set(CLAIMS.names)).to_pylist()
+    measured = "With its interval, and the drop ε that counts as none"
     columns = (
         Column("Claim", _claim),
         Column("Verdict", lambda row: Cell(row["verdict"], mark=_MARKS.get(row["verdict"], ""))),
         Column("Statement", lambda row: row["statement"], "prose"),
-        Column("Paper", _paper, "", "What the paper says, and where"),
-        Column(
-            "Measured", _measured, "number", "With its interval, and the drop ε that counts as none"
-        ),
+        Column("Paper", _paper, hint="What the paper says, and where"),
+        Column("Measured", _measured, "number", measured),
         Column("Why", lambda row: _MINUS.sub("−", row["reason"]), "prose"),
         Column("Experiments", lambda row: ", ".join(row["experiments"])),
     )
     return Table.of("Claims of the paper and what was measured", columns, rows).condensed()
 
 
-def _claim(row: dict[str, Any]) -> Cell:
+def _claim(row: Row) -> Cell:
     """Return the claim's name, which sorts C2 before C10."""
     name = row["claim"]
     digits = "".join(filter(str.isdigit, name))
@@ -218,13 +184,13 @@ def _claim(row: dict[str, Any]) -> Cell:
     return Cell(name, key=key, notes=("own models",) if row["own"] else ())
 
 
-def _paper(row: dict[str, Any]) -> Cell:
+def _paper(row: Row) -> Cell:
     """Return what the paper says, and below it where."""
     value, place = row["paper_value"], row["paper"]
     return Cell(value or place, notes=(place,) if value else ())
 
 
-def _measured(row: dict[str, Any]) -> Cell:
+def _measured(row: Row) -> Cell:
     interval = measured_of(row)
     if interval is None:
         return NONE

@@ -15,6 +15,7 @@ from essential_sparsity.estimators.words import (
     in_points,
 )
 from essential_sparsity.metrics import METRICS
+from essential_sparsity.report.essential import COLUMNS
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_text
 from essential_sparsity.support.lines import WIDTH, cut, format_names
@@ -23,14 +24,6 @@ from essential_sparsity.support.tables import read_table
 _UNRESOLVED = "*"
 _UNLEARNT = "†"
 _FAILED = "‡"
-_COLUMNS = {
-    *("model", "task", "label", "metric", "epsilon", "confidence", "seeds", "resolution"),
-    "failed",
-    *("dense_score", "dense_low", "dense_high", "constant", "resolved"),
-    *("estimate", "low", "high"),
-    *("estimate_censored", "low_censored", "high_censored"),
-    *("main", "certified", "certified_censored", "certification_level", "uncertified_because"),
-}
 _DIFFERENCE = {
     *("model", "task", "family", "label", "baseline", "baseline_label", "sparsity", "seeds"),
     *("mask", "baseline_mask", "difference", "difference_low", "difference_high", "confidence"),
@@ -49,20 +42,16 @@ def summarize(
     Args:
         tables: folders of experiments; those without `essential.parquet` or `difference.parquet`
             are passed over.
-        figures: the figures' paths.
-        root: put before every figure's path.
+        figures: the figures' paths, `root` to be put before each.
         claims: the table of verdicts on the paper's claims, if there is one.
-
-    Raises:
-        UserError: a table is damaged.
     """
     sections = []
     for folder in tables:
         path = folder / "essential.parquet"
         if path.exists():
-            rows = read_table(path, _COLUMNS).to_pylist()
+            rows = read_table(path, COLUMNS).to_pylist()
             if curves := [row for row in rows if row["main"]]:
-                sections.append(_section(folder.name, curves))
+                sections.append(_summarize_curves(folder.name, curves))
         if (folder / "difference.parquet").exists():
             sections.append(summarize_differences(folder))
     if claims is not None and (verdicts := summarize_claims(claims)):
@@ -72,30 +61,24 @@ def summarize(
     return "\n\n".join(sections) + "\n"
 
 
-def _section(experiment: str, curves: list[Row]) -> str:
+def _summarize_curves(experiment: str, curves: list[Row]) -> str:
     epsilon, level = curves[0]["epsilon"], curves[0]["confidence"]
     title = (
         f": essential sparsity, the largest that costs at most {in_points(epsilon)} "
         f"[{100 * level:g} % interval]"
     )
-    lines = [cut(experiment, WIDTH - len(title)) + title]
     head = ["model", "task", "mask", "dense score", "essential sparsity", "certified", "seeds"]
     rows = [
         [
-            curve["model"],
-            curve["task"],
-            curve["label"],
+            *(curve[key] for key in ("model", "task", "label")),
             _format_dense(curve),
             f"{format_essential(curve)} {_marks(curve)}".rstrip(),
             format_certified(curve),
-            str(curve["seeds"]),
+            str(curve["seeds"] or "–"),
         ]
         for curve in curves
     ]
-    if len({row[2] for row in rows}) == 1:
-        for row in (head, *rows):
-            del row[2]
-    lines += format_names([head, *rows])
+    lines = [cut(experiment, WIDTH - len(title)) + title, *_align(head, rows)]
     lines += _certificate_notes(curves)
     if not all(METRICS[curve["metric"]].in_percent for curve in curves):
         lines.append("scores that are correlations are × 100, and their points hundredths")
@@ -115,6 +98,14 @@ def _section(experiment: str, curves: list[Row]) -> str:
             "answer to everything"
         )
     return "\n".join(lines)
+
+
+def _align(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Return aligned lines, without the third column, the masks, where these are of one family."""
+    if len({row[2] for row in rows}) == 1:
+        for row in (head, *rows):
+            del row[2]
+    return format_names([head, *rows])
 
 
 def _certificate_notes(curves: list[Row]) -> list[str]:
@@ -145,25 +136,19 @@ def summarize_differences(folder: Path) -> str:
 
     A curve is a line with its differences at the lowest and the highest sparsity that both sides
     have; a family is a line with what its masks cost to find at the highest, where that is known.
-
-    Raises:
-        UserError: a table is missing or damaged.
     """
     rows = read_table(folder / "difference.parquet", _DIFFERENCE).to_pylist()
     costs = read_table(folder / "cost.parquet", _COST).to_pylist()
     curves: dict[tuple[str, ...], list[Row]] = {}
     for row in sorted(rows, key=lambda row: row["sparsity"]):
         curves.setdefault((row["model"], row["task"], row["label"]), []).append(row)
-    lines = [["model", "task", "mask", "lowest sparsity", "highest sparsity", "seeds"]]
-    for names, points in curves.items():
-        ends = (_format_difference(points[0]), _format_difference(points[-1]))
-        lines.append([*names, *ends, str(points[0]["seeds"])])
+    head = ["model", "task", "mask", "lowest sparsity", "highest sparsity", "seeds"]
+    lines = [
+        [*names, *map(_format_difference, (points[0], points[-1])), str(points[0]["seeds"] or "–")]
+        for names, points in curves.items()
+    ]
     labels = {row["label"] for row in rows}
-    whose = ""
-    if len(labels) == 1:
-        whose = f" of {labels.pop()}"
-        for line in lines:
-            del line[2]
+    whose = f" of {labels.pop()}" if len(labels) == 1 else ""
     title = f"{folder.name}: points{whose} over {rows[0]['baseline_label']}"
     title += f" [{100 * rows[0]['confidence']:g} % interval]"
     notes = []
@@ -172,7 +157,7 @@ def summarize_differences(folder: Path) -> str:
             f"training of up to {failed} of the runs behind a difference diverged: they count as "
             "one answer to everything"
         )
-    return "\n".join([*_wrap(title), *format_names(lines), *notes, *_prices(rows, costs)])
+    return "\n".join([*_wrap(title), *_align(head, lines), *notes, *_prices(rows, costs)])
 
 
 def _wrap(text: str) -> list[str]:
@@ -202,11 +187,11 @@ def _prices(rows: list[Row], costs: list[Row]) -> list[str]:
         points = [row for row in rows if (row["label"], row["sparsity"]) == (label, last)]
         own, base = mean(points, "mask"), mean(points, "baseline_mask")
         if own is not None and base:
+            ratio = f"{own / base:,.0f}" if own / base >= 10 else f"{own / base:.2g}"
             lines += _wrap(
                 f"finding a mask of {100 * last:.3g} %, by the clock: "
                 f"{_format_time(own)} by {label}; "
-                f"{_format_time(base)} by {points[0]['baseline_label']} "
-                f"({_format_ratio(own / base)} times)"
+                f"{_format_time(base)} by {points[0]['baseline_label']} ({ratio} times)"
             )
     return lines
 
@@ -215,10 +200,6 @@ def _format_time(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.2g} s"
     return f"{seconds / 60:.2g} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _format_ratio(ratio: float) -> str:
-    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
 def main() -> None:
@@ -231,9 +212,8 @@ def main() -> None:
     parser.add_argument("--figures", nargs="*", default=[], metavar="FILE")
     parser.add_argument("--root", default="", help="put before every figure's path")
     parser.add_argument("--output", required=True, type=Path)
-    arguments = parser.parse_args()
-    text = summarize(arguments.tables, arguments.figures, arguments.root, arguments.claims)
-    write_text(arguments.output, text)
+    given = parser.parse_args()
+    write_text(given.output, summarize(given.tables, given.figures, given.root, given.claims))
 
 
 if __name__ == "__main__":

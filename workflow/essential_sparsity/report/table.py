@@ -9,7 +9,7 @@ from typing import Any, Literal
 class Cell:
     """A cell: its text, what it is sorted by (the text if nothing else), and a mark for its style.
 
-    `notes` are shorter texts below, each a line of its own.
+    `notes` are shorter texts below, each a line of its own. What has the key "" comes last.
     """
 
     text: str
@@ -17,10 +17,9 @@ class Cell:
     mark: str = ""
     notes: tuple[str, ...] = ()
 
-    @property
-    def sort_key(self) -> str:
-        """Return what the page sorts by; empty for what is not known, which comes last."""
-        return self.text if self.key is None else str(self.key)
+
+UNKNOWN = "unknown"
+NONE = Cell("–", key="")
 
 
 @dataclass(frozen=True)
@@ -87,23 +86,11 @@ class Table:
         )
 
 
-UNKNOWN = "unknown"
-NONE = Cell("–", key="")
-
-
 def number(value: float | None, digits: int = 1, sign: bool = False) -> Cell:
     """Return a number with so many decimals, or a dash."""
     if value is None:
         return NONE
     return Cell(f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−"), key=value)
-
-
-def interval(low: float | None, high: float | None, digits: int = 1, sign: bool = False) -> Cell:
-    """Return an interval, sorted by its lower end, or a dash."""
-    if low is None or high is None:
-        return NONE
-    ends = (number(end, digits, sign).text for end in (low, high))
-    return Cell(f"[{', '.join(ends)}]", key=low)
 
 
 def count(value: int | None) -> Cell:

@@ -12,14 +12,14 @@ from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.metrics.metric import Metric, share_of
 
-_RUN = ("sparsity", "seed")
 # One curve has one of each, where the table says them.
 _NAMES = ("model", "task", "recipe")
 
 # Column → which of its values are right, and what they are called.
 _RANGES: tuple[tuple[str, Callable[["pd.Series[float]"], "pd.Series[bool]"], str], ...] = (
     ("sparsity", lambda values: values.between(0, 1, inclusive="left"), "in [0, 1)"),
-    ("seed", lambda values: values == values.round(), "a whole number"),
+    ("seed", lambda values: values.isna() | (values == values.round()), "a whole number"),
+    ("replicate", lambda values: values.isna() | (values == values.round()), "a whole number"),
     ("score", lambda values: values.between(0, 1), "in [0, 1]"),
 )
 
@@ -40,7 +40,10 @@ def curve_of(
     Args:
         predictions: a row an example of a run: `sparsity` in [0, 1), 0 for the dense model, `seed`
             and `id`, and `label` and `prediction`, numbers both. All runs have the same ids, the
-            dense model has all seeds. Other columns are names.
+            dense model has all seeds. `replicate` takes the place of `seed` where other draws tell
+            runs apart, say of calibration data. Either is null where nothing is drawn: such a run
+            is compared with all others. Rows of equal `cluster`, if there is that column, belong
+            together and are resampled as a whole. Other columns are names.
         metric: one of `metrics.METRICS` that reads labels; or None: the mean of a column `score` in
             [0, 1], such as a question's F1.
         settings: tolerances, level of confidence, resamples.
@@ -59,12 +62,13 @@ def curve_of(
     """
     scored = _metric(metric)
     table = _checked(predictions, scored.columns)
-    runs: dict[float, dict[int, pa.Table]] = {}
-    for _, rows in table.groupby(list(_RUN), sort=True):
-        sparsity, seed = (rows[name].iloc[0] for name in _RUN)
+    replicate = _replicate(table)
+    runs: dict[float, dict[int | None, pa.Table]] = {}
+    for _, rows in table.groupby(["sparsity", replicate], sort=True, dropna=False):
+        sparsity, drawn = rows["sparsity"].iloc[0], rows[replicate].iloc[0]
         run = pa.Table.from_pandas(rows.sort_values("id"), preserve_index=False)
-        runs.setdefault(float(sparsity), {})[int(seed)] = run
-    _check_runs(runs)
+        runs.setdefault(float(sparsity), {})[None if np.isnan(drawn) else int(drawn)] = run
+    _check_runs(runs, replicate)
     first = next(iter(runs[0.0].values()))
     names = [str(table[name].iloc[0]) for name in _NAMES[:2] if name in table]
     scores = Scores.of_uneven(
@@ -74,6 +78,7 @@ def curve_of(
         lambda: named_generator(*names),
         scored.constant(first) if scored.constant else None,
         scored.bounds,
+        clusters=first["cluster"].to_numpy() if "cluster" in table else None,
     )
     return scores.curve(list(runs)[1:], range(1, len(runs)))
 
@@ -87,12 +92,20 @@ def _metric(name: str | None) -> Metric:
     return known[name]
 
 
+def _replicate(predictions: pd.DataFrame) -> str:
+    """Return the column that tells replicates apart."""
+    return "replicate" if "replicate" in predictions else "seed"
+
+
 def _checked(predictions: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
     """Return the columns that are needed, of one curve; ids as texts, in whose order they go."""
-    needed = [*_RUN, "id", *columns]
+    replicate = _replicate(predictions)
+    needed = ["sparsity", replicate, "id", *columns]
     if missing := [name for name in needed if name not in predictions]:
         raise ValueError(f"predictions: lacks the column(s) {', '.join(missing)}")
-    numbers = {name: _numbers(predictions, name) for name in (*_RUN, *columns)}
+    numbers = {
+        name: _numbers(predictions, name, name == replicate) for name in needed if name != "id"
+    }
     for name, allowed, words in _RANGES:
         if name in numbers and not (fits := allowed(numbers[name])).all():
             bad = numbers[name][~fits].iloc[0]
@@ -118,19 +131,23 @@ def _checked(predictions: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFram
             raise ValueError(
                 f"predictions: family: a curve is of one, not several ({', '.join(families[:3])})"
             )
+    if "cluster" in checked and checked["cluster"].notna().any():
+        alone = checked["id"].astype(str)
+        checked["cluster"] = checked["cluster"].astype(object).fillna(alone).astype(str)
+        needed = [*needed, "cluster"]
     return checked[[*names, *needed]].astype({"id": str})
 
 
-def _numbers(predictions: pd.DataFrame, name: str) -> "pd.Series[float]":
+def _numbers(predictions: pd.DataFrame, name: str, nullable: bool) -> "pd.Series[float]":
     """Return a column as floats, whatever it is stored as: texts, categories, missing values."""
     column = predictions[name]
     values = pd.to_numeric(column.astype(object), errors="coerce").astype(float)
-    if (bad := ~np.isfinite(values)).any():
+    if (bad := ~np.isfinite(values) & ~(nullable & column.isna())).any():
         raise ValueError(f"predictions: {name}: '{column[bad].iloc[0]}' is not a finite number")
     return values
 
 
-def _check_runs(runs: dict[float, dict[int, pa.Table]]) -> None:
+def _check_runs(runs: dict[float, dict[int | None, pa.Table]], replicate: str) -> None:
     if 0.0 not in runs:
         raise ValueError("predictions: sparsity: there is no 0, the dense model")
     if len(runs) == 1:
@@ -139,17 +156,20 @@ def _check_runs(runs: dict[float, dict[int, pa.Table]]) -> None:
     first, examples = next((seed, _examples(run)) for seed, run in dense.items())
     for sparsity, of_mask in runs.items():
         for seed, run in of_mask.items():
-            where = f"sparsity {sparsity:g}, seed {seed}"
-            if seed not in dense:
-                raise ValueError(f"predictions: {where}: the dense model has no run of this seed")
+            where = f"sparsity {sparsity:g}, {replicate} {seed}"
+            if seed not in dense and None not in (seed, *dense):
+                raise ValueError(
+                    f"predictions: {where}: the dense model has no run of this {replicate}"
+                )
             found = _examples(run)
             if len(found) < len(run):
                 raise ValueError(f"predictions: {where}: an example is there more than once")
             if found != examples:
                 at = next(i for i in (*examples, *found) if found.get(i, "") != examples.get(i, ""))
                 raise ValueError(
-                    f"predictions: {where}: id '{at}': this run and that of sparsity 0, seed "
-                    f"{first} do not both have it with one label; all need the same examples"
+                    f"predictions: {where}: id '{at}': this run and that of sparsity 0, "
+                    f"{replicate} {first} do not both have it with one label; all need the same "
+                    "examples"
                 )
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
 
+from essential_sparsity.metrics import METRICS
 from essential_sparsity.stages import paths
 from essential_sparsity.support.tables import read_table
 
@@ -32,6 +33,7 @@ SCHEMA = pa.schema(
         ("answers", pa.list_(pa.string())),
         ("answer", pa.string()),
         ("score", pa.float64()),
+        ("cluster", _FEW),
     ]
 )
 
@@ -39,12 +41,15 @@ SCHEMA = pa.schema(
 def read_predictions(root: Path, runs: pa.Table) -> Iterator[pa.Table]:
     """Yield the predictions of every run of the table `runs` (see `runs.SCHEMA`), a table each.
 
+    What an example scores is of the metric that the table names.
+
     Raises:
         UserError: a run's file is missing or damaged.
     """
-    for run in runs.select([*_OF_RUN, "run"]).to_pylist():
+    for run in runs.select([*_OF_RUN, "metric", "run"]).to_pylist():
         path = root / run["run"] / Path(paths.PREDICTIONS).name
-        yield _tidy(read_table(path, {"id", "label", "prediction", "score"}), run)
+        needed = {"id", "label", "prediction", *METRICS[run["metric"]].columns}
+        yield _tidy(read_table(path, needed), run)
 
 
 def _tidy(predictions: pa.Table, run: dict[str, Any]) -> pa.Table:
@@ -60,8 +65,10 @@ def _tidy(predictions: pa.Table, run: dict[str, Any]) -> pa.Table:
         "id": predictions["id"],
         label: predictions["label"],
         prediction: predictions["prediction"],
-        "score": predictions["score"],
+        "score": METRICS[run["metric"]].shares(predictions),
     }
+    if "cluster" in predictions.column_names:
+        columns["cluster"] = predictions["cluster"]
     return pa.table(
         [
             pc.cast(columns[field.name], field.type)

@@ -1,12 +1,11 @@
 """Checks of turning points, the essential sparsities of a study's curves."""
 
-from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from essential_sparsity.claims.check import CURVE, Evidence, MaskCheck, Row, StudyFacts, percent
-from essential_sparsity.claims.finding import Case, Finding, Range
+from essential_sparsity.claims.finding import Case, Finding
 from essential_sparsity.estimators.certification import is_learnt
 from essential_sparsity.estimators.intervals import Interval
 from essential_sparsity.support.spec import Sparsity
@@ -21,18 +20,18 @@ NOT_LEARNT = (
 class EssentialCheck(MaskCheck):
     """A check of the table `essential`, at the study's ε, whatever is searched for."""
 
-    table: ClassVar[str] = "essential"
-    key: ClassVar[tuple[str, ...]] = CURVE
-    columns: ClassVar[tuple[str, ...]] = (
+    table = "essential"
+    key = CURVE
+    columns = (
         *("criterion", "scope", "seeds", "epsilon", "relative", "main"),
         *("estimate", "low", "high", "estimate_censored", "low_censored", "high_censored"),
         *("certified", "uncertified_because", "dense_low", "constant"),
     )
 
-    def load(self, path: Path, study: StudyFacts) -> list[Row]:
-        """Return the curves of such masks, at the study's ε."""
-        rows = super().load(path, study)
-        return [row for row in rows if row["epsilon"] == study.epsilon and not row["relative"]]
+    def concerns(self, row: Row, study: StudyFacts) -> bool:
+        """Tell whether the row is about such masks, at the study's ε."""
+        of_study = row["epsilon"] == study.epsilon and not row["relative"]
+        return of_study and super().concerns(row, study)
 
     def rank(self, row: Row) -> tuple[float, ...]:
         """Return first whether the experiment is about this ε: where it has put its runs."""
@@ -81,21 +80,21 @@ class EssentialWithin(EssentialCheck):
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide whether every curve's turning point lies in the range."""
-        if not evidence.rows:
-            return None
         low, high = (None if end is None else 100 * end for end in (self.low, self.high))
-        cases = [self._case(row, evidence) for row in evidence.rows]
-        return Range(low, high, UNIT, evidence.study.confidence).decide(cases)
+        cases = [_floored(row, evidence) for row in evidence.rows]
+        return evidence.decide(cases, low, high, UNIT)
 
-    def _case(self, row: Row, evidence: Evidence) -> Case:
-        floor = row["certified"]
-        return Case(
-            evidence.name(row),
-            turning_point(row),
-            floor=None if floor is None else 100 * floor,
-            void="" if has_learnt(row) else NOT_LEARNT,
-            uncertified="" if floor is not None else f"uncertified: {row['uncertified_because']}",
-        )
+
+def _floored(row: Row, evidence: Evidence) -> Case:
+    """Return a curve's turning point, with what is certified of it."""
+    floor = row["certified"]
+    return Case(
+        evidence.name(row),
+        turning_point(row),
+        floor=None if floor is None else 100 * floor,
+        void="" if has_learnt(row) else NOT_LEARNT,
+        uncertified="" if floor is not None else f"uncertified: {row['uncertified_because']}",
+    )
 
 
 class EssentialOrder(EssentialCheck):
@@ -105,7 +104,7 @@ class EssentialOrder(EssentialCheck):
     so that intervals err on the wide side.
     """
 
-    roles: ClassVar[tuple[str, ...]] = ("first", "second")
+    roles = ("first", "second")
 
     kind: Literal["essential-order"]
     margin: Sparsity = Field(
@@ -114,20 +113,15 @@ class EssentialOrder(EssentialCheck):
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide whether every difference is at least minus the margin."""
-        pairs = list(evidence.pairs("first", "second"))
-        if not pairs:
-            return None
-        learnt = (has_learnt(first) and has_learnt(second) for first, second in pairs)
         cases = [
             Case(
                 f"{evidence.name(first)} less {evidence.label(second['model'])}",
                 turning_point(first).less(turning_point(second)),
-                void="" if both else NOT_LEARNT,
+                void="" if has_learnt(first) and has_learnt(second) else NOT_LEARNT,
             )
-            for (first, second), both in zip(pairs, learnt, strict=True)
+            for first, second in evidence.pairs("first", "second")
         ]
-        found = Range(0.0 - 100 * self.margin, None, "points", evidence.study.confidence).decide(
-            cases
-        )
-        margin = f"up to {percent(self.margin)} short counts as level" if self.margin else ""
-        return found.with_reason(margin)
+        found = evidence.decide(cases, 0.0 - 100 * self.margin, None, "points")
+        if found is None or not self.margin:
+            return found
+        return found.with_reason(f"up to {percent(self.margin)} short counts as level")

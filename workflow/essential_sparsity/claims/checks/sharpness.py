@@ -1,19 +1,24 @@
 """A check of how sharp turns are."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
-from essential_sparsity.claims.check import CURVE, Evidence, MaskCheck, Row, StudyFacts
+from essential_sparsity.claims.check import (
+    CURVE,
+    Evidence,
+    MaskCheck,
+    Row,
+    StudyFacts,
+    grouped,
+)
 from essential_sparsity.claims.finding import Finding
 from essential_sparsity.estimators.intervals import Interval, normal_quantile
 from essential_sparsity.support.tables import read_table
-
-_UNIT = "% of the slope"
 
 
 class Sharper(MaskCheck):
@@ -31,15 +36,15 @@ class Sharper(MaskCheck):
     whatever their ratio. So a curve counts if its last drop is above ε as a whole interval.
     """
 
-    table: ClassVar[str] = "sharpness"
-    beside: ClassVar[tuple[str, ...]] = ("drop",)
-    key: ClassVar[tuple[str, ...]] = CURVE
-    columns: ClassVar[tuple[str, ...]] = (
+    table = "sharpness"
+    beside = ("drop",)
+    key = CURVE
+    columns = (
         *("criterion", "scope", "seeds", "slope_after"),
         *("slope_ratio", "slope_ratio_low", "slope_ratio_high"),
     )
-    roles: ClassVar[tuple[str, ...]] = ("first", "second")
-    universal: ClassVar[bool] = False
+    roles = ("first", "second")
+    universal = False
 
     kind: Literal["sharper"]
 
@@ -47,15 +52,15 @@ class Sharper(MaskCheck):
         """Return the study's ε, above which a curve has turned."""
         return epsilon
 
-    def load(self, path: Path, study: StudyFacts) -> list[Row]:
+    def load(self, tables: Mapping[str, Path], study: StudyFacts) -> list[Row]:
         """Return the curves, each with whether it has `turned` by its last sparsity."""
-        drops = read_table(path.with_name("drop.parquet"), {*CURVE, "sparsity", "drop_low"})
+        drops = read_table(tables["drop"], {*CURVE, "sparsity", "drop_low"})
         in_order = sorted(drops.to_pylist(), key=lambda row: row["sparsity"] or 0)
-        last = {_curve(row): row["drop_low"] for row in in_order}
-        return [
-            {**row, "turned": last.get(_curve(row), 0.0) > study.epsilon}
-            for row in super().load(path, study)
-        ]
+        last = {curve: rows[-1]["drop_low"] for curve, rows in grouped(in_order, CURVE).items()}
+        rows = super().load(tables, study)
+        for row in rows:
+            row["turned"] = last.get(tuple(row[key] for key in CURVE), 0.0) > study.epsilon
+        return rows
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide whether the difference of the mean sharpnesses is above 0, by every recipe."""
@@ -78,7 +83,7 @@ class Sharper(MaskCheck):
                 parts.append((f"{by}{reason}", measured))
         if not parts:
             return Finding("not resolved", "; ".join(left_out))
-        finding = Finding.by_sign(parts, _UNIT, evidence.study.confidence)
+        finding = Finding.by_sign(parts, "% of the slope", evidence.study.confidence)
         return finding.with_reason("; ".join(left_out))
 
     def _compare(self, curves: Sequence[list[Row]], confidence: float) -> tuple[str, Interval]:
@@ -98,10 +103,6 @@ class Sharper(MaskCheck):
         return reason, measured
 
 
-def _curve(row: Row) -> tuple[str | None, ...]:
-    return tuple(row[key] for key in CURVE)
-
-
 def _is_measured(row: Row) -> bool:
     """Tell whether a curve has enough points for its turn to be measured."""
     return row["slope_ratio"] is not None
@@ -111,11 +112,9 @@ def _left_out(role: str, curves: Sequence[Row]) -> str:
     """Return how many of a role's curves do not count, and why; empty if all do."""
     flat = sum(not row["turned"] for row in curves)
     short = sum(row["turned"] and not _is_measured(row) for row in curves)
-    reasons = [
-        f"{flat} of {len(curves)} curves, not turned by their last sparsity" * bool(flat),
-        f"{short} of {len(curves)} curves, of too few points" * bool(short),
-    ]
-    return f"{role}: {' and '.join(filter(None, reasons))}" if flat or short else ""
+    reasons = {"not turned by their last sparsity": flat, "of too few points": short}
+    said = [f"{n} of {len(curves)} curves, {why}" for why, n in reasons.items() if n]
+    return f"{role}: {' and '.join(said)}" if said else ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A check of what turning points depend on: tasks or models."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,6 @@ from essential_sparsity.estimators.bootstrap import named_generator
 from essential_sparsity.estimators.intervals import Interval, normal_quantile
 
 _DRAWS = 4000
-
-UNIT = "squared points"
 
 _Floats = npt.NDArray[np.float64]
 # Rows of `essential`, models × tasks.
@@ -32,38 +30,31 @@ class Spread(EssentialCheck):
     and it must hold by each of them.
     """
 
-    universal: ClassVar[bool] = False
+    universal = False
 
     kind: Literal["spread"]
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide on the sign; at least two models and two tasks that all of them have."""
-        tables = {
-            recipe: table
-            for recipe, rows in evidence.by_recipe(
-                [r for r in evidence.rows if has_learnt(r)]
-            ).items()
-            if (table := _table(rows)) is not None
-        }
+        learnt = evidence.by_recipe(list(filter(has_learnt, evidence.rows)))
+        tables = {recipe: table for recipe, rows in learnt.items() if (table := _table(rows))}
         if not tables:
             return None
-        parts = [
-            (
-                f"{recipe}: {_apart(table)}" if len(tables) > 1 else _apart(table),
-                variance_difference(table, evidence.study.confidence),
-            )
-            for recipe, table in tables.items()
-        ]
-        return Finding.by_sign(parts, UNIT, evidence.study.confidence)
+        parts = []
+        for recipe, table in tables.items():
+            by = f"{recipe}: " if len(tables) > 1 else ""
+            found = variance_difference(table, evidence.study.confidence)
+            parts.append((f"{by}{_apart(table)}", found))
+        return Finding.by_sign(parts, "squared points", evidence.study.confidence)
 
 
-def _table(rows: list[Row]) -> _Table | None:
-    """Return the rows as models × the tasks that all of them have; None below two of either."""
+def _table(rows: list[Row]) -> _Table:
+    """Return the rows as models × the tasks that all of them have; empty below two of either."""
     found = {(row["model"], row["task"]): row for row in rows}
     models, tasks = (sorted(set(names)) for names in zip(*found, strict=True))
     shared = [task for task in tasks if all((model, task) in found for model in models)]
     if len(models) < 2 or len(shared) < 2:
-        return None
+        return []
     return [[found[model, task] for task in shared] for model in models]
 
 
@@ -80,12 +71,7 @@ def _apart(table: _Table) -> str:
 
 
 def variance_difference(table: _Table, confidence: float) -> Interval:
-    """Return the variance between tasks less that between models, in squared points of sparsity.
-
-    Args:
-        table: rows of `essential`, models × tasks.
-        confidence: the interval's level.
-    """
+    """Return the variance between tasks less that between models, in squared points of sparsity."""
     points = [[turning_point(row) for row in line] for line in table]
     value, low, high = (
         np.array([[getattr(point, end) for point in line] for line in points])[..., None]

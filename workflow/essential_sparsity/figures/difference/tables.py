@@ -6,13 +6,10 @@ one-shot magnitude pruning, the paper's Figure 9.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
 
-from essential_sparsity.estimators.bootstrap import named_generator
-from essential_sparsity.estimators.differences import measure_differences
 from essential_sparsity.figures.difference.cost import COST, cost_rows
 from essential_sparsity.figures.difference.spec import DifferenceSpec
 from essential_sparsity.outcomes.columns import CURVE_COLUMNS, MASK_COLUMNS
@@ -74,15 +71,8 @@ def _difference_rows(group: Group, spec: DifferenceSpec) -> Iterator[Row]:
             f"model '{group.model}': no mask has the sparsity of one of the family "
             f"'{spec.baseline}': there is nothing to compare"
         )
-    parts, metric = group.parts, group.metric
-    found, dense_low = measure_differences(
-        parts,
-        metric.combine,
-        pairs,
-        spec.statistics.settings(),
-        named_generator(group.model, group.task),
-    )
-    for (index, partner), difference in zip(pairs, found, strict=True):
+    scores = group.scores(spec.statistics.settings())
+    for (index, partner), row in zip(pairs, scores.difference_rows(pairs), strict=True):
         baseline = group.entries[partner][1]
         yield {
             **{key: value for key, value in group.names(index).items() if key != "control_of"},
@@ -90,12 +80,11 @@ def _difference_rows(group: Group, spec: DifferenceSpec) -> Iterator[Row]:
             "baseline": baseline.family,
             "baseline_label": baseline.label,
             "baseline_mask": baseline.name,
-            "seeds": parts.shape[1],
+            "seeds": group.seeds(index),
             "failed": group.failed(index, partner),
-            "examples": parts.shape[2],
-            "metric": metric.name,
-            **asdict(difference),
-            "dense_low": dense_low,
+            "examples": scores.examples,
+            "metric": group.metric.name,
+            **row,
             "constant": group.constant,
         }
 

@@ -65,6 +65,8 @@ SCHEMAS = {
             ("certified_censored", pa.string()),
             ("certification_level", _NUMBER),
             ("uncertified_because", pa.string()),
+            ("unit", pa.string()),
+            ("units", pa.int64()),
             ("metric", pa.string()),
             ("dense_score", _NUMBER),
             ("dense_low", _NUMBER),
@@ -135,7 +137,7 @@ def _statistics_rows(group: Group, settings: Settings) -> dict[str, list[Row]]:
 
     def drop_row(index: int) -> Row:
         names = group.names(index)
-        seeds = {"seeds": int(scores.seeds[index]), "failed": group.failed(index)}
+        seeds = {"seeds": group.seeds(index), "failed": group.failed(index)}
         return {**names, **recipe, **seeds, **measured, **scores.drop_row(index)}
 
     rows: dict[str, list[Row]] = {"drop": [], "essential": [], "sharpness": []}
@@ -143,7 +145,7 @@ def _statistics_rows(group: Group, settings: Settings) -> dict[str, list[Row]]:
         masks = [group.entries[index][1] for index in sparse]
         family = {name: mask_names(masks[0])[name] for name, _ in FAMILY_COLUMNS}
         curve = _curve(scores, group, sparse, _certifying(group, masks, settings))
-        seeds = {"seeds": int(curve.seeds.max())}
+        seeds = {"seeds": max(map(group.seeds, sparse))}
         names = {"model": group.model, "task": group.task, **recipe, **family, **seeds}
         failed = {"failed": group.failed(0, *sparse)}
         p_values = [None, *curve.p_values(settings.epsilon)]

@@ -86,6 +86,10 @@ class Head(ABC):
 
         Labels and predictions are numbers, or lists of right texts and texts.
 
+        Where examples belong together and are no independent evidence, as questions on one passage
+        do, a column `cluster` has equal texts for them. Statistics then resample clusters whole,
+        and call them what the field's metadata has under `unit`, such as "passages".
+
         Args:
             logits: the model's outputs for the rows of `table`, in their order: an array, or a
                 tuple of arrays.

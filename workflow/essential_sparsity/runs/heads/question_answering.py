@@ -1,6 +1,7 @@
 """Questions, and contexts that hold their answers as spans."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class QuestionAnswering(Texts):
         return losses[0] + losses[1]
 
     def predictions(self, logits: Any, table: pa.Table) -> pa.Table:
-        """Return a row a question: `id`, `label`, `prediction`, `f1` and `exact`, see `answers`."""
+        """Return a row a question, see `answers`."""
         start, end = logits
         return answers(start, end, table)
 
@@ -98,8 +99,9 @@ def answers(start_logits: Floats, end_logits: Floats, table: pa.Table) -> pa.Tab
     """Return one row a question: `id`, `label` (the correct texts), `prediction`, `f1`, `exact`.
 
     Of all windows of a question, the text of the span with the largest sum of logits; an empty text
-    if no span is possible. `f1` and `exact` are shares from 0 to 1, those of SQuAD v1.1. Logits are
-    (windows, length), at least as long as the longest window, for the windows' rows in `table`.
+    if no span is possible. `f1` and `exact` are shares from 0 to 1, those of SQuAD v1.1. `cluster`
+    names the passage: questions on one passage are no independent evidence. Logits are (windows,
+    length), at least as long as the longest window, for the windows' rows in `table`.
     """
     length = start_logits.shape[1]
     starts, ends = _padded(table.column("starts"), length), _padded(table.column("ends"), length)
@@ -118,8 +120,9 @@ def answers(start_logits: Floats, end_logits: Floats, table: pa.Table) -> pa.Tab
         for row in best.values()
     ]
     labels = [golds[row] for row in best.values()]
+    passages = [sha256(contexts[row].encode()).hexdigest()[:16] for row in best.values()]
     shares = [shares_of(text, correct) for text, correct in zip(texts, labels, strict=True)]
-    return pa.table(
+    table = pa.table(
         {
             "id": pa.array(list(best), pa.string()),
             "label": pa.array(labels, pa.list_(pa.string())),
@@ -128,6 +131,8 @@ def answers(start_logits: Floats, end_logits: Floats, table: pa.Table) -> pa.Tab
             "exact": pa.array([exact for _, exact in shares], pa.float64()),
         }
     )
+    field = pa.field("cluster", pa.string(), metadata={"unit": "passages"})
+    return table.append_column(field, [passages])
 
 
 def best_spans(

@@ -1,23 +1,70 @@
-"""A check of where removed weights lie."""
+"""Checks of weights alone: how many are nearly zero, and where the removed ones lie."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from essential_sparsity.claims.check import Evidence, MaskCheck, Row, grouped, percent
-from essential_sparsity.claims.finding import Case, Finding, Range
+from essential_sparsity.claims.check import (
+    Check,
+    Evidence,
+    MaskCheck,
+    Row,
+    StudyFacts,
+    grouped,
+    percent,
+)
+from essential_sparsity.claims.finding import Case, Finding
 from essential_sparsity.estimators.bootstrap import named_generator, percentile_interval
 from essential_sparsity.estimators.intervals import Interval
-from essential_sparsity.support.spec import Sparsity
+from essential_sparsity.support.spec import Sparsity, equal_sparsities
 
 _RESAMPLES = 2000
-_TOLERANCE = 5e-4
 
 _Floats = npt.NDArray[np.float64]
-# Removed and all weights of the matrices of one part: (2, matrices).
+# Of a layer's feed-forward and of its attention: removed and all weights, (2, matrices).
 _Layer = tuple[_Floats, _Floats]
+
+
+class ZeroShare(Check):
+    """The first models have more near-zero weights than the second ones.
+
+    Weights are counted, not sampled: what is uncertain is how near to zero is meant. So it holds
+    where the share is larger at every threshold, does not where it is at none, and is not resolved
+    where the threshold decides. The median excess is reported, and its range over thresholds.
+    """
+
+    table = "near_zero"
+    key = ("model", "relative", "threshold")
+    columns = ("level", "share")
+    roles = ("first", "second")
+    universal = False
+
+    kind: Literal["zero-share"]
+
+    def concerns(self, row: Row, study: StudyFacts) -> bool:
+        """Tell whether the share is a whole model's."""
+        return bool(row["level"] == "model")
+
+    def evaluate(self, evidence: Evidence) -> Finding | None:
+        """Compare the models' shares at every threshold that they have in common."""
+        excess = [
+            100 * (row["share"] / other["share"] - 1)
+            for row, other in evidence.pairs("first", "second")
+            if all(row[key] == other[key] for key in ("relative", "threshold")) and other["share"]
+        ]
+        if not excess:
+            return None
+        more = sum(value > 0 for value in excess)
+        reason = f"more at {more} of {len(excess)} thresholds τ; the range is over these"
+        measured = Interval(float(np.median(excess)), min(excess), max(excess))
+        if more == len(excess):
+            return Finding("holds", reason, measured, "% more")
+        if more == 0:
+            return Finding("does not", reason, measured, "% more")
+        reason = f"depends on what counts as zero: {reason}"
+        return Finding("not resolved", reason, measured, "% more")
 
 
 class RateRatio(MaskCheck):
@@ -28,44 +75,39 @@ class RateRatio(MaskCheck):
     each that is drawn, over the matrices of either part: how much it hangs on single matrices.
     """
 
-    table: ClassVar[str] = "placement"
-    key: ClassVar[tuple[str, ...]] = ("model", "mask", "matrix")
-    columns: ClassVar[tuple[str, ...]] = (
-        *("criterion", "scope", "sparsity", "layer", "part", "weights", "removed"),
-    )
+    table = "placement"
+    key = ("model", "mask", "matrix")
+    columns = ("criterion", "scope", "sparsity", "layer", "part", "weights", "removed")
 
     kind: Literal["rate-ratio"]
     sparsity: Sparsity = Field(gt=0)
 
-    def concerns(self, row: Row) -> bool:
+    def concerns(self, row: Row, study: StudyFacts) -> bool:
         """Tell whether the row is a matrix under such a mask of the sparsity."""
-        at = row["sparsity"] is not None and abs(row["sparsity"] - self.sparsity) < _TOLERANCE
-        return at and row["part"] in ("attention", "feed_forward") and super().concerns(row)
+        at = equal_sparsities(row["sparsity"], self.sparsity)
+        in_layer = row["part"] in ("attention", "feed_forward")
+        return at and in_layer and super().concerns(row, study)
 
     def evaluate(self, evidence: Evidence) -> Finding | None:
         """Decide whether every model's rate ratio is above 1."""
         models = {model: rows for (model,), rows in grouped(evidence.rows, ["model"]).items()}
-        if not models:
-            return None
         cases = [
             Case(
-                evidence.label(model),
-                rate_ratio(_layers(rows), model, evidence.study.confidence),
+                evidence.label(model), _rate_ratio(_layers(rows), model, evidence.study.confidence)
             )
             for model, rows in models.items()
         ]
-        finding = Range(1.0, None, "times", evidence.study.confidence).decide(cases)
+        finding = evidence.decide(cases, 1.0, None, "times")
+        if finding is None:
+            return None
         shares = "; ".join(_shares(evidence.label(name), rows) for name, rows in models.items())
         return finding.with_reason(f"at {percent(self.sparsity)}, {shares}")
 
 
-def rate_ratio(layers: list[_Layer], name: str, confidence: float) -> Interval:
+def _rate_ratio(layers: list[_Layer], name: str, confidence: float) -> Interval:
     """Return the ratio of pruned rates, feed-forward by attention, with its bootstrap interval.
 
-    Args:
-        layers: of each, the feed-forward's and attention's matrices.
-        name: decides the resamples.
-        confidence: the interval's level.
+    `name` decides the resamples.
     """
     generator = named_generator("rate-ratio", name)
 
