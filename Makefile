@@ -86,8 +86,9 @@ bench: setup ## measure speed and memory beside other tools, about 20 minutes; w
 	$(BIN)/python -m benchmarks $(or $(ARGS),--write)
 
 .PHONY: validation
-validation: setup ## simulate curves with known turning points, about 15 minutes; write docs/validation.md
+validation: setup ## simulate curves with known turning points, about 20 minutes; write docs/validation.md
 	$(BIN)/python -m simulations $(or $(ARGS),--write)
+	$(BIN)/python -m simulations.clusters $(or $(ARGS),--write)
 
 .PHONY: quick
 quick: quick-tests quick-lint ## unit tests and lint without Snakemake, in two minutes: after each small change

@@ -16,8 +16,9 @@ from pathlib import Path
 import yaml
 from packaging.requirements import Requirement
 
-_RULE_KEYS = ("message:", "log:", "benchmark:", "threads:", "resources:", "conda:", "shell:")
-_LONGEST = {"Snakefile": 40, "*.smk": 150}  # lines
+_RULE_KEYS = ("message:", "log:", "benchmark:", "resources:", "conda:", "shell:")
+_LONGEST = {"Snakefile": 40, "*.smk": 160}  # lines
+_LONGEST_RULE = 29  # lines
 
 
 def environments_agree_with_the_lock(root: Path) -> Iterator[str]:
@@ -59,7 +60,10 @@ def rules_are_short_and_say_all(root: Path) -> Iterator[str]:
             text = file.read_text(encoding="utf-8")
             if (lines := len(text.splitlines())) > longest:
                 yield f"{file.name}: {lines} lines, more than {longest}"
-            for rule in re.split(r"^ *rule\b", text, flags=re.MULTILINE)[1:]:
+            for rule in re.split(r"^ *(?:rule|checkpoint)\b", text, flags=re.MULTILINE)[1:]:
+                lines = len(re.split(r"\n\n+(?! )|\n {4}rule", rule)[0].splitlines())
+                if lines > _LONGEST_RULE:
+                    yield f"{file.name}: rule{rule.split(':')[0]}: {lines} lines, too long"
                 if lacking := [key for key in _RULE_KEYS if key not in rule and "shell:" in rule]:
                     yield f"{file.name}: rule {rule.split(':')[0].strip()}: lacks {lacking}"
 

@@ -13,15 +13,12 @@ rule checkpoint:
         CHECKPOINT.benchmark
     conda:
         CHECKPOINT.conda
-    threads: 1
     resources:
         **CHECKPOINT.resources,
         # Where that file lies is a machine's matter: as a parameter it would run jobs again.
         pins=PINS,
     params:
         **CHECKPOINT.params,
-        folder=subpath(output.manifest, parent=True),
-        base=lambda wildcards, input: [f"--base={Path(file).parent}" for file in input.base],
     message:
         CHECKPOINT.message
     shell:

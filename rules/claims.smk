@@ -13,14 +13,12 @@ rule claims:
         CLAIMS.benchmark
     conda:
         CLAIMS.conda
-    threads: 1
     resources:
         **CLAIMS.resources,
     params:
         **CLAIMS.params,
-        study=subpath(output.claims, parent=True),
     message:
         CLAIMS.message
     shell:
-        "python -m essential_sparsity.claims --spec {params.spec:q} --study {params.study:q}"
+        "python -m essential_sparsity.claims --spec {params.spec:q} --study {params.folder:q}"
         " --output {output:q} 2>&1 | tee {log:q}"

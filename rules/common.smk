@@ -60,14 +60,14 @@ try:
     from essential_sparsity.masks.trained import Trained
     from essential_sparsity.search.rounds import Round
     from essential_sparsity.stages.all import STAGES
+    from essential_sparsity.stages.format import check_format
     from essential_sparsity.stages.rule import Rules, listed
     from essential_sparsity.study import jobs
     from essential_sparsity.study.document import Study
-    from essential_sparsity.support import clocks, lock
-    from essential_sparsity.support.benchmark import sample_often
-    from essential_sparsity.support.files import sha256_of
-    from essential_sparsity.support.format import check_format
+    from essential_sparsity.support import lock
+    from essential_sparsity.support.files import correct_times, sha256_of
     from essential_sparsity.support.gpus import visible_gpus
+    from essential_sparsity.support.pipeline import sample_often
 
     STUDY = jobs.resolve_study(Study.check(config, WHERE), ROOT, FILES, Path())
 except UserError as error:
@@ -83,7 +83,7 @@ if workflow.is_main_process:
     try:
         if holder := lock.take(Path(".snakemake").resolve(), patience=60):
             print(f"note: {holder.describe(RESULTS)}", file=sys.stderr)
-        elif corrected := clocks.correct_times(Path.cwd()):
+        elif corrected := correct_times(Path.cwd()):
             print(
                 f"note: {RESULTS}: {corrected} files had times in the future, which are set to now",
                 file=sys.stderr,
@@ -107,6 +107,27 @@ ON_GPUS = (
 def one_of(names):
     """Return a regular expression of names, one that fits nothing if there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def reported(stage, role, caption, category, kind, of_study):
+    """Return a stage's outputs, of which Snakemake's own report shows the one with this role."""
+    labels = {"experiment": "all" if of_study else "{experiment}", "kind": kind}
+    shown = report(stage.output[role], caption=caption, category=category, labels=labels)
+    return {**stage.output, role: shown}
+
+
+def if_kept(files):
+    """Return files, but of figures alone those that are there: nothing could make the others."""
+    return [file for file in files if not FIGURES_ONLY or os.path.exists(file)]
+
+
+def submission(wildcards):
+    """Return with which masks one is submitted to a cluster.
+
+    None of those that a run comes before: that run may need a mask of the same submission.
+    """
+    alone = not CLUSTER or not stages.masks.is_untrained(STUDY, wildcards.mask)
+    return None if alone else "masks"
 
 
 def runs_ahead():

@@ -15,17 +15,7 @@ for kind in FIGURE_KINDS.values():
         input:
             tables=FIGURE.inputs.tables,
         output:
-            pdf=FIGURE.output["pdf"],
-            data=FIGURE.output["parquet"],
-            png=report(
-                FIGURE.output["png"],
-                caption=kind.caption,
-                category="Figures",
-                labels={
-                    "experiment": "all" if kind.of_study else "{experiment}",
-                    "kind": kind.name,
-                },
-            ),
+            **reported(FIGURE, "png", kind.caption, "Figures", kind.name, of_study=kind.of_study),
         log:
             FIGURE.log,
         benchmark:
@@ -34,14 +24,10 @@ for kind in FIGURE_KINDS.values():
             experiment=one_of(stages.figures.figures_of(STUDY, kind)),
         conda:
             FIGURE.conda
-        threads: 1
         resources:
             **FIGURE.resources,
         params:
             **FIGURE.params,
-            kind=kind.package,
-            tables=lambda wildcards, input: list(dict.fromkeys(map(os.path.dirname, input))),
-            stem=subpath(output.png, strip_suffix=".png"),
         message:
             FIGURE.message
         shell:

@@ -15,12 +15,10 @@ rule histogram:
         HISTOGRAM.benchmark
     conda:
         HISTOGRAM.conda
-    threads: 1
     resources:
         **HISTOGRAM.resources,
     params:
         **HISTOGRAM.params,
-        checkpoint=subpath(input.checkpoint, parent=True),
     message:
         HISTOGRAM.message
     shell:
@@ -41,21 +39,14 @@ rule mask:
         MASK.log,
     benchmark:
         MASK.benchmark
-    # On a cluster several are one submission. Not those that a run comes before: that run may need a
-    # mask of the same submission.
     group:
-        lambda wildcards: (
-            "masks" if CLUSTER and stages.masks.is_untrained(STUDY, wildcards.mask) else None
-        )
+        submission
     conda:
         MASK.conda
-    threads: 1
     resources:
         **MASK.resources,
     params:
         **MASK.params,
-        checkpoint=subpath(input.checkpoint, parent=True),
-        others=lambda wildcards: stages.masks.mask_arguments(STUDY, wildcards),
     message:
         MASK.message
     shell:

@@ -16,12 +16,10 @@ for kind, stage in stages.figures.MEASUREMENTS.items():
             MEASUREMENT.benchmark
         conda:
             MEASUREMENT.conda
-        threads: 1
         resources:
             **MEASUREMENT.resources,
         params:
             **MEASUREMENT.params,
-            module=FIGURE_KINDS[kind].measurement,
         message:
             MEASUREMENT.message
         shell:

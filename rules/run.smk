@@ -24,17 +24,10 @@ rule run:
         RUN.benchmark
     conda:
         RUN.conda
-    threads: 1
     resources:
         **RUN.resources,
     params:
         **RUN.params,
-        checkpoint=subpath(input.checkpoint, parent=True),
-        task=subpath(input.task, parent=True),
-        folder=subpath(output.metrics, parent=True),
-        start=lambda wildcards, input: [f"--start={file}" for file in input.start],
-        # What reads the inputs makes nothing run again.
-        score=lambda wildcards, input: stages.runs.scored_by(STUDY, wildcards.task),
     message:
         RUN.message
     shell:

@@ -50,13 +50,11 @@ checkpoint search:
         round=r"[1-9]\d*",
     conda:
         SEARCH.conda
-    threads: 1
     resources:
         **SEARCH.resources,
     params:
         **SEARCH.params,
         inputs=lambda wildcards, input: listed(input.runs),
-        previous=lambda wildcards, input: [f"--previous={file}" for file in input.previous],
     message:
         SEARCH.message
     shell:

@@ -17,14 +17,11 @@ for kind in EXPERIMENT_KINDS.values():
             experiment=one_of(stages.figures.figures_of(STUDY, kind)),
         conda:
             TABLES.conda
-        threads: 1
         resources:
             **TABLES.resources,
         params:
             **TABLES.params,
-            kind=kind.package,
             inputs=lambda wildcards, input: listed(input.artifacts),
-            folder=subpath(output[0], parent=True),
         message:
             TABLES.message
         shell:

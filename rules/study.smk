@@ -3,6 +3,11 @@ SUMMARY = RULES.of(stages.study.SUMMARY)
 PROVENANCE = RULES.of(stages.study.PROVENANCE)
 REPORT = RULES.of(stages.study.REPORT)
 PAGE = ROOT / "workflow/essential_sparsity/report"
+# What of the report is not code: the page's layout, and the captions.
+PAGE_DIGESTS = [
+    sha256_of(file)
+    for file in (*sorted(PAGE.glob("page/*")), *(k.caption for k in FIGURE_KINDS.values()))
+]
 
 
 rule summary:
@@ -17,14 +22,10 @@ rule summary:
         SUMMARY.benchmark
     conda:
         SUMMARY.conda
-    threads: 1
     resources:
         **SUMMARY.resources,
     params:
         **SUMMARY.params,
-        tables=lambda wildcards, input: sorted({os.path.dirname(table) for table in input.tables}),
-        figures=[path for path in stages.study.all_figures(STUDY) if path.endswith(".png")],
-        root=f"{os.path.relpath(os.getcwd(), ROOT)}/",
     message:
         SUMMARY.message
     shell:
@@ -48,7 +49,6 @@ if not FIGURES_ONLY:
             PROVENANCE.benchmark
         conda:
             PROVENANCE.conda
-        threads: 1
         resources:
             **PROVENANCE.resources,
         params:
@@ -65,36 +65,20 @@ rule report:
         figures=REPORT.inputs.figures,
         tables=REPORT.inputs.tables,
         claims=REPORT.inputs.claims,
-        # Figures alone, nothing can tell any more what was run: it is taken if it is there.
-        provenance=lambda wildcards: [
-            file
-            for file in REPORT.inputs.provenance(wildcards)
-            if not FIGURES_ONLY or os.path.exists(file)
-        ],
+        provenance=lambda wildcards: if_kept(REPORT.inputs.provenance(wildcards)),
     output:
-        report(
-            REPORT.output["report"],
-            caption=PAGE / "caption.rst",
-            category="Report",
-            labels={"experiment": "all", "kind": "report"},
-        ),
+        **reported(REPORT, "report", PAGE / "caption.rst", "Report", "report", of_study=True),
     log:
         REPORT.log,
     benchmark:
         REPORT.benchmark
     conda:
         REPORT.conda
-    threads: 1
     resources:
         **REPORT.resources,
     params:
         **REPORT.params,
-        # What is not code: the page's layout, and the captions.
-        page=[
-            sha256_of(file)
-            for file in (*sorted(PAGE.glob("page/*")), *(k.caption for k in FIGURE_KINDS.values()))
-        ],
-        folder=subpath(output[0], parent=True),
+        page=PAGE_DIGESTS,
         provenance=lambda wildcards, input: [f"--provenance={f}" for f in input.provenance],
     message:
         REPORT.message

@@ -14,14 +14,11 @@ rule task:
         TASK.benchmark
     conda:
         TASK.conda
-    threads: 1
     resources:
         **TASK.resources,
         pins=PINS,
     params:
         **TASK.params,
-        checkpoint=subpath(input.checkpoint, parent=True),
-        folder=subpath(output.manifest, parent=True),
     message:
         TASK.message
     shell:

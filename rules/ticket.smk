@@ -24,16 +24,10 @@ rule ticket:
         mask=one_of(name for name, mask in STUDY.masks.items() if isinstance(mask, Trained)),
     conda:
         TICKET.conda
-    threads: 1
     resources:
         **TICKET.resources,
     params:
         **TICKET.params,
-        checkpoint=subpath(input.checkpoint, parent=True),
-        task=subpath(input.task, parent=True),
-        start=lambda wildcards, input: [f"--start={file}" for file in input.start],
-        score=lambda wildcards, input: stages.masks.scored_by(STUDY, wildcards.mask),
-        record=subpath(output.metrics, parent=True),
     message:
         TICKET.message
     shell:
@@ -60,13 +54,10 @@ rule rewind:
         step=r"\d+",
     conda:
         REWIND.conda
-    threads: 1
     resources:
         **REWIND.resources,
     params:
         **REWIND.params,
-        checkpoint=subpath(input.checkpoint, parent=True),
-        task=subpath(input.task, parent=True),
     message:
         REWIND.message
     shell:

@@ -13,12 +13,10 @@ if stages.study.TIDY.targets(STUDY):
             TIDY.benchmark
         conda:
             TIDY.conda
-        threads: 1
         resources:
             **TIDY.resources,
         params:
             **TIDY.params,
-            folder=subpath(output.runs, parent=True),
         message:
             TIDY.message
         shell:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from benchmarks.machine import describe_machine
+from simulations import clusters
 from simulations.command import Arguments, read_arguments
 from simulations.reading import Outcomes
 from simulations.report import render
@@ -66,7 +67,8 @@ def main() -> None:
         machine=describe_machine(Path(gettempdir())),
     )
     if arguments.write:
-        DOCUMENT.write_text(text, encoding="utf-8")
+        _, mark, kept = DOCUMENT.read_text(encoding="utf-8").partition(clusters.BEGIN)
+        DOCUMENT.write_text(f"{text}\n{mark}{kept}", encoding="utf-8")
         print(f"{DOCUMENT}: written", file=sys.stderr)
     else:
         print(text, end="")

@@ -1,6 +1,7 @@
 """What both simulations share: their command line, and the processes that do the work."""
 
 import argparse
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,3 +47,10 @@ def read_arguments(
     if min(found.sets, found.processes) < 1 or found.resamples < 100:
         parser.error("--sets and --processes take 1 or more, --resamples 100 or more")
     return Arguments(found.sets, found.resamples, found.processes, found.write)
+
+
+def write_part(document: Path, begin: str, text: str, end: str) -> None:
+    """Put a text between two marks of a document, at its end where there are none."""
+    before, _, rest = document.read_text(encoding="utf-8").partition(begin)
+    document.write_text(before + begin + text + end + rest.partition(end)[2], encoding="utf-8")
+    print(f"{document}: written", file=sys.stderr)

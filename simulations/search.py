@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from essential_sparsity.estimators.bootstrap import named_generator
-from essential_sparsity.estimators.curve import Curve as MeasuredCurve
-from essential_sparsity.estimators.curve import Row, Scores
-from essential_sparsity.estimators.search import FIRST_SEEDS, Curve, Decision, cost, decide
+from essential_sparsity.estimators.curve import Curve, Row, Scores
+from essential_sparsity.estimators.search import FIRST_SEEDS, Decision, cost, decide, locate
 from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.estimators.spread import Floats
 from essential_sparsity.search.spec import SearchSpec
-from simulations.command import Arguments, read_arguments
+from simulations.command import Arguments, read_arguments, write_part
 from simulations.trial import (
     CHANCE,
     Setting,
@@ -103,14 +102,23 @@ def _search(answers: "_Answers", seeds: int) -> Iterator[Decision]:
     wanted: Mapping[int, int] = dict.fromkeys(first, min(FIRST_SEEDS, seeds))
     settled = False
     while not settled:
-        scores = answers.scores({place: range(wanted[place]) for place in sorted(wanted)})
+        there = {place: wanted[place] for place in sorted(wanted)}
+        scores = answers.scores({place: range(count) for place, count in there.items()})
+        curve = scores.curve(list(there), range(1, len(there) + 1))
+        crossing = locate(
+            curve.sparsities,
+            curve.drops,
+            curve.samples,
+            curve.weights,
+            epsilon=EPSILON,
+            confidence=scores.settings.confidence,
+        )
         decision = decide(
-            Curve.of(scores.curve(sorted(wanted), range(1, len(wanted) + 1))),
+            there,
+            crossing,
             SEARCH.lattice(),
             budget=SEARCH.budget,
             certify=SEARCH.certify,
-            epsilon=EPSILON,
-            confidence=scores.settings.confidence,
             seeds=seeds,
         )
         yield decision
@@ -129,11 +137,11 @@ class _Answers:
         """Resample those of place → seeds, the dense ones of all these seeds first."""
         chosen = {place: tuple(of) for place, of in seeds.items()}
         dense = tuple(sorted({seed for of in chosen.values() for seed in of}))
-        return Scores.of_uneven(
+        return Scores.of(
             [{s: self.answers[place, s] for s in of} for place, of in {0: dense, **chosen}.items()],
             accuracy,
             self.settings,
-            lambda: named_generator("resamples", self.name),
+            named_generator("resamples", self.name),
             CHANCE,
         )
 
@@ -148,9 +156,7 @@ class _Answers:
         (row,) = self._curve(seeds, certifying).essential_rows()
         return row
 
-    def _curve(
-        self, seeds: Mapping[int, Iterable[int]], certifying: MeasuredCurve | None = None
-    ) -> MeasuredCurve:
+    def _curve(self, seeds: Mapping[int, Iterable[int]], certifying: Curve | None = None) -> Curve:
         sparsities = LATTICE[np.array(list(seeds)) - 1]
         return self.scores(seeds).curve(sparsities, range(1, len(seeds) + 1), certifying)
 
@@ -320,13 +326,10 @@ def main() -> None:
         "simulations.search", __doc__, sets=100, of="row", resamples=400, document=DOCUMENT
     )
     table = render(simulate(arguments), arguments.sets, arguments.resamples)
-    if not arguments.write:
+    if arguments.write:
+        write_part(DOCUMENT, _BEGIN, table, _END)
+    else:
         print(table, end="")
-        return
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(_BEGIN)
-    DOCUMENT.write_text(before + _BEGIN + table + _END + rest.partition(_END)[2], "utf-8")
-    print(f"{DOCUMENT}: written", file=sys.stderr)
 
 
 if __name__ == "__main__":

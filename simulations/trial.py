@@ -15,7 +15,7 @@ CHANCE = 50.0
 
 # Of the variance of what makes an answer right, the part that is the example's own: two runs of
 # equal score then disagree on one answer in seven.
-_COMMON = 0.8
+COMMON = 0.8
 
 
 def settings_of(resamples: int) -> Settings:
@@ -107,7 +107,7 @@ def draw_answers(truths: list[Truth], setting: Setting, generator: np.random.Gen
     by_run = rights[:, None, None] + generator.normal(0, setting.spread * error, shape)
     example = generator.standard_normal(setting.examples, dtype=np.float32)
     own = generator.standard_normal((*shape[:2], setting.examples), dtype=np.float32)
-    variate = np.float32(np.sqrt(_COMMON)) * example + np.float32(np.sqrt(1 - _COMMON)) * own
+    variate = np.float32(np.sqrt(COMMON)) * example + np.float32(np.sqrt(1 - COMMON)) * own
     answers: Floats = 100.0 * (variate < ndtri(np.clip(by_run, 1e-6, 1 - 1e-6)))
     return answers[..., None]
 

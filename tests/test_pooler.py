@@ -19,7 +19,7 @@ from essential_sparsity.masks.criteria.dense import Dense
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.criteria.noisy_magnitude import NoisyMagnitude
 from essential_sparsity.masks.criteria.ticket import Ticket
-from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
+from essential_sparsity.masks.criterion import Criterion, Inputs
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.metrics.scoring import Scoring
 from essential_sparsity.runs.job import Job
@@ -34,7 +34,7 @@ LAYERS = 4096  # prunable weights of the miniature's layers
 POOLER = "pooler.dense.weight"  # 16 × 16
 TOTAL = LAYERS + 256
 
-Compute = Callable[[Criterion | Ranking], Mask]
+Compute = Callable[[Criterion], Mask]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def questions(made: Stages, tmp_path_factory: pytest.TempPathFactory) -> TaskDat
 
 @pytest.fixture
 def compute(made: Stages, tmp_path: Path) -> Compute:
-    def one(spec: Criterion | Ranking) -> Mask:
+    def one(spec: Criterion) -> Mask:
         path = tmp_path / f"{spec.name}.safetensors"
         with Checkpoint.load(made.checkpoint) as checkpoint:
             compute_masks(checkpoint, {path: spec})
@@ -314,16 +314,17 @@ def test_figures_of_masks_and_weights_have_it(made: Stages, tmp_path: Path) -> N
     files = [paths.MASK_MANIFEST.format(model="m", mask=spec.name)]
 
     placement = compute_placement(tmp_path, files, PlacementSpec(models=("m",)))["placement"]
-    placement_figure.draw({"placement": placement}, words)
     assert placement["layer"].to_pylist()[-1] == 2
-    drawn = placement_figure.select({"placement": placement}, words).to_pylist()
-    assert [r["module"] for r in drawn if r["element"] == "share"][-1] == "pooler"
+    drawn = placement_figure.select({"placement": placement}, words)
+    placement_figure.draw(drawn, words)
+    shares = [r for r in drawn.to_pylist() if r["element"] == "share"]
+    assert shares[-1]["module"] == "pooler"
 
     for options in ({}, {"layers": (0, 2)}):
         positions = compute_positions(tmp_path, files, PositionsSpec(models=("m",), **options))
-        positions_figure.draw(positions, words)
+        positions_figure.draw(positions_figure.select(positions, words), words)
     assert "pooler" in positions["dispersion"]["module"].to_pylist()
 
     distribution = compute_distribution(tmp_path, ["w.parquet"], WeightsSpec())
-    distribution_figure.draw(distribution, words)
+    distribution_figure.draw(distribution_figure.select(distribution, words), words)
     assert set(distribution["density"]["layer"].to_pylist()) == {0, 1, 2}

@@ -2,7 +2,6 @@
 
 import pytest
 
-from essential_sparsity.command.output import pass_bars
 from essential_sparsity.support import progress
 
 
@@ -11,7 +10,8 @@ def test_each_pass_has_a_bar(
 ) -> None:
     monkeypatch.setattr(progress, "_WORTH_SHOWING", 1)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with pass_bars("masks", 100) as advance:
+    with progress.weights_bar("masks", 100, passes=True) as advance:
+        assert advance
         for _ in range(5):
             advance(50)
     shown = capsys.readouterr().err
@@ -21,6 +21,6 @@ def test_each_pass_has_a_bar(
 
 
 def test_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
-    with pass_bars("masks", 10**9) as advance:
-        advance(10**9)
+    with progress.weights_bar("masks", 10**9, passes=True) as advance:
+        assert advance is None
     assert capsys.readouterr().err == ""

@@ -96,9 +96,9 @@ def test_metrics_that_need_all_rows_take_clusters_too(name: str) -> None:
 def curve_of(scores: Floats, *, fixed: bool = True, **options: Any) -> Curve:
     """Return the curve of scores (masks, replicates, examples) at 10 %, 20 % …"""
     settings = Settings(epsilons=(), relative_epsilons=(), resamples=300)
-    drawn = Scores.of(
-        scores[..., None], first, settings, named_generator("x"), fixed=fixed, **options
-    )
+    parts = scores[..., None]
+    runs = [{None: of_mask[0]} for of_mask in parts] if fixed else parts
+    drawn = Scores.of(runs, first, settings, named_generator("x"), **options)
     sparse = range(1, len(scores))
     return drawn.curve([index / 10 for index in sparse], sparse)
 
@@ -160,8 +160,8 @@ def test_a_run_for_which_nothing_is_drawn_is_paired_with_every_draw() -> None:
     parts = answers(1000, 1.0, 2.0)[..., None]
     others = [np.roll(parts[2, 0], 10 * draw, axis=0) for draw in range(3)]
     runs = [{None: parts[0, 0]}, {None: parts[1, 0]}, dict(enumerate(others))]
-    scores = Scores.of_uneven(runs, first, Settings(resamples=300), lambda: named_generator("x"))
-    alone = Scores.of(parts[:2], first, Settings(resamples=300), named_generator("x"), fixed=True)
+    scores = Scores.of(runs, first, Settings(resamples=300), named_generator("x"))
+    alone = Scores.of(runs[:2], first, Settings(resamples=300), named_generator("x"))
     assert scores.fixed == {0, 1}
     np.testing.assert_allclose(scores.drops[:2], alone.drops)
     np.testing.assert_allclose(scores.drop_samples[1], alone.drop_samples[1])
@@ -176,5 +176,3 @@ def test_what_does_not_fit_is_named() -> None:
     scores = np.zeros((2, 2, 5, 1))
     with pytest.raises(ValueError, match="clusters: 4 of 5 examples"):
         Scores.of(scores, first, Settings(), named_generator("x"), clusters=np.arange(4))
-    with pytest.raises(ValueError, match="fixed: there is one replicate then, not 2"):
-        Scores.of(scores, first, Settings(), named_generator("x"), fixed=True)

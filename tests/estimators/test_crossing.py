@@ -3,7 +3,6 @@ import pytest
 from sklearn.isotonic import isotonic_regression
 
 from essential_sparsity.estimators.crossing import (
-    Crossing,
     first_crossing,
     fit_monotone,
     last_crossing,
@@ -88,6 +87,6 @@ def test_epsilon_scales() -> None:
 
 
 def test_locate_says_what_the_grid_cannot_tell() -> None:
-    assert locate(0.25, GRID) == Crossing(0.25, "")
-    assert locate(INFINITE, GRID) == Crossing(0.4, "above")
-    assert locate(-INFINITE, GRID) == Crossing(0.1, "below")
+    assert locate(0.25, GRID) == (0.25, "")
+    assert locate(INFINITE, GRID) == (0.4, "above")
+    assert locate(-INFINITE, GRID) == (0.1, "below")

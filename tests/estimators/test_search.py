@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from essential_sparsity.estimators.search import Curve, Decision, cost, decide
+from essential_sparsity.estimators.search import Decision, cost, decide, locate
 from essential_sparsity.search.spec import SearchSpec
 
 SETTINGS = SearchSpec(budget=200)
@@ -20,31 +20,21 @@ def hinge(place: float) -> float:
     return max(0.0, place - 20)
 
 
-def curve(seeds: dict[int, int], drop: Drop, noise: float = 0.0, shift: float = 0.0) -> Curve:
-    """Return a curve that is measured as `drop` says; `noise` is the deviation of the samples."""
-    places = tuple(sorted(seeds))
-    drops = np.array([drop(place) for place in places]) + shift
-    draw = np.random.default_rng(1).standard_normal((len(places), 500))
-    return Curve(
-        places=places,
-        seeds=tuple(seeds[place] for place in places),
-        drops=drops,
-        samples=drops[:, None] + noise * draw,
-        weights=np.ones(len(places)),
-    )
-
-
 def choose(
     seeds: dict[int, int], drop: Drop, noise: float = 0.0, settings: SearchSpec = SETTINGS
 ) -> Decision:
-    measured = curve(seeds, drop, noise)
+    """Decide on a curve that is measured as `drop` says; `noise` is its samples' deviation."""
+    places = np.array(sorted(seeds), dtype=float)
+    drops = np.array([drop(place) for place in places])
+    draw = np.random.default_rng(1).standard_normal((len(places), 500))
+    samples = drops[:, None] + noise * draw
+    crossing = locate(places, drops, samples, np.ones(len(places)), epsilon=1.0, confidence=0.95)
     return decide(
-        measured,
+        dict(sorted(seeds.items())),
+        crossing,
         settings.lattice(),
         budget=settings.budget,
         certify=settings.certify,
-        epsilon=1.0,
-        confidence=0.95,
         seeds=SEEDS,
     )
 

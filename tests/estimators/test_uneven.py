@@ -21,9 +21,7 @@ def answers(masks: int, seeds: int) -> Floats:
 
 def scores_of(parts: Floats, seeds: list[list[int]]) -> Scores:
     runs = [{seed: parts[mask, seed] for seed in of} for mask, of in enumerate(seeds)]
-    return Scores.of_uneven(
-        runs, lambda means: means[..., 0], SETTINGS, lambda: named_generator("a")
-    )
+    return Scores.of(runs, lambda means: means[..., 0], SETTINGS, named_generator("a"))
 
 
 def test_equal_seeds_are_no_special_case() -> None:

@@ -2,8 +2,11 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -99,7 +102,7 @@ def compute(root, files, spec):
 
 from matplotlib.figure import Figure
 
-COLUMNS = {"amounts": frozenset({"model", "mask", "removed"})}
+COLUMNS = {"amounts": {"model", "mask", "removed"}}
 
 
 def select(tables, spec):
@@ -107,10 +110,10 @@ def select(tables, spec):
     return tables["amounts"]
 
 
-def draw(tables, spec):
+def draw(data, spec):
     """Draw the bars."""
     figure = Figure(figsize=(3, 2))
-    rows = tables["amounts"].to_pylist()
+    rows = data.to_pylist()
     figure.subplots().bar([row["mask"] for row in rows], [row["removed"] for row in rows])
     return figure
 ''',
@@ -336,3 +339,45 @@ def test_commands_know_extensions_too(extended: Project) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "amounts" in done.stdout
+
+
+def _bundle(project: Project, *arguments: str, fails: bool = False) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "essential_sparsity.bundle", *arguments],
+        cwd=project.folder,
+        env={**environment(), "PYTHONPATH": str(project.folder / "workflow")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode != 0) == fails, done.stderr
+    return done.stderr
+
+
+def test_figures_are_drawn_elsewhere_from_a_bundle_and_the_extension(
+    extended: Project, tmp_path: Path
+) -> None:
+    packed = str(tmp_path / "tiny.tar.gz")
+    said = _bundle(extended, "pack", "study.yaml", "--output", packed)
+    (note,) = (line for line in said.splitlines() if line.startswith("note:"))
+    assert "extension 'mine' is your own: send it along" in note
+    with tarfile.open(packed) as archive:
+        assert not [name for name in archive.getnames() if name.endswith(".py") or "mine/" in name]
+    other = Project(tmp_path / "other")
+    other.clone_sources()
+    before = sorted(other.folder.rglob("*"))
+    said = _bundle(other, "unpack", packed, fails=True)
+    assert "project/study.yaml: extensions[0]: " in said
+    assert f"{other.folder / 'mine'}: no folder with one of" in said
+    assert "a bundle brings no code: an extension is to be put in place first" in said
+    assert before == sorted(other.folder.rglob("*"))
+    shutil.copytree(extended.folder / "mine", other.folder / "mine")
+    assert "are in place" in _bundle(other, "unpack", packed)
+    assert not list(other.folder.glob(".bundle.*"))
+    drawn = other.results / "studies/tiny/figures/amounts.parquet"
+    content = drawn.read_bytes()
+    for path in drawn.parent.iterdir():
+        path.unlink()
+    other.run("figures", "report", "--profile", "profiles/figures", "--forceall")
+    assert drawn.read_bytes() == content
+    assert "mine/metrics/wrong.py" in (drawn.parents[1] / "report.html").read_text()

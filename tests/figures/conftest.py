@@ -1,18 +1,35 @@
 """Tables as the statistics stages leave them, made from a model of how drops behave."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from matplotlib.figure import Figure
 
+from essential_sparsity.drawing import style
+from essential_sparsity.drawing.spec import FigureSpec
+from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.metrics import METRICS
 from finished_runs import small_study, write_checkpoint, write_mask, write_run
 
 __all__ = ["small_study", "write_checkpoint", "write_mask", "write_run"]
 
 Tables = Mapping[str, pa.Table]
+
+
+def drawing_of(kind: str) -> Callable[[Tables, FigureSpec], Figure]:
+    """Return what draws a kind's tables as its stage does."""
+
+    def draw(tables: Tables, spec: FigureSpec) -> Figure:
+        drawing = import_module(FIGURE_KINDS[kind].drawing)
+        with style.use_style():
+            figure: Figure = drawing.draw(drawing.select(tables, spec), spec)
+        return figure
+
+    return draw
 
 
 def table_of(rows: list[dict[str, Any]]) -> pa.Table:

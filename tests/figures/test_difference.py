@@ -8,13 +8,14 @@ from matplotlib.figure import Figure
 
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.difference.draw import COLUMNS, DRAWN
-from essential_sparsity.figures.difference.draw import draw as draw_difference
 from essential_sparsity.figures.difference.draw import select as select_difference
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.support.errors import UserError
 
-from .conftest import TASKS
+from .conftest import TASKS, drawing_of
 from .overlap import drawn_texts, overlaps
+
+draw_difference = drawing_of("difference")
 
 SPEC = FigureSpec(
     models={"bert": "BERT-base", "vit": "ViT-base"},
@@ -88,7 +89,7 @@ def rows_of(table: pa.Table, **values: Any) -> list[dict[str, Any]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["difference"]
-    assert (kind.drawing, set(kind.tables)) == (draw_difference.__module__, {*COLUMNS, "cost"})
+    assert (kind.drawing, set(kind.tables)) == (select_difference.__module__, {*COLUMNS, "cost"})
 
 
 def test_curves_bands_and_seeds_are_the_data_written() -> None:

@@ -13,11 +13,13 @@ from essential_sparsity.drawing import style
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures import drawing_stage
 from essential_sparsity.figures.distribution.draw import COLUMNS
-from essential_sparsity.figures.distribution.draw import draw as draw_distribution
 from essential_sparsity.figures.distribution.draw import select as select_distribution
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 
+from .conftest import drawing_of
 from .overlap import drawn_texts, overlaps
+
+draw_distribution = drawing_of("distribution")
 
 SPEC = FigureSpec(models={"vit": "ViT-B", "dino": "DINO-B"})
 TWO = {"vit": 12, "dino": 12}
@@ -80,7 +82,7 @@ def rows_of(table: pa.Table, **values: Any) -> list[dict[str, Any]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["distribution"]
-    assert (kind.drawing, set(kind.tables)) == (draw_distribution.__module__, set(COLUMNS))
+    assert (kind.drawing, set(kind.tables)) == (select_distribution.__module__, set(COLUMNS))
 
 
 def test_ridges_are_the_densities_written_each_to_its_own_peak() -> None:

@@ -11,12 +11,14 @@ from matplotlib.lines import Line2D
 from essential_sparsity.drawing import style
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.drop.draw import COLUMNS
-from essential_sparsity.figures.drop.draw import draw as draw_drop
 from essential_sparsity.figures.drop.draw import select as select_drop
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.support.errors import UserError
 
+from .conftest import drawing_of
 from .overlap import drawn_texts, overlaps
+
+draw_drop = drawing_of("drop")
 
 MakeTables = Callable[..., dict[str, pa.Table]]
 
@@ -48,7 +50,7 @@ def rows_of(table: pa.Table, **values: Any) -> list[dict[str, Any]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["drop"]
-    assert (kind.drawing, set(kind.tables)) == (draw_drop.__module__, {*COLUMNS, "sharpness"})
+    assert (kind.drawing, set(kind.tables)) == (select_drop.__module__, {*COLUMNS, "sharpness"})
 
 
 def test_curves_seeds_and_bands_are_the_data_written(drop_tables: MakeTables) -> None:

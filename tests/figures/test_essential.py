@@ -9,11 +9,13 @@ from matplotlib.figure import Figure
 from essential_sparsity.drawing import style
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.essential.draw import DRAWN
-from essential_sparsity.figures.essential.draw import draw as draw_essential
 from essential_sparsity.figures.essential.draw import select as select_essential
 from essential_sparsity.support.errors import UserError
 
+from .conftest import drawing_of
 from .overlap import drawn_texts, overlaps
+
+draw_essential = drawing_of("essential")
 
 MakeTables = Callable[..., dict[str, pa.Table]]
 

@@ -3,7 +3,6 @@
 import ast
 import re
 from collections.abc import Callable
-from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from essential_sparsity.figures.kinds import FIGURE_KINDS
 from . import test_difference, test_distribution, test_similarity
 from .conftest import (
     GRID,
+    drawing_of,
     make_drop_tables,
     make_placement_tables,
     make_positions_tables,
@@ -55,8 +55,7 @@ OF_MASKS = {"placement", "positions", "similarity"}
 
 
 def draw(kind: str, models: tuple[str, ...] = MODELS) -> Figure:
-    figure: Figure = import_module(FIGURE_KINDS[kind].drawing).draw(MAKE[kind](models), SPEC)
-    return figure
+    return drawing_of(kind)(MAKE[kind](models), SPEC)
 
 
 def test_every_kind_is_here() -> None:

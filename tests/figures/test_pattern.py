@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.figures.pattern.draw import COLUMNS
-from essential_sparsity.figures.pattern.draw import draw as draw_pattern
 from essential_sparsity.figures.pattern.draw import select as select_pattern
 from essential_sparsity.support.errors import UserError
 
-from .conftest import table_of
+from .conftest import drawing_of, table_of
 from .overlap import drawn_texts, overlaps
+
+draw_pattern = drawing_of("pattern")
 
 MakeTables = Callable[..., dict[str, pa.Table]]
 
@@ -58,7 +59,7 @@ def marks(axes: Axes, hollow: bool) -> dict[float, float]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["pattern"]
-    assert (kind.drawing, set(kind.tables)) == (draw_pattern.__module__, {*COLUMNS, "sharpness"})
+    assert (kind.drawing, set(kind.tables)) == (select_pattern.__module__, {*COLUMNS, "sharpness"})
 
 
 def test_bars_lie_over_the_masks_that_are_certified(drop_tables: MakeTables) -> None:

@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.figures.placement.draw import COLUMNS
-from essential_sparsity.figures.placement.draw import draw as draw_placement
 from essential_sparsity.figures.placement.draw import select as select_placement
 from essential_sparsity.support.errors import UserError
 
-from .conftest import BERT, LLAMA
+from .conftest import BERT, LLAMA, drawing_of
 from .overlap import drawn_texts, overlaps
+
+draw_placement = drawing_of("placement")
 
 MakeTables = Callable[..., dict[str, pa.Table]]
 
@@ -37,7 +38,7 @@ def rows_of(table: pa.Table, **values: Any) -> list[dict[str, Any]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["placement"]
-    assert (kind.drawing, set(kind.tables)) == (draw_placement.__module__, set(COLUMNS))
+    assert (kind.drawing, set(kind.tables)) == (select_placement.__module__, set(COLUMNS))
 
 
 def test_cells_and_bars_are_the_data_written(placement_tables: MakeTables) -> None:
@@ -99,7 +100,7 @@ def test_numbers_are_in_the_cells_if_they_fit(placement_tables: MakeTables) -> N
         axes, mesh = meshes(figure)[0]
         decimals = 1 if layers < 10 else 0
         rates = np.asarray(mesh.get_array()).ravel()
-        texts = [text.get_text() for text in axes.texts][:-1]  # the last one is the title
+        texts = [text.get_text() for text in axes.texts]
         assert not texts or texts == [f"{100 * rate:.{decimals}f}" for rate in rates]
         return texts
 

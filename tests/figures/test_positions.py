@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.figures.positions.draw import COLUMNS
-from essential_sparsity.figures.positions.draw import draw as draw_positions
 from essential_sparsity.figures.positions.draw import select as select_positions
 from essential_sparsity.support.errors import UserError
 
-from .conftest import BERT, LLAMA, table_of
+from .conftest import BERT, LLAMA, drawing_of, table_of
 from .overlap import drawn_texts, overlaps
+
+draw_positions = drawing_of("positions")
 
 MakeTables = Callable[..., dict[str, pa.Table]]
 
@@ -48,7 +49,7 @@ def places(figure: Figure) -> list[tuple[float, float]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["positions"]
-    assert (kind.drawing, set(kind.tables)) == (draw_positions.__module__, set(COLUMNS))
+    assert (kind.drawing, set(kind.tables)) == (select_positions.__module__, set(COLUMNS))
 
 
 def test_cells_are_the_data_written_at_their_place(positions_tables: MakeTables) -> None:

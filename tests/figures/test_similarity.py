@@ -12,13 +12,15 @@ from essential_sparsity.drawing import style
 from essential_sparsity.drawing.spec import FigureSpec
 from essential_sparsity.figures.kinds import FIGURE_KINDS
 from essential_sparsity.figures.similarity.draw import COLUMNS, DRAWN
-from essential_sparsity.figures.similarity.draw import draw as draw_similarity
 from essential_sparsity.figures.similarity.draw import select as select_similarity
 from essential_sparsity.figures.similarity.matrix import format_share
 from essential_sparsity.similarity.measurement import SCHEMA
 from essential_sparsity.support.errors import UserError
 
+from .conftest import drawing_of
 from .overlap import drawn_texts, overlaps
+
+draw_similarity = drawing_of("similarity")
 
 SPEC = FigureSpec(models={"bert": "BERT-base", "vit": "ViT-B"})
 
@@ -87,7 +89,7 @@ def rows_of(table: pa.Table, **values: Any) -> list[dict[str, Any]]:
 
 def test_the_registry_names_this_stage_and_its_tables() -> None:
     kind = FIGURE_KINDS["similarity"]
-    assert (kind.drawing, set(kind.tables)) == (draw_similarity.__module__, set(COLUMNS))
+    assert (kind.drawing, set(kind.tables)) == (select_similarity.__module__, set(COLUMNS))
     assert COLUMNS["similarity"] <= set(SCHEMA.names)
 
 

@@ -20,8 +20,7 @@ import pandas as pd
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.estimators.bootstrap import percentile_interval, resample
-from essential_sparsity.estimators.search import Curve as Known
-from essential_sparsity.estimators.search import decide
+from essential_sparsity.estimators.search import decide, locate
 from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Inputs
@@ -233,7 +232,7 @@ def _differences(table: pd.DataFrame) -> Json:
 
 def _search(table: pd.DataFrame, settings: Settings) -> list[Json]:
     """Return the decisions of a search that knows these places, with so many seeds at each."""
-    asked = {"budget": 60, "certify": 4, "epsilon": 1.0, "confidence": 0.95, "seeds": 4}
+    asked = {"budget": 60, "certify": 4, "seeds": 4}
     found = []
     for known in ({2: 2, 4: 2, 9: 2}, {4: 2, 5: 2, 6: 2, 7: 2}, {4: 4, 5: 4, 6: 4, 7: 4}, {1: 2}):
         chosen = [
@@ -242,14 +241,12 @@ def _search(table: pd.DataFrame, settings: Settings) -> list[Json]:
             if seed <= (known.get(round(10 * sparsity), 0) or 4 * (sparsity == 0))
         ]
         curve = curve_of(pd.concat(chosen), "accuracy", settings)
-        places = Known(
-            places=tuple(round(10 * sparsity) for sparsity in curve.sparsities),
-            seeds=tuple(map(int, curve.replicates)),
-            drops=curve.drops,
-            samples=curve.samples,
-            weights=curve.weights,
+        places = np.round(10 * curve.sparsities)
+        crossing = locate(
+            places, curve.drops, curve.samples, curve.weights, epsilon=1.0, confidence=0.95
         )
-        decision = asdict(decide(places, [k / 10 for k in range(1, 10)], **asked))
+        there = dict(zip(map(int, places), map(int, curve.replicates), strict=True))
+        decision = asdict(decide(there, crossing, [k / 10 for k in range(1, 10)], **asked))
         found.append({**decision, "seeds": sorted(decision["seeds"].items())})
     return found
 

@@ -159,6 +159,18 @@ def test_a_criterion_that_is_not_here_is_named_and_how_to_have_it(tmp_path: Path
     )
 
 
+def test_an_extension_from_outside_the_project_is_not_imported(tmp_path: Path) -> None:
+    """A stranger's study may name whatever folder other users of the machine can write to."""
+    module = tmp_path / "shared" / "criteria" / "evil.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(f"open({str(tmp_path / 'run')!r}, 'w')")
+    for name in (str(module.parents[1]), "../shared"):
+        study = yaml.safe_dump({**yaml.safe_load(STUDY), "extensions": [name]})
+        bundle = forge(tmp_path / "h.tar.gz", (plain("project/s.yaml"), study.encode()))
+        refused(bundle, tmp_path, "extensions: .*shared: leads out of")
+    assert not (tmp_path / "run").exists()
+
+
 def test_names_that_a_person_will_type_are_plain(tmp_path: Path) -> None:
     for change, reason in (
         ({"study": "$(touch evil)"}, "study: a name has"),
@@ -187,7 +199,7 @@ def test_the_command_that_is_proposed_is_quoted(tmp_path: Path) -> None:
 
 def test_a_catalog_cannot_smuggle_a_file_into_a_bundle(tmp_path: Path) -> None:
     """Somebody's catalog may hold links to the packer's own files."""
-    from essential_sparsity.bundle.contents import Contents
+    from essential_sparsity.bundle.contents import contents_of
     from essential_sparsity.stages.study import all_tables
     from essential_sparsity.study.jobs import load_study
 
@@ -202,10 +214,10 @@ def test_a_catalog_cannot_smuggle_a_file_into_a_bundle(tmp_path: Path) -> None:
     for table in [*all_tables(resolved), "studies/tiny/claims.parquet"]:
         (root / "results" / table).parent.mkdir(parents=True, exist_ok=True)
         (root / "results" / table).touch()
-    packed = Contents.of(resolved, root / "study.yaml", root, False)
-    assert "project/tiny/models/tiny-bert.yaml" in packed.files
+    packed = contents_of(resolved, root / "study.yaml", root, False)
+    assert "project/tiny/models/tiny-bert.yaml" in packed
     secret = tmp_path / "secret"
     secret.write_text("password")
     (root / "tiny/tasks/stolen.yaml").symlink_to(secret)
     with pytest.raises(UserError, match="secret: outside"):
-        Contents.of(resolved, root / "study.yaml", root, False)
+        contents_of(resolved, root / "study.yaml", root, False)

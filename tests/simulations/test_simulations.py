@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simulations import __main__ as command
-from simulations import search
+from simulations import clusters, search
 from simulations.reading import Outcomes, read
 from simulations.report import render
 from simulations.trial import Setting, draw_answers, run_trial
@@ -158,3 +158,39 @@ def test_bad_arguments_are_refused(
     with pytest.raises(SystemExit):
         command.main()
     assert "--sets and --processes take 1 or more" in capsys.readouterr().err
+
+
+def test_answers_of_a_cluster_go_together_and_score_what_is_asked_for() -> None:
+    setting = clusters.Setting(3000, 5, 0.5, sizes_differ=True)
+    answers, of = clusters.draw_answers([TRUTHS["steep"]], setting, np.random.default_rng(0))
+    assert answers.shape == (1 + len(GRID), 1, len(of), 1)
+    sizes = np.bincount(of)
+    assert (len(sizes), sizes.min(), sizes.max()) == (3000, 1, 9)
+    means = answers[:, 0, :, 0].mean(axis=1)
+    np.testing.assert_allclose(means[0] - means[1:], TRUTHS["steep"].drops, atol=1.5)
+    lost = (answers[0] - answers[-1])[0, :, 0]
+    first = np.searchsorted(of, np.flatnonzero(sizes > 1))
+    assert np.corrcoef(lost[first], lost[first + 1])[0, 1] > 0.1
+
+
+def test_few_windows_certify_nothing_where_they_are_known() -> None:
+    known, ignored = clusters.run_trial(clusters.Setting(16, 512, 0.0), 100, 0)
+    assert not any(known.certified)
+    assert any(ignored.certified)
+
+
+def test_the_page_on_clusters_is_of_these_settings_and_this_code() -> None:
+    known, ignored = clusters.run_trial(clusters.Setting(30, 4, 0.2), 100, 0)
+    made = clusters.render(
+        (
+            clusters.Rates.of(setting, is_known, [outcome])
+            for setting in clusters.SETTINGS
+            for is_known, outcome in ((True, known), (False, ignored))
+        ),
+        sets=1,
+        resamples=100,
+    )
+    page = (DOCS / "validation.md").read_text(encoding="utf-8")
+    assert masked(made.rpartition("|\n")[2]) in masked(page)
+    for row in re.findall(r"(?m)^\| [\d,]+ of [\d a-z]+ \| [\d.]+ \| [a-z]+ \|", made):
+        assert row in page

@@ -50,9 +50,7 @@ def test_a_rule_takes_all_else_from_its_stage(name: str) -> None:
         assert re.search(rf"\b{name}\.{directive}\b", text)
     for directive in ("params", "resources"):
         assert f"**{name}.{directive}," in text
-    outputs = {key for stage in BY_NAME[name] for key in stage.outputs}
-    named = set(re.findall(rf'{name}\.output\["(\w+)"\]', text))
-    assert named == outputs if named else f"**{name}.output," in text
+    assert f"**{name}.output," in text or f"**reported({name}, " in text
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)

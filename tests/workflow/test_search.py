@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from essential_sparsity.bundle.contents import Contents
+from essential_sparsity.bundle.contents import contents_of
 from essential_sparsity.search.rounds import Round, load_last
 from essential_sparsity.study.document import Study
 from essential_sparsity.study.jobs import load_study
@@ -84,7 +84,7 @@ def test_a_bundle_brings_the_rounds_that_the_report_tells_of(
     project.run("study")
     study = project.folder / "study.yaml"
     resolved = load_study(study, project.folder, project.results)
-    packed = Contents.of(resolved, study, project.folder, masks=False).files
+    packed = contents_of(resolved, study, project.folder, masks=False)
     last = load_last(project.results, FOLDER).number
     rounds = {f"results/{FOLDER}/round{number}.json" for number in range(1, last + 1)}
     assert rounds <= packed.keys()

@@ -69,9 +69,11 @@ def compute_masks(
         named = {load_header(path).name or path.stem: path for path in others}
         if named:
             document["like"] = next(iter(named))
-        specs = [
-            check_mask(document | {_key(amount): amount}, "compute_masks") for amount in amounts
-        ] or [check_mask(document, "compute_masks")]
+        sized = [
+            {**document, "pattern" if isinstance(amount, str) else "sparsity": amount}
+            for amount in amounts
+        ]
+        specs = [check_mask(one, "compute_masks") for one in sized or [document]]
         wanted = {Path(folder, f"{place}.safetensors"): spec for place, spec in enumerate(specs)}
         files = {role: Path(path) for role, path in specs[0].files().items()}
         inputs = Inputs(masks=named, files=files)
@@ -187,10 +189,6 @@ def compare_masks(
         {name: column[place].item() for name, column in columns.items()}
         for place in range(len(first))
     ]
-
-
-def _key(amount: float | str) -> str:
-    return "pattern" if isinstance(amount, str) else "sparsity"
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from essential_sparsity.stages import paths
 from essential_sparsity.support.errors import UserError, run_stage
 
 # Columns of tables and top-level keys of JSON files that equal work need not share.
@@ -29,7 +30,8 @@ _IGNORED = {
     # Of manifests: what they list is compared itself.
     *("sealed", "files"),
 }
-_FOLDERS = {".snakemake", ".restart", "logs", "benchmarks"}
+_FOLDERS = {".snakemake", ".restart", *(Path(p).parts[0] for p in (paths.LOG, paths.BENCHMARK))}
+_STUDIES, _FIGURES = Path(paths.STUDY).parts[0], Path(paths.FIGURE).parent.name
 _OUTCOMES = ("equal", "differ", "only in A", "only in B")
 _SHOWN = 20  # files of a kind and outcome
 
@@ -37,27 +39,19 @@ _SHOWN = 20  # files of a kind and outcome
 def compare_results(a: Path, b: Path, tolerance: float = 0.0) -> tuple[Counter[str], list[str]]:
     """Compare all files that lie at the same places below two results folders.
 
-    Args:
-        a, b: the folders.
-        tolerance: floats x and y are equal if |x − y| is at most this times max(1, |x|, |y|).
-
-    Returns:
-        How many files are `equal`, `differ`, are `only in A` and `only in B`; and what is printed.
-
-    Raises:
-        UserError: one of them is no folder, a file is damaged, or they have no file in common.
+    Floats x and y are equal if |x − y| is at most `tolerance` times max(1, |x|, |y|). Return how
+    many files are `equal`, `differ`, are `only in A` and `only in B`; and what is printed.
     """
     files_a, files_b = _files(a), _files(b)
-    if not files_a & files_b:
+    common = files_a & files_b
+    if not common:
         raise UserError(f"{a}, {b}: have no artifact in common; are these results folders?")
     found: dict[str, dict[str, list[str]]] = {}
     counts, ignored = Counter(dict.fromkeys(_OUTCOMES, 0)), Counter[str]()
     for path in sorted(files_a | files_b):
         outcome, line = "equal", str(path)
-        if path not in files_b:
-            outcome = "only in A"
-        elif path not in files_a:
-            outcome = "only in B"
+        if path not in common:
+            outcome = "only in A" if path in files_a else "only in B"
         elif difference := _difference(a / path, b / path, tolerance, ignored):
             outcome, line = "differ", f"{path}: {difference}"
         counts[outcome] += 1
@@ -79,13 +73,14 @@ def _files(folder: Path) -> set[Path]:
         raise UserError(f"{folder}: no such folder")
     patterns = ("*.safetensors", "*.parquet", "*.json")
     found = {path.relative_to(folder) for pattern in patterns for path in folder.rglob(pattern)}
-    return {p for p in found if _FOLDERS.isdisjoint(p.parts) and p.name != "provenance.json"}
+    record = Path(paths.PROVENANCE).name
+    return {p for p in found if _FOLDERS.isdisjoint(p.parts) and p.name != record}
 
 
 def _kind(path: Path) -> str:
-    if path.parts[0] != "studies":
+    if path.parts[0] != _STUDIES:
         return path.parts[0]
-    return "figures" if "figures" in path.parts else "tables"
+    return "figures" if path.parent.name == _FIGURES else "tables"
 
 
 def _difference(a: Path, b: Path, tolerance: float, ignored: Counter[str]) -> str:

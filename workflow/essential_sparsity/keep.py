@@ -12,7 +12,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from essential_sparsity.runs.labels import labels_of_run, with_labels
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.all import STAGES
 from essential_sparsity.stages.figures import MEASUREMENTS, SEARCH
+from essential_sparsity.stages.format import UNCHECKED, write_format
 from essential_sparsity.stages.masks import MASK
 from essential_sparsity.stages.sources import CHECKPOINT
 from essential_sparsity.stages.stage import Place, Stage
@@ -29,8 +29,7 @@ from essential_sparsity.study.jobs import load_study
 from essential_sparsity.study.resolve import Resolved
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.files import read_json
-from essential_sparsity.support.format import UNCHECKED, write_format
-from essential_sparsity.support.pipeline import pipeline_command
+from essential_sparsity.support.pipeline import make_targets
 from essential_sparsity.support.tables import read_origin, read_table, write_table
 
 _ROOT = Path(__file__).parents[2]
@@ -38,8 +37,9 @@ _ROOT = Path(__file__).parents[2]
 # Measurements, and what follows from runs, are made again in seconds.
 _COSTLY = tuple(s for s in STAGES[: STAGES.index(SEARCH)] if s not in MEASUREMENTS.values())
 _NO_ARTIFACTS = (".snakemake", "logs", "benchmarks", "studies")
-# Paths on one command line.
-_AT_ONCE = 1000
+
+# What the jobs of one stage leave: a list of paths each, the first of which is its target.
+Jobs = list[list[str]]
 
 
 class Keeper:
@@ -60,50 +60,48 @@ class Keeper:
         Raises:
             UserError: one of the sample is another one now, or Snakemake fails.
         """
-        label_runs(self._study.results)
-        found = self._finished(set(self._changed()))
-        drawn = {stage: _draw(some, sample, seed) for stage, some in found.items()}
-        targets = [path for some in drawn.values() for path in some]
-        if targets:
-            self._check(drawn, targets, tolerance)
-            everything = [path for some in found.values() for path in some]
-            self._ask(self._study.results, everything, "--touch", "--cores", "1")
-        write_format(self._study.results)
-        return sum(map(len, found.values())), len(targets)
+        results = self._study.results
+        label_runs(results)
+        found = self._finished()
+        kept = [files for jobs in found for files in jobs]
+        drawn = [files for jobs in found for files in _draw(jobs, sample, seed)]
+        if drawn:
+            self._check(drawn, tolerance)
+            self._ask(results, kept, "--touch", "--cores", "1")
+        write_format(results)
+        return len(kept), len(drawn)
 
-    def _changed(self) -> Iterable[str]:
-        """Yield what is there and was made by other code, or another spec."""
-        wanted = [path for stage in _COSTLY for path in stage.targets(self._study)]
-        there = [path for path in wanted if (self._study.results / path).exists()]
-        return self._ask(self._study.results, there, "--list-changes", "params")
-
-    def _finished(self, changed: set[str]) -> dict[Stage, list[str]]:
-        """Return those of a stage's changed artifacts that their spec would still ask for."""
+    def _finished(self) -> list[Jobs]:
+        """Return, by stage, what another code or spec made and today's spec would ask for."""
         study = self._study
-        return {
-            stage: [
-                stage.paths(study, place)[0]
-                for place in stage.places(study)
-                if stage.paths(study, place)[0] in changed and _is_of_spec(study, stage, place)
-            ]
+        wanted = [
+            [(place, stage.paths(study, place)) for place in stage.places(study)]
             for stage in _COSTLY
-        }
+        ]
+        everything = (files for jobs in wanted for _, files in jobs)
+        there = [files for files in everything if (study.results / files[0]).exists()]
+        changed = set(self._ask(study.results, there, "--list-changes", "params"))
+        return [
+            [
+                files
+                for place, files in jobs
+                if files[0] in changed and _is_of_spec(study, stage, place)
+            ]
+            for stage, jobs in zip(_COSTLY, wanted, strict=True)
+        ]
 
-    def _check(self, drawn: dict[Stage, list[str]], targets: list[str], tolerance: float) -> None:
+    def _check(self, drawn: Jobs, tolerance: float) -> None:
         results = self._study.results
         with tempfile.TemporaryDirectory(prefix=".sample-", dir=results.resolve().parent) as name:
             again = Path(name)
             for folder in results.iterdir():
                 if folder.is_dir() and folder.name not in _NO_ARTIFACTS:
                     shutil.copytree(folder, again / folder.name, copy_function=_link)
-            for stage in drawn:
-                for place in stage.places(self._study):
-                    files = stage.paths(self._study, place)
-                    for file in files if files[0] in targets else ():
-                        (again / file).unlink(missing_ok=True)
+            for file in (file for files in drawn for file in files):
+                (again / file).unlink(missing_ok=True)
             write_format(again)
             # Nothing is recorded there: what is missing is made, and nothing else.
-            self._ask(again, targets, "--rerun-triggers", "mtime")
+            self._ask(again, drawn, "--rerun-triggers", "mtime")
             counts, lines = compare_results(results, again, tolerance)
         if counts["differ"]:
             differing = "; ".join(line.strip() for line in lines if "differ: " in line)
@@ -112,24 +110,19 @@ class Keeper:
                 "`make study` makes again what changed"
             )
 
-    def _ask(self, results: Path, targets: list[str], *arguments: str) -> list[str]:
-        """Call Snakemake for targets; return the lines that it prints.
-
-        Raises:
-            UserError: it fails.
-        """
+    def _ask(self, results: Path, jobs: Jobs, *arguments: str) -> list[str]:
+        """Call Snakemake for jobs; return the lines that it prints."""
+        place = (_ROOT, self._file, results, self._profile)
+        environment = {**os.environ, UNCHECKED: "1"}
         lines: list[str] = []
-        for start in range(0, len(targets), _AT_ONCE):
-            some = targets[start : start + _AT_ONCE]
-            command = pipeline_command(_ROOT, self._file, results, self._profile, *some, *arguments)
-            environment = {**os.environ, UNCHECKED: "1"}
-            done = subprocess.run(
-                command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False
-            )
-            if done.returncode:
-                said = "; ".join(line for line in done.stdout.splitlines() if "rror: " in line)
-                raise UserError(f"{results}: a job failed ({said or 'see above'}); nothing is kept")
+        targets = [files[0] for files in jobs]
+        for done in make_targets(
+            targets, *place, *arguments, env=environment, stdout=subprocess.PIPE
+        ):
             lines += done.stdout.splitlines()
+            if done.returncode:
+                said = "; ".join(line for line in lines if "rror: " in line)
+                raise UserError(f"{results}: a job failed ({said or 'see above'}); nothing is kept")
         return lines
 
 
@@ -138,11 +131,11 @@ def label_runs(results: Path) -> None:
     pattern = paths.METRICS.format(model="*", task="*", recipe="*", mask="*", seed="*")
     for path in sorted(results.glob(pattern)):
         table = read_table(path, {"loss"})
-        if "criterion" not in table.column_names:
-            _, model, task, recipe, mask, seed, _ = path.relative_to(results).parts
+        run = paths.matching(paths.METRICS).fullmatch(path.relative_to(results).as_posix())
+        if "criterion" not in table.column_names and run:
+            model, task, recipe, mask, seed = run.groups()
             header = load_header(results / paths.MASK.format(model=model, mask=mask))
-            number = int(seed.removeprefix("seed"))
-            labels = labels_of_run(header, model, task, recipe, number)
+            labels = labels_of_run(header, model, task, recipe, int(seed))
             own = table.drop_columns([name for name in labels if name in table.column_names])
             times = path.stat()
             write_table(path, with_labels(own, labels), read_origin(path))
@@ -174,9 +167,9 @@ def _has(recorded: object, today: object) -> bool:
     return recorded == today
 
 
-def _draw(found: list[str], number: int, seed: str) -> list[str]:
-    """Return `number` of the artifacts, drawn by hash."""
-    return sorted(found, key=lambda path: sha256(f"{seed} {path}".encode()).digest())[:number]
+def _draw(jobs: Jobs, number: int, seed: str) -> Jobs:
+    """Return `number` of the jobs, drawn by hash."""
+    return sorted(jobs, key=lambda files: sha256(f"{seed} {files[0]}".encode()).digest())[:number]
 
 
 def _link(source: str, target: str) -> None:
@@ -197,13 +190,8 @@ def main() -> None:
         "--sample", type=int, default=2, metavar="N", help="artifacts of each stage to make again"
     )
     parser.add_argument("--seed", default="", help="another text draws others")
-    parser.add_argument(
-        "--tolerance",
-        type=float,
-        default=0.0,
-        metavar="T",
-        help="difference of floats that counts as none, for results of another machine",
-    )
+    words = "difference of floats that counts as none, for results of another machine"
+    parser.add_argument("--tolerance", type=float, default=0.0, metavar="T", help=words)
     parser.add_argument("--profile", default="default", help="where jobs run (default)")
     arguments = parser.parse_args()
     if arguments.sample < 1:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from essential_sparsity.bundle.archive import PROJECT, unpack_bundle, write_bundle
-from essential_sparsity.bundle.contents import Contents, own_criteria
+from essential_sparsity.bundle.contents import contents_of, own_criteria
 from essential_sparsity.study.jobs import load_study
 from essential_sparsity.support.errors import run_stage
 
@@ -45,21 +45,23 @@ def main() -> None:
 
 def _pack(file: Path, results: Path, masks: bool, output: Path | None) -> None:
     study = load_study(file, _ROOT, results)
-    contents = Contents.of(study, file, _ROOT, masks)
+    files = contents_of(study, file, _ROOT, masks)
     path = output or Path(f"{study.study.study}.bundle.tar.gz")
-    study_file = next(n for n in contents.files if n.startswith(f"{PROJECT}/")).partition("/")[2]
-    write_bundle(path, study.study.study, study_file, contents.files)
+    study_file = next(n for n in files if n.startswith(f"{PROJECT}/")).partition("/")[2]
+    write_bundle(path, study.study.study, study_file, files)
     size = path.stat().st_size
-    print(f"{path}: {len(contents.files)} files, {size / 1e6:.1f} MB", file=sys.stderr)
-    for folder in study.study.extensions:
+    print(f"{path}: {len(files)} files, {size / 1e6:.1f} MB", file=sys.stderr)
+    notes = [
+        f"extension '{folder}' is your own: send it along, to be put in place"
+        for folder in study.study.extensions
+    ]
+    notes += [
+        f"criterion '{criterion}' is your own: send {module} along, to be put in place"
+        for criterion, module in own_criteria(study.study).items()
+    ]
+    for note in notes:
         print(
-            f"note: the bundle brings no code, and extension '{folder}' is your own: send it along",
-            file=sys.stderr,
-        )
-    for criterion, module in own_criteria(study.study).items():
-        print(
-            f"note: the bundle brings no code, and criterion '{criterion}' is your own: send "
-            f"{module} along, to be put in place before the bundle is unpacked",
+            f"note: the bundle brings no code, and {note} before the bundle is unpacked",
             file=sys.stderr,
         )
 

@@ -12,17 +12,18 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import Field
 
 from essential_sparsity.stages import paths
+from essential_sparsity.stages.format import is_blank, write_format
 from essential_sparsity.study.document import Study
+from essential_sparsity.support import extensions
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import atomic_path, check_space, sha256_of
-from essential_sparsity.support.format import is_blank, write_format
 from essential_sparsity.support.spec import Name, Sha256, Spec, is_name
 from essential_sparsity.support.yaml_files import read_yaml
 
@@ -34,67 +35,6 @@ PROJECT = "project"
 _CODE = {"benchmarks", "envs", "profiles", "rules", "simulations", "tests", "workflow"}
 _CATALOG = {"models", "tasks", "claims"}
 _MASKS = [*map(paths.matching, (paths.MASK, paths.MASK_MANIFEST, paths.CHECKPOINT_MANIFEST))]
-
-
-def places_of(
-    names: Iterable[str], study: str, study_file: str, root: Path, results: Path, bundle: Path
-) -> dict[str, Path]:
-    """Return name in the bundle → its place on this machine.
-
-    Args:
-        names: of the bundle's files.
-        study: the name of the study.
-        study_file: its file, relative to the project.
-        root: the project's folder.
-        results: the folder of the results.
-        bundle: the bundle, for errors.
-
-    Raises:
-        UserError: a name leads out of these folders, or is not one that a bundle may hold; or
-            two names are one on some file systems.
-    """
-    found: dict[str, Path] = {}
-    folded: set[str] = set()
-    for name in names:
-        if not _is_allowed(name, study, study_file):
-            raise UserError(f"{bundle}: {name!r}: no place for a file of a bundle")
-        folder, _, below = name.partition("/")
-        base = {RESULTS: results, PROJECT: root}[folder]
-        place = base / below
-        if not place.resolve().is_relative_to(base.resolve()):
-            raise UserError(f"{bundle}: {name!r}: leads out of {base} by a link there")
-        found[name] = place
-        folded.add(name.casefold())
-    if len(folded) < len(found) or any(p in folded for n in folded for p in _above(n)):
-        raise UserError(f"{bundle}: two of its files have one place")
-    return found
-
-
-def _is_allowed(name: str, study: str, study_file: str) -> bool:
-    folder, _, below = name.partition("/")
-    parts = below.split("/")
-    plain = name.isprintable() and "\\" not in name and ":" not in name
-    if not plain or any(not part or part.startswith(".") for part in parts):
-        return False
-    if folder == RESULTS:
-        own = below.startswith(f"{paths.STUDY.format(study=study)}/")
-        return own or any(pattern.fullmatch(below) for pattern in _MASKS)
-    return folder == PROJECT and is_project_data(below, study_file)
-
-
-def is_project_data(file: str, study_file: str) -> bool:
-    """Tell whether a file, relative to the project, is the study's or an entry of a catalog."""
-    path = Path(file)
-    if path.suffix not in (".yaml", ".yml") or path.parts[0].casefold() in _CODE:
-        return False
-    return file == study_file or (path.parent.name in _CATALOG and is_name(path.stem))
-
-
-def _above(name: str) -> list[str]:
-    """Return the folders that a file lies in."""
-    parts = name.split("/")
-    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
-
 
 MANIFEST = "bundle.json"
 _LARGEST_MANIFEST = 64 * 2**20
@@ -109,15 +49,51 @@ class BundleManifest(Spec):
     files: dict[str, Sha256] = Field(min_length=1)
 
 
-def write_bundle(path: Path, study: str, study_file: str, files: Mapping[str, Path]) -> None:
-    """Write a bundle; equal contents make equal bytes.
+def _places(manifest: BundleManifest, root: Path, results: Path, bundle: Path) -> dict[str, Path]:
+    """Return name in the bundle → its place on this machine, below `root` or `results`.
 
-    Args:
-        path: the bundle.
-        study: the study's name.
-        study_file: its file, relative to the project.
-        files: name in the bundle → file.
+    None may lead out of these folders, nor be another's on file systems that know no case.
     """
+    found: dict[str, Path] = {}
+    folded: set[str] = set()
+    for name in manifest.files:
+        if not _is_allowed(name, manifest):
+            raise UserError(f"{bundle}: {name!r}: no place for a file of a bundle")
+        folder, _, below = name.partition("/")
+        base = {RESULTS: results, PROJECT: root}[folder]
+        place = base / below
+        if not place.resolve().is_relative_to(base.resolve()):
+            raise UserError(f"{bundle}: {name!r}: leads out of {base} by a link there")
+        found[name] = place
+        folded.add(name.casefold())
+    above = {str(folder) for name in folded for folder in PurePosixPath(name).parents}
+    if len(folded) < len(found) or folded & above:
+        raise UserError(f"{bundle}: two of its files have one place")
+    return found
+
+
+def _is_allowed(name: str, manifest: BundleManifest) -> bool:
+    folder, _, below = name.partition("/")
+    parts = below.split("/")
+    plain = name.isprintable() and "\\" not in name and ":" not in name
+    if not plain or any(not part or part.startswith(".") for part in parts):
+        return False
+    if folder == RESULTS:
+        own = below.startswith(f"{paths.STUDY.format(study=manifest.study)}/")
+        return own or any(pattern.fullmatch(below) for pattern in _MASKS)
+    return folder == PROJECT and is_project_data(below, manifest.study_file)
+
+
+def is_project_data(file: str, study_file: str) -> bool:
+    """Tell whether a file, relative to the project, is the study's or an entry of a catalog."""
+    path = Path(file)
+    if path.suffix not in (".yaml", ".yml") or path.parts[0].casefold() in _CODE:
+        return False
+    return file == study_file or (path.parent.name in _CATALOG and is_name(path.stem))
+
+
+def write_bundle(path: Path, study: str, study_file: str, files: Mapping[str, Path]) -> None:
+    """Write a bundle of `files`, name in the bundle → file; equal contents make equal bytes."""
     manifest = BundleManifest(
         format_version=1,
         study=study,
@@ -138,17 +114,17 @@ def write_bundle(path: Path, study: str, study_file: str, files: Mapping[str, Pa
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
-    # No owner and no time: they belong to a machine, not to the results.
+    # As made, without owner and time: they belong to a machine, not to the results.
     member = tarfile.TarInfo(name)
     member.size = size
-    member.mode = 0o644
     return member
 
 
 def unpack_bundle(path: Path, root: Path, results: Path) -> BundleManifest:
     """Check all of a bundle, then put its files in their places; return its manifest.
 
-    A file that is there already must be the same.
+    A file that is there already must be the same. Where the study has extensions, these must be in
+    place, and the process may start anew to import them.
 
     Raises:
         UserError: the file is no bundle or is damaged, a name in it leads elsewhere, it would
@@ -158,8 +134,8 @@ def unpack_bundle(path: Path, root: Path, results: Path) -> BundleManifest:
     scratch = Path(tempfile.mkdtemp(dir=root, prefix=".bundle.", suffix=".part"))
     try:
         manifest = _extract(path, scratch)
-        _check_study(scratch, manifest, path)
-        places = places_of(manifest.files, manifest.study, manifest.study_file, root, results, path)
+        places = _places(manifest, root, results, path)
+        _check_study(scratch, manifest, path, root)
         for name, place in places.items():
             if place.exists() and sha256_of(place) != manifest.files[name]:
                 raise UserError(
@@ -178,14 +154,20 @@ def unpack_bundle(path: Path, root: Path, results: Path) -> BundleManifest:
     return manifest
 
 
-def _check_study(scratch: Path, manifest: BundleManifest, path: Path) -> None:
+def _check_study(scratch: Path, manifest: BundleManifest, path: Path, root: Path) -> None:
     """Check that the study's file is one: Snakemake would evaluate what else it may say."""
     name = f"{PROJECT}/{manifest.study_file}"
     if name not in manifest.files:
         raise UserError(f"{path}: {name!r}, the file of its study, is not in it")
     file = scratch / manifest.files[name]
     try:
-        study = Study.check(read_yaml(file), name)
+        document = read_yaml(file)
+        beside = (root / manifest.study_file).parent
+        for folder in extensions.folders_of(document, beside, name):
+            if not folder.is_relative_to(root.resolve()):
+                raise UserError(f"{name}: extensions: {folder}: leads out of {root}")
+        extensions.use(document, beside, name, lambda: shutil.rmtree(scratch))
+        study = Study.check(document, name)
     except UserError as error:
         hint = ""
         if "criterion" in str(error):
@@ -193,6 +175,8 @@ def _check_study(scratch: Path, manifest: BundleManifest, path: Path) -> None:
                 "; a bundle brings no code: a criterion of the sender's own is the module "
                 "workflow/essential_sparsity/masks/criteria/NAME.py, to be put in place first"
             )
+        elif "extensions" in str(error):
+            hint = "; a bundle brings no code: an extension is to be put in place first"
         raise UserError(f"{path}: {str(error).replace(str(file), name)}{hint}") from None
     if study.study != manifest.study:
         raise UserError(f"{path}: {name}: is of study '{study.study}', not '{manifest.study}'")

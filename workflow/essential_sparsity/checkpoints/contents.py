@@ -27,14 +27,7 @@ _WEIGHTS = (
 
 
 def choose(names: Iterable[str]) -> list[str]:
-    """Return the file names that make up the checkpoint, the weights last.
-
-    Args:
-        names: every file at hand; those in subfolders do not count.
-
-    Raises:
-        UserError: there is no `config.json` or there are no weights.
-    """
+    """Return which of the files at hand make up the checkpoint, the weights last."""
     available = sorted(set(names))
     if CONFIG not in available:
         raise UserError(f"there is no {CONFIG}")

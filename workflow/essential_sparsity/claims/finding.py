@@ -27,12 +27,8 @@ class Finding:
         """Decide a claim that each of some differences is above 0: by where its interval lies.
 
         As with `Range`, each has to be above it, and one that is below at a level for all refutes.
-        What is measured is the one that decides, or the one nearest to failing.
-
-        Args:
-            parts: of each difference a line that tells of it, and its interval.
-            unit: of the differences.
-            confidence: the intervals' level.
+        What is measured is the one that decides, or the one nearest to failing. `parts` are of each
+        difference a line that tells of it, and its interval.
         """
         reason = "; ".join(text for text, _ in parts)
         factor = widening(confidence, len(parts))

@@ -5,7 +5,8 @@ import sys
 from importlib import import_module
 from textwrap import indent
 
-from essential_sparsity.command.output import Parser, Version
+from essential_sparsity import __version__
+from essential_sparsity.command.output import Parser
 from essential_sparsity.support.errors import run_stage
 
 _DESCRIPTION = """\
@@ -44,13 +45,14 @@ def _run() -> None:
 
 
 def dispatch(words: list[str]) -> None:
-    """Run the subcommand that `words`, the command line without the program's name, asks for.
-
-    Raises:
-        UserError: the command line, or what it names, is not as it must be.
-    """
+    """Run the subcommand that `words`, the command line without the program's name, asks for."""
     parser = Parser(prog="essential-sparsity", description=_DESCRIPTION)
-    parser.add_argument("--version", action=Version)
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"essential-sparsity {__version__}",
+        help="print the version",
+    )
     groups = parser.add_subparsers(title="groups", metavar="GROUP")
     mask = groups.add_parser("mask", help="compute, show, compare, apply and import masks")
     commands = mask.add_subparsers(title="subcommands", metavar="SUBCOMMAND")
@@ -63,6 +65,11 @@ def dispatch(words: list[str]) -> None:
             command.description = subcommand.__doc__
             command.epilog = "example:\n" + indent(subcommand.EXAMPLE, "  ")
             subcommand.add_arguments(command)
+            command.add_argument(
+                "--json",
+                action="store_true",
+                help="JSON on stdout; all that is for people on stderr",
+            )
             command.set_defaults(run=subcommand.run, parser=command)
     arguments, rest = parser.parse_known_args(words)
     if rest:  # said by the subcommand, which knows what it takes

@@ -9,7 +9,6 @@ from pathlib import Path
 from essential_sparsity.api import apply_mask
 from essential_sparsity.command.output import (
     add_checkpoint,
-    add_json,
     describe_count,
     mask_file,
     report,
@@ -40,16 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="replace the output folder whatever it holds: everything in it is deleted",
     )
-    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the pruned checkpoint.
-
-    Raises:
-        UserError: mask and checkpoint do not belong together, one of them is damaged, or the output
-            cannot be written.
-    """
+    """Write the pruned checkpoint."""
     path = mask_file(arguments.mask)
     header = load_header(path)
     with (

@@ -12,15 +12,14 @@ from typing import Any
 
 from essential_sparsity.api import compare_masks
 from essential_sparsity.command.output import (
-    add_json,
     count_cells,
     describe_mask,
     mask_file,
-    pass_bars,
     report,
 )
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.lines import format_table
+from essential_sparsity.support.progress import weights_bar
 
 EXAMPLE = r"""essential-sparsity mask compare masks/magnitude-global-s0.30.safetensors \
     masks/magnitude-global-s0.50.safetensors"""
@@ -50,26 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="two .safetensors files of masks, or more",
     )
     parser.add_argument("--threads", type=int, metavar="N", help="all cores if not given")
-    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line for every two masks.
-
-    Raises:
-        UserError: a file is no whole mask, or the masks are not of one checkpoint.
-    """
+    """Print a line for every two masks."""
     paths = list(dict.fromkeys(map(mask_file, arguments.masks)))  # masks/* is welcome
     if len(paths) < 2:
         raise UserError(f"mask compare: {paths[0]}: one mask alone; two or more can be compared")
     described = [describe_mask(path) for path in paths]
-    with pass_bars("masks", len(paths) * described[0]["total"]) as progress:
+    with weights_bar("masks", len(paths) * described[0]["total"], passes=True) as progress:
         pairs = compare_masks(paths, threads=arguments.threads, progress=progress)
-    document = {
-        "masks": described,
-        "pairs": [{key: _plain(value) for key, value in pair.items()} for pair in pairs],
-    }
-    report(document, _draw(described, pairs), arguments.json)
+    plain = [  # JSON knows no NaN
+        {key: None if math.isnan(value) else value for key, value in pair.items()} for pair in pairs
+    ]
+    report({"masks": described, "pairs": plain}, _draw(described, pairs), arguments.json)
 
 
 def _draw(described: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> list[str]:
@@ -98,8 +91,3 @@ def _draw(described: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> list[
 
 def _number(value: float) -> str:
     return "-" if math.isnan(value) else f"{round(value, 4) + 0.0:.4f}"  # −0 becomes 0
-
-
-def _plain(value: float) -> float | None:
-    """Return the value as JSON has it, which knows no NaN."""
-    return None if math.isnan(value) else value

@@ -14,14 +14,11 @@ checkpoint and on that alone: they are the same on every machine. Masks along --
 import argparse
 from pathlib import Path
 
-from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.command.criteria import add_criterion, find_inputs, read_masks
 from essential_sparsity.command.output import (
     add_checkpoint,
-    add_json,
     count_cells,
     describe_mask,
-    pass_bars,
     report,
     writable_folder,
 )
@@ -30,9 +27,9 @@ from essential_sparsity.masks.computation import compute_masks
 from essential_sparsity.masks.criterion import Criterion, Ranking
 from essential_sparsity.masks.histogram import Histogram, count_keys
 from essential_sparsity.masks.keys import Magnitudes
-from essential_sparsity.masks.streaming import Progress
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.lines import format_table
+from essential_sparsity.support.progress import weights_bar
 from essential_sparsity.support.spec import canonical_json
 
 EXAMPLE = r"""essential-sparsity mask compute facebook/deit-tiny-patch16-224 --output masks \
@@ -53,63 +50,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="counts of the checkpoint's magnitudes: read if the file is there, else kept in it; "
         "they save one pass over the weights",
     )
-    add_json(parser)
     add_criterion(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Compute the masks and print a line for each.
-
-    Raises:
-        UserError: a mask that cannot be, no sound checkpoint, or an output that cannot be written.
-    """
+    """Compute the masks and print a line for each."""
     if arguments.threads is not None and arguments.threads < 1:
         raise UserError(f"mask compute: --threads: at least 1, not {arguments.threads}")
     specs = read_masks(arguments)
-    if arguments.histogram and not any(_uses_histogram(spec) for spec in specs):
+    if arguments.histogram and not any(
+        isinstance(spec, Ranking) and spec.uses_histogram for spec in specs
+    ):
         raise UserError(
             f"mask compute: --histogram: counts magnitudes, which '{arguments.criterion}' does "
             "not use"
         )
     folder: Path = arguments.output
     paths = {folder / f"{spec.name}.safetensors": spec for spec in specs}
-    groups = [
-        (alike, find_inputs(next(iter(alike.values())), arguments.like))
-        for alike in _by_files(paths)
-    ]
+    # Masks that are made from the same files.
+    groups: dict[str, dict[Path, Criterion]] = {}
+    for path, spec in paths.items():
+        groups.setdefault(canonical_json(spec.files()), {})[path] = spec
+    inputs = [find_inputs(next(iter(group.values())), arguments.like) for group in groups.values()]
     with (
         open_checkpoint(arguments.checkpoint, arguments.update) as checkpoint,
         writable_folder(folder),
-        pass_bars("masks", checkpoint.manifest.prunable_count) as progress,
+        weights_bar("masks", checkpoint.manifest.prunable_count, passes=True) as progress,
     ):
-        histogram = _count(checkpoint, arguments, progress)
-        for alike, inputs in groups:
-            compute_masks(checkpoint, alike, inputs, histogram, arguments.threads, progress)
+        histogram = None
+        if arguments.histogram and arguments.histogram.exists():
+            histogram = Histogram.load(arguments.histogram, checkpoint)
+        elif arguments.histogram:
+            magnitudes = Magnitudes(checkpoint)
+            histogram = count_keys(checkpoint, magnitudes, arguments.threads, progress)
+            histogram.save(arguments.histogram)
+        for group, needed in zip(groups.values(), inputs, strict=True):
+            compute_masks(checkpoint, group, needed, histogram, arguments.threads, progress)
     masks = [describe_mask(path) for path in paths]
     rows = [[mask["name"], *count_cells(mask), mask["path"]] for mask in masks]
     report({"masks": masks}, format_table(rows, "<>>><"), arguments.json)
-
-
-def _uses_histogram(spec: Criterion | Ranking) -> bool:
-    return isinstance(spec, Ranking) and spec.uses_histogram
-
-
-def _count(
-    checkpoint: Checkpoint, arguments: argparse.Namespace, progress: Progress
-) -> Histogram | None:
-    path: Path | None = arguments.histogram
-    if path is None:
-        return None
-    if path.exists():
-        return Histogram.load(path, checkpoint)
-    histogram = count_keys(checkpoint, Magnitudes(checkpoint), arguments.threads, progress)
-    histogram.save(path)
-    return histogram
-
-
-def _by_files(paths: dict[Path, Criterion | Ranking]) -> list[dict[Path, Criterion | Ranking]]:
-    """Return the masks in groups that are made from the same files."""
-    groups: dict[str, dict[Path, Criterion | Ranking]] = {}
-    for path, spec in paths.items():
-        groups.setdefault(canonical_json(spec.files()), {})[path] = spec
-    return list(groups.values())

@@ -11,11 +11,10 @@ from essential_sparsity.command.output import mask_file
 from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.masks.registry import check_mask, known_criteria
-from essential_sparsity.masks.spec import RankedSpec
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.support.errors import UserError
 
-_COMMON = {"criterion", *RankedSpec.model_fields}
+_COMMON = {"criterion", *Ranking.model_fields}
 _WHERE = "mask compute"
 
 
@@ -23,7 +22,7 @@ def add_criterion(parser: argparse.ArgumentParser) -> None:
     """Add the criterion, how much goes where, and every option that a criterion has."""
     names = ", ".join(name for name in known_criteria() if name not in _elsewhere())
     parser.add_argument("--criterion", default="magnitude", help=f"one of: {names}")
-    fields = RankedSpec.model_fields
+    fields = Ranking.model_fields
     parser.add_argument("--scope", help=f"{fields['scope'].description}; global if not given")
     parser.add_argument("--sparsity", nargs="+", default=[], metavar="S", help="from 0 to below 1")
     parser.add_argument(
@@ -39,7 +38,7 @@ def add_criterion(parser: argparse.ArgumentParser) -> None:
         flag = f"--{name.replace('_', '-')}"
         help_ = f"{help_} ({', '.join(criteria)})".replace("%", "%%")
         with contextlib.suppress(argparse.ArgumentError):  # a flag of all criteria has that name
-            group.add_argument(flag, nargs="+", dest=_dest(name), metavar="VALUE", help=help_)
+            group.add_argument(flag, nargs="+", dest=f"option_{name}", metavar="VALUE", help=help_)
     group.add_argument(
         "--option",
         action="append",
@@ -49,12 +48,8 @@ def add_criterion(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_masks(arguments: argparse.Namespace) -> list[Criterion | Ranking]:
-    """Return the specs of the masks that the command line asks for.
-
-    Raises:
-        UserError: with key, value and what is allowed.
-    """
+def read_masks(arguments: argparse.Namespace) -> list[Criterion]:
+    """Return the specs of the masks that the command line asks for."""
     if where := _elsewhere().get(arguments.criterion):
         raise UserError(f"{_WHERE}: criterion '{arguments.criterion}' is {where}")
     fixed: dict[str, Any] = {"criterion": arguments.criterion}
@@ -64,28 +59,20 @@ def read_masks(arguments: argparse.Namespace) -> list[Criterion | Ranking]:
         if arguments.sparsity or arguments.pattern:
             raise UserError(f"{_WHERE}: --like: the mask to match says how much goes, not a number")
         fixed["like"] = _name_of(arguments.like)
-    amounts: list[dict[str, Any]] = [
-        *({"sparsity": text} for text in arguments.sparsity),
-        *({"pattern": text} for text in arguments.pattern),
-    ]
+    amounts = [{"sparsity": text} for text in arguments.sparsity]
+    amounts += [{"pattern": text} for text in arguments.pattern]
     options = _given(arguments)
-    return [
-        _check(
-            {"criterion": "dense"}
-            if _is_zero(amount.get("sparsity"))
-            else fixed | dict(zip(options, values, strict=True)) | amount
-        )
-        for values in product(*options.values())
-        for amount in amounts or [{}]
-    ]
+    specs = []
+    for values in product(*options.values()):
+        for amount in amounts or [{}]:
+            document = fixed | dict(zip(options, values, strict=True)) | amount
+            is_dense = _is_zero(amount.get("sparsity"))
+            specs.append(_check({"criterion": "dense"} if is_dense else document))
+    return specs
 
 
-def find_inputs(spec: Criterion | Ranking, like: Path | None) -> Inputs:
-    """Return the files that the mask is made from besides the checkpoint.
-
-    Raises:
-        UserError: one of them is not there.
-    """
+def find_inputs(spec: Criterion, like: Path | None) -> Inputs:
+    """Return the files that the mask is made from besides the checkpoint."""
     files = {role: Path(path) for role, path in spec.files().items()}
     for role, path in files.items():
         if not path.is_file():
@@ -101,7 +88,7 @@ def _elsewhere() -> dict[str, str]:
     )
 
 
-def _check(document: dict[str, Any]) -> Criterion | Ranking:
+def _check(document: dict[str, Any]) -> Criterion:
     try:
         return check_mask(document, _WHERE)
     except UserError as error:
@@ -121,7 +108,7 @@ def _options() -> dict[str, tuple[str, list[str]]]:
 
 def _given(arguments: argparse.Namespace) -> dict[str, list[str]]:
     """Return the options on the command line, each with its values."""
-    values = {name: getattr(arguments, _dest(name), None) for name in _options()}
+    values = {name: getattr(arguments, f"option_{name}", None) for name in _options()}
     given = {name: texts for name, texts in values.items() if texts}
     for text in arguments.option:
         name, sign, value = text.partition("=")
@@ -129,10 +116,6 @@ def _given(arguments: argparse.Namespace) -> dict[str, list[str]]:
             raise UserError(f"{_WHERE}: --option: '{text}' is not KEY=VALUE")
         given.setdefault(name, []).append(value)
     return given
-
-
-def _dest(name: str) -> str:
-    return f"option_{name}"
 
 
 def _is_zero(text: str | None) -> bool:

@@ -11,7 +11,6 @@ from pathlib import Path
 from essential_sparsity.checkpoints.inventory import WEIGHTS
 from essential_sparsity.command.output import (
     add_checkpoint,
-    add_json,
     describe_count,
     describe_mask,
     report,
@@ -37,23 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", required=True, type=Path, metavar="MASK", help="the .safetensors to write"
     )
     parser.add_argument("--name", help="what the mask is called; made of FILE's name if not given")
-    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the mask.
-
-    Raises:
-        UserError: the file is not what it must be, or does not fit the checkpoint.
-    """
+    """Write the mask."""
     file: Path = arguments.file
     output: Path = arguments.output
     if output.suffix != ".safetensors":
         raise UserError(f"mask import: --output: {output}: a mask's file ends in .safetensors")
-    if arguments.name:
-        name = arguments.name
-    else:
-        name = re.sub(r"[^a-z0-9._]+", "-", file.resolve().stem.lower()).strip("-._") or "mask"
+    made = re.sub(r"[^a-z0-9._]+", "-", file.resolve().stem.lower()).strip("-._")
+    name = arguments.name or made or "mask"
     if file.is_dir():
         file = file / WEIGHTS
         if not file.is_file():

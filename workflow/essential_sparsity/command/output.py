@@ -6,15 +6,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.progress import weights_bar
 from essential_sparsity.support.validation import near_miss
 
 
@@ -34,46 +32,20 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message} (see: {self.prog} --help)")
 
 
-class Version(argparse.Action):
-    """Prints the installed version; it is looked up when it is asked for."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(nargs=0, help="print the version", **options)
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
-        """Print it and end."""
-        print(f"essential-sparsity {version('essential-sparsity')}")
-        parser.exit()
-
-
-_CHECKPOINT = (
-    "a folder as save_pretrained writes it, or a hub's org/name, or org/name@revision "
-    "(a branch, a tag or a commit)"
-)
-
-
 def add_checkpoint(parser: argparse.ArgumentParser, flag: str = "checkpoint") -> None:
     """Add the checkpoint, as `flag`, and what goes with it."""
-    named: dict[str, Any] = {"metavar": "CHECKPOINT", "help": _CHECKPOINT}
-    if flag.startswith("-"):
-        named["required"] = True
-    parser.add_argument(flag, **named)
+    checkpoint = parser.add_argument(
+        flag,
+        metavar="CHECKPOINT",
+        help="a folder as save_pretrained writes it, or a hub's org/name, or org/name@revision "
+        "(a branch, a tag or a commit)",
+    )
+    checkpoint.required = True
     parser.add_argument(
         "--update",
         action="store_true",
         help="ask the hub which commit a branch or tag is now, also where one is cached",
     )
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add the switch to output for machines."""
-    parser.add_argument(
-        "--json", action="store_true", help="JSON on stdout; all that is for people on stderr"
-    )
-
-
-_BLOCKS = "▁▂▃▄▅▆▇█"
-_ASCII = "_.-~=+*#"  # from the foot of a line upwards, then by ink
 
 
 def report(document: dict[str, Any], lines: Sequence[str], as_json: bool) -> None:
@@ -86,11 +58,7 @@ def report(document: dict[str, Any], lines: Sequence[str], as_json: bool) -> Non
 
 @contextmanager
 def writable_folder(folder: Path) -> Iterator[None]:
-    """Make `folder` before the work, and take it away again if the work fails and leaves it empty.
-
-    Raises:
-        UserError: it cannot be made, or nothing can be written into it.
-    """
+    """Make `folder` before the work; take it away again if the work fails and leaves it empty."""
     absent = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -108,28 +76,6 @@ def writable_folder(folder: Path) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def pass_bars(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show bars of `total` weights, one after another; yield what takes the numbers done."""
-    with ExitStack() as stack:
-        passed, done = 0, 0
-        bar: Callable[[int], None] | None = None
-
-        def advance(count: int) -> None:
-            nonlocal passed, done, bar
-            if done == 0:
-                passed += 1
-                bar = stack.enter_context(weights_bar(f"{title}, pass {passed}", total))
-            if bar:
-                bar(count)
-            done += count
-            if done >= total:
-                stack.close()
-                done = 0
-
-        yield advance
-
-
 def mask_file(path: Path) -> Path:
     """Return the mask's file, also where the manifest beside it is named."""
     mask = path.with_suffix(".safetensors")
@@ -137,25 +83,14 @@ def mask_file(path: Path) -> Path:
 
 
 def describe_mask(path: Path) -> dict[str, Any]:
-    """Return what a mask's file says of it, as plain data.
-
-    Raises:
-        UserError: it is no mask.
-    """
+    """Return what a mask's file says of it, as plain data."""
     header = load_header(path)
-    return {
-        "path": str(path),
-        "name": header.name or path.stem,
-        "spec": header.spec,
-        "architecture": header.architecture,
-        "checkpoint": header.checkpoint,
-        "total": header.total,
-        "removed": header.removed,
-        "sparsity": header.sparsity,
-        "threshold": header.threshold,
-        "selected_on": header.selected_on,
-        "inputs": header.inputs,
-    }
+    told = (
+        *("spec", "architecture", "checkpoint", "total", "removed", "sparsity"),
+        *("threshold", "selected_on", "inputs"),
+    )
+    name = header.name or path.stem
+    return {"path": str(path), "name": name, **{key: getattr(header, key) for key in told}}
 
 
 def count_cells(mask: dict[str, Any]) -> list[str]:
@@ -171,14 +106,10 @@ def describe_count(removed: int, total: int) -> str:
 
 def draw_sparkline(values: Sequence[float], lowest: float, highest: float) -> str:
     """Return a character for each of the values, which lie between `lowest` and `highest`."""
-    ramp = _ramp()
+    ramp = "▁▂▃▄▅▆▇█"
+    try:
+        ramp.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        ramp = "_.-~=+*#"  # from the foot of a line upwards, then by ink
     scale = (len(ramp) - 1) / (highest - lowest) if highest > lowest else 0.0
     return "".join(ramp[round(scale * (value - lowest))] for value in values)
-
-
-def _ramp() -> str:
-    try:
-        _BLOCKS.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return _ASCII
-    return _BLOCKS

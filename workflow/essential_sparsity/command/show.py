@@ -6,7 +6,6 @@ from typing import Any
 
 from essential_sparsity.architectures import find_architecture
 from essential_sparsity.command.output import (
-    add_json,
     describe_count,
     describe_mask,
     draw_sparkline,
@@ -32,15 +31,10 @@ _Cells = dict[tuple[int | str, str], tuple[int, int]]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subcommand's arguments."""
     parser.add_argument("mask", type=Path, metavar="MASK", help="a mask's .safetensors file")
-    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the mask.
-
-    Raises:
-        UserError: the file is no whole mask, or of an architecture that is not known.
-    """
+    """Print the mask."""
     path = mask_file(arguments.mask)
     document = describe_mask(path)
     matrices = _count_matrices(path)
@@ -114,30 +108,21 @@ def _draw(cells: _Cells) -> list[str]:
     rows = [["kept, %", f"layer 0 to {layers[-1]}", _ALL, "lowest to highest"]]
     for module in modules:
         values = [density[layer, module] for layer in layers]
-        rows.append(
-            [
-                module,
-                draw_sparkline(values, foot, top),
-                _percent(density[_ALL, module]),
-                f"{_percent(min(values))} to {_percent(max(values))}",
-            ]
-        )
-    heads = [
+        between = f"{_percent(min(values))} to {_percent(max(values))}"
+        line = draw_sparkline(values, foot, top)
+        rows.append([module, line, _percent(density[_ALL, module]), between])
+    table = [
         ["", *(module.rpartition("_")[0] for module in modules)],
         ["layer", *(module.rpartition("_")[2] for module in modules)],
     ]
-    table = [
-        [
-            str(layer),
-            *(_percent(density[layer, m]) if (layer, m) in cells else "" for m in modules),
-        ]
-        for layer in [*places, _ALL]
-    ]
+    for layer in [*places, _ALL]:
+        shares = (density.get((layer, module)) for module in modules)
+        table.append([str(layer), *("" if share is None else _percent(share) for share in shares)])
     return [
         *format_table(rows, "<<><"),
         f"({ends[0]} is {_percent(foot)}, {ends[1]} is {_percent(top)})",
         "",
-        *format_table([*heads, *table]),
+        *format_table(table),
     ]
 
 

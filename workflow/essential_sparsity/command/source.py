@@ -50,11 +50,7 @@ def open_checkpoint(source: str | Path, update: bool = False) -> Checkpoint:
 
 
 def find_checkpoint(argument: str, update: bool = False) -> Path:
-    """Return the folder of the checkpoint that `argument` names; fetch it if need be.
-
-    Raises:
-        UserError: see `open_checkpoint`.
-    """
+    """Return the folder of the checkpoint that `argument` names; fetch it if need be."""
     path = Path(argument).expanduser()
     if path.is_dir():
         return path
@@ -76,42 +72,33 @@ def _find_on_hub(repository: str, revision: str, update: bool) -> Path:
     # Imported here: who names a folder does without the hub's client.
     from huggingface_hub import constants
 
-    cache = Path(constants.HF_ASSETS_CACHE) / "essential-sparsity" / repository.replace("/", "--")
-    known = _known_commit(cache, repository, revision)
-    if known and (_COMMIT.fullmatch(revision) or not update) and (cache / known).is_dir():
-        if known != revision:
+    name = repository.replace("/", "--")
+    cache = Path(constants.HF_ASSETS_CACHE) / "essential-sparsity" / name
+    own = cache / "refs" / quote(revision, safe="")
+    commit = revision
+    if not _COMMIT.fullmatch(revision):
+        # Which commit it was when we, or the hub's client, last asked for it.
+        clients = Path(constants.HF_HUB_CACHE) / f"models--{name}" / "refs" / revision
+        told = [path.read_text().strip() for path in (own, clients) if path.is_file()]
+        known = next(filter(_COMMIT.fullmatch, told), None)
+        if known and not update and (cache / known).is_dir():
             print(
                 f"{repository}: {revision} is commit {known}, from the cache (--update asks anew)",
                 file=sys.stderr,
             )
-        return cache / known
-    commit = _ask_for_commit(repository, revision, known)
+            return cache / known
+        commit = _ask_for_commit(repository, revision, known)
     if not (cache / commit).is_dir():
         _fetch(repository, commit, cache / commit)
     if commit != revision:
-        write_text(cache / "refs" / quote(revision, safe=""), commit)
+        write_text(own, commit)
         print(f"{repository}: {revision} is commit {commit}", file=sys.stderr)
     return cache / commit
-
-
-def _known_commit(cache: Path, repository: str, revision: str) -> str | None:
-    """Return which commit the revision was when we, or the hub's client, last asked for it."""
-    from huggingface_hub import constants
-
-    if _COMMIT.fullmatch(revision):
-        return revision
-    clients = Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
-    for path in (cache / "refs" / quote(revision, safe=""), clients / "refs" / revision):
-        if path.is_file() and _COMMIT.fullmatch(commit := path.read_text().strip()):
-            return commit
-    return None
 
 
 def _ask_for_commit(repository: str, revision: str, known: str | None) -> str:
     from essential_sparsity.support.hub import Unreachable, ask, commit_of
 
-    if _COMMIT.fullmatch(revision):
-        return revision
     try:
         info = ask(
             lambda api, timeout: api.model_info(repository, revision=revision, timeout=timeout)

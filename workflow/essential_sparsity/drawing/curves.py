@@ -1,14 +1,14 @@
 """Curves and marks that several kinds of figures draw alike, and who looks how."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from essential_sparsity.drawing import style
-from essential_sparsity.drawing.elements import Row
+from essential_sparsity.drawing.rows import Row, known, numbers, where
 from essential_sparsity.drawing.spec import FigureSpec
-from essential_sparsity.drawing.task_panel import known, models_of
+from essential_sparsity.drawing.task_panel import models_of
 
 Curve = tuple[str, str]  # family of masks, and the family in words
 
@@ -22,77 +22,68 @@ class Look:
     Several curves of one model differ in colour and marker as well, which then say nothing else.
     """
 
-    models: dict[str, style.ModelStyle]
+    models: style.Models
     curves: list[Curve]
     styles: dict[tuple[str, Curve], style.ModelStyle]
 
-    def of(self, row: Row) -> style.ModelStyle:
+    @classmethod
+    def of(cls, rows: list[Row], spec: FigureSpec) -> "Look":
+        """Return the look of every model and curve that `rows` (see `elements.DRAWN`) have."""
+        means = where(rows, element="mean")
+        curves = list(dict.fromkeys((row["family"], row["label"]) for row in means))
+        models = models_of(rows, spec)
+        if len(curves) == 1:
+            own = {(name, curves[0]): look for name, look in models.items()}
+        elif len(models) == 1:
+            ((name, look),) = models.items()
+            several = style.curve_styles(look, len(spec.models), len(curves))
+            own = {(name, curve): each for curve, each in zip(curves, several, strict=True)}
+        else:
+            own = {
+                (name, curve): replace(look, line=style.LINES[i % len(style.LINES)])
+                for name, look in models.items()
+                for i, curve in enumerate(curves)
+            }
+        return cls(models, curves, own)
+
+    def of_row(self, row: Row) -> style.ModelStyle:
         """Return the style of a row's curve."""
         return self.styles[row["model"], (row["family"], row["label"])]
 
-    @property
-    def common_colour(self) -> str:
-        """The colour of marks that are no curve's: the only one, or grey."""
-        colours = {look.colour for look in self.styles.values()}
-        return colours.pop() if len(colours) == 1 else style.GREY
 
-
-def look_of(rows: list[Row], spec: FigureSpec) -> Look:
-    """Return the look of every model and curve that `rows` (see `elements.DRAWN`) have."""
-    means = [row for row in rows if row["element"] == "mean"]
-    curves = list(dict.fromkeys((row["family"], row["label"]) for row in means))
-    models = models_of(rows, spec)
-    if len(curves) == 1:
-        own = {(name, curves[0]): look for name, look in models.items()}
-    elif len(models) == 1:
-        ((name, look),) = models.items()
-        several = style.curve_styles(look, len(spec.models), len(curves))
-        own = {(name, curve): each for curve, each in zip(curves, several, strict=True)}
-    else:
-        own = {
-            (name, curve): replace(look, line=style.LINES[i % len(style.LINES)])
-            for name, look in models.items()
-            for i, curve in enumerate(curves)
-        }
-    return Look(models, curves, own)
-
-
-def draw_curve(
-    axes: Axes,
-    means: list[Row],
-    seeds: list[Row],
-    model: str,
-    curve: Curve,
-    look: Look,
-    value: str = "drop",
-) -> None:
-    """Draw one model's curve: the interval's band, each seed's points, and the mean.
+def draw_curves(axes: Axes, rows: list[Row], look: Look, value: str) -> None:
+    """Draw every curve: the interval's band, each seed's points, and the mean.
 
     `value` is the rows' column that is drawn; with `_low` and `_high`, its interval.
     """
-    own = look.styles[model, curve]
-    colour, marker = own.colour, own.marker
+    for family, label in look.curves:
+        for model in look.models:
+            own = where(rows, model=model, family=family, label=label)
+            means, seeds = where(own, element="mean"), where(own, element="seed")
+            if means:
+                _draw_curve(axes, means, seeds, look.of_row(means[0]), value)
 
-    def of_curve(rows: list[Row], name: str) -> list[float]:
-        of_it = [r for r in rows if (r["model"], (r["family"], r["label"])) == (model, curve)]
-        return [np.nan if row[name] is None else row[name] for row in of_it]
 
-    sparsities = of_curve(means, "sparsity")
-    if not sparsities:
-        return
+def _draw_curve(
+    axes: Axes, means: list[Row], seeds: list[Row], own: style.ModelStyle, value: str
+) -> None:
+    sparsities = numbers(means, "sparsity")
     axes.fill_between(
-        sparsities, of_curve(means, f"{value}_low"), of_curve(means, f"{value}_high"),
-        color=colour, alpha=style.BAND_ALPHA, lw=0, label="band",
+        sparsities, numbers(means, f"{value}_low"), numbers(means, f"{value}_high"),
+        color=own.colour, alpha=style.BAND_ALPHA, lw=0, label="band",
     )  # fmt: skip
+    draw_seeds(axes, numbers(seeds, "sparsity"), numbers(seeds, value), own)
     axes.plot(
-        of_curve(seeds, "sparsity"), of_curve(seeds, value), ls="none", marker=marker, ms=2.2,
-        mfc="none", mec=colour, mew=0.5, alpha=0.55, label="seed",
-    )  # fmt: skip
-    axes.plot(
-        sparsities, of_curve(means, value), color=colour, ls=own.line,
-        lw=style.LINE_WIDTH, marker=marker, ms=style.MARKER_SIZE, mec="white", mew=0.4,
+        sparsities, numbers(means, value), color=own.colour, ls=own.line,
+        lw=style.LINE_WIDTH, marker=own.marker, ms=style.MARKER_SIZE, mec="white", mew=0.4,
         label="mean", zorder=3,
     )  # fmt: skip
+
+
+def draw_seeds(axes: Axes, across: Any, values: Any, look: style.ModelStyle) -> None:
+    """Draw single seeds' values behind the means."""
+    axes.plot(across, values, marker=look.marker, mec=look.colour, alpha=0.55, label="seed",
+              **style.SEED_MARKS)  # fmt: skip
 
 
 def draw_certified(axes: Axes, height: float, row: Row, look: style.ModelStyle) -> None:

@@ -4,169 +4,133 @@ A page is as wide as a column of print and as high as its content needs, which i
 and legends are placed from the top edge and moved to their final place by `Page.finish`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.legend import Legend
-from matplotlib.text import Text
-from matplotlib.transforms import BboxBase
 
 from essential_sparsity.drawing.style import DOUBLE_WIDTH, DPI, SINGLE_WIDTH, TEXT_SIZE
 
 LINE_HEIGHT = 1.3 / 72  # inches a line of text needs, per point of its size
+MARGIN_LEFT, MARGIN_RIGHT, GAP = 0.50, 0.16, 0.46  # of and between panels
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(NamedTuple):
     """One cell of a grid of panels; lengths in inches, from the page's top-left corner."""
 
     left: float
     top: float
-    width: float
-    height: float
     leftmost: bool
     lowest: bool
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Panels in balanced rows of three at most, one below the other; `bottom` is where they end."""
+    """`count` panels in balanced rows of `columns`."""
 
+    count: int
+    columns: int
     page_width: float
-    panels: tuple[Panel, ...]
-    bottom: float
 
+    @classmethod
+    def fit(cls, count: int, least: float = 0.0) -> "Grid":
+        """Return panels with three side by side at most, and four as two by two.
 
-MARGIN_LEFT, MARGIN_RIGHT, GAP = 0.50, 0.16, 0.46
+        They are fewer where each would have less than `least` inches.
+        """
+        most = 2 if count == 4 else min(count, 3)
+        grids = [cls(count, columns, DOUBLE_WIDTH) for columns in range(most, 1, -1)]
+        grids += [cls(count, 1, SINGLE_WIDTH), cls(count, 1, DOUBLE_WIDTH)]
+        return next((grid for grid in grids if grid.width >= least), grids[-1])
 
+    @property
+    def width(self) -> float:
+        """The width of a panel, in inches."""
+        room = self.page_width - MARGIN_LEFT - MARGIN_RIGHT - GAP * (self.columns - 1)
+        return room / self.columns
 
-def panel_columns(count: int, least: float = 0.0) -> int:
-    """Return how many panels stand side by side: three at most, and four as two by two.
+    def place(self, page: "Page", heads: Sequence[float], pitch: float) -> list[Panel]:
+        """Return each panel's place, from the page's top on, which then lies below them.
 
-    They are fewer where each would have less than `least` inches.
-    """
-    return _arrange(count, least)[0]
-
-
-def panel_width(count: int, least: float = 0.0) -> float:
-    """Return the width of each of `count` panels, in inches; see `panel_columns`."""
-    return _share(*_arrange(count, least))
-
-
-def _arrange(count: int, least: float) -> tuple[int, float]:
-    """Return how many panels stand side by side, and the page's width."""
-    most = 2 if count == 4 else min(count, 3)
-    pages = [(columns, DOUBLE_WIDTH) for columns in range(most, 1, -1)]
-    pages += [(1, SINGLE_WIDTH), (1, DOUBLE_WIDTH)]
-    return next((page for page in pages if _share(*page) >= least), pages[-1])
-
-
-def _share(columns: int, page: float) -> float:
-    return (page - MARGIN_LEFT - MARGIN_RIGHT - GAP * (columns - 1)) / columns
-
-
-def panel_grid(heads: Sequence[float], height: float, foot: float, least: float = 0.0) -> Grid:
-    """Return a panel of `height` for each of `heads`, the room above it, and `foot` below it.
-
-    A panel is at least `least` inches wide, if the page can be.
-    Panels of a row stand at one height, with the room that the neediest of them asks for.
-    """
-    count = len(heads)
-    columns, page_width = _arrange(count, least)
-    width = _share(columns, page_width)
-    panels: list[Panel] = []
-    bottom = 0.0
-    for first in range(0, count, columns):
-        row = range(first, min(first + columns, count))
-        top = bottom + max(heads[i] for i in row)
-        panels += [
-            Panel(
-                left=MARGIN_LEFT + (i - first) * (width + GAP),
-                top=top,
-                width=width,
-                height=height,
-                leftmost=i == first,
-                lowest=i + columns >= count,
-            )
-            for i in row
-        ]
-        bottom = top + height + foot
-    return Grid(page_width, tuple(panels), bottom)
+        `heads` is the room above each, and `pitch` that from its top to what is below it. Panels of
+        a row stand at one height, with the room that the neediest of them asks for.
+        """
+        panels = []
+        for first in range(0, self.count, self.columns):
+            page.top += max(heads[first : first + self.columns])
+            for i in range(first, min(first + self.columns, self.count)):
+                left = MARGIN_LEFT + (i - first) * (self.width + GAP)
+                panels.append(Panel(left, page.top, i == first, i + self.columns >= self.count))
+            page.top += pitch
+        return panels
 
 
 class Page:
-    """A figure `width` inches wide that grows downwards."""
+    """A figure `width` inches wide that grows downwards; `top` is where its next part begins."""
 
-    def __init__(self, width: float) -> None:
+    def __init__(self, width: float, top: float = 0.0) -> None:
         self.width = width
+        self.top = top
         self.figure = Figure(figsize=(width, 1.0), dpi=DPI)
-        self._axes: list[tuple[Axes, float, float, float, float]] = []
-        self._legends: list[tuple[Legend, float]] = []
-        self._texts: list[tuple[Text, float]] = []
+        # What moves each part to its final place, on a page so many inches high.
+        self._moves: list[Callable[[float], object]] = []
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Add axes; lengths in inches, `left` and `top` from the page's top-left corner."""
-        # Their real place follows in `finish`; until then the same one would make them equal.
-        axes = self.figure.add_axes((left / self.width, 0.0, width / self.width, 1.0))
-        self._axes.append((axes, left, top, width, height))
-        return axes
+        # The same place as others have, until they are moved, would make them equal.
+        across = (left / self.width, width / self.width)
+        axes = self.figure.add_axes((across[0], 0.0, across[1], 1.0))
 
-    def legend(self, handles: Sequence[Artist], top: float, title: str = "") -> float:
-        """Add a legend, centred, in as many columns as fit; return the height it takes."""
-        if not handles:
-            return 0.0
-        room = 0.97 * self.width * DPI
-        for columns in range(len(handles), 0, -1):
-            legend, extent = self._add_legend(handles, columns, title)
-            if extent.width <= room or columns == 1:
-                break
-            legend.remove()
-        # As many rows as that takes, but filled evenly.
-        rows = -(-len(handles) // columns)
-        if (even := -(-len(handles) // rows)) < columns:
-            legend.remove()
-            legend, extent = self._add_legend(handles, even, title)
-        self._legends.append((legend, top))
-        return float(extent.height) / DPI
+        def move(page: float) -> None:
+            bottom = (page - top - height) / page
+            axes.set_position((across[0], bottom, across[1], height / page))
+
+        self._moves.append(move)
+        return axes
 
     def text(self, text: str, left: float, top: float, **options: Any) -> None:
         """Write `text`; `options` are matplotlib's, by which `left` and `top` may be its middle."""
         written = self.figure.text(left / self.width, 0.0, text, **options)
-        self._texts.append((written, top))
+        self._moves.append(lambda page: written.set_y(1 - top / page))
 
-    def note(self, text: str, top: float) -> float:
-        """Write small print, centred on the page, broken into lines; return the height it takes."""
-        text = wrap_text(text, 0.97 * self.width, TEXT_SIZE)
-        self.text(text, self.width / 2, top, ha="center", va="top", size=TEXT_SIZE)
-        return text_height(text, TEXT_SIZE)
-
-    def _add_legend(
-        self, handles: Sequence[Artist], columns: int, title: str
-    ) -> tuple[Legend, BboxBase]:
-        # Legends fill column after column; people read row after row.
-        ordered = [handle for first in range(columns) for handle in handles[first::columns]]
-        legend = self.figure.legend(handles=ordered, ncols=columns, loc="upper center", title=title)
-        return legend, legend.get_window_extent(_renderer(self.figure))
-
-    def finish(self, height: float) -> Figure:
-        """Cut the page at `height` inches, move everything to its place, return the figure."""
-        self.figure.set_size_inches(self.width, height)
-        for axes, left, top, width, tall in self._axes:
-            bottom = height - top - tall
-            axes.set_position(
-                (left / self.width, bottom / height, width / self.width, tall / height)
+    def legend(self, handles: Sequence[Artist], title: str = "", gap: float = 0.06) -> None:
+        """Add a legend at the page's top, centred, in as few rows as fit; `gap` is below it."""
+        for rows in range(1, len(handles) + 1):
+            columns = -(-len(handles) // rows)
+            # Legends fill column after column; people read row after row.
+            ordered = [handle for first in range(columns) for handle in handles[first::columns]]
+            legend = self.figure.legend(
+                handles=ordered, ncols=columns, loc="upper center", title=title
             )
-        for legend, top in self._legends:
-            legend.set_bbox_to_anchor((0.5, 1 - top / height), self.figure.transFigure)
-        for text, top in self._texts:
-            text.set_y(1 - top / height)
+            extent = legend.get_window_extent(_renderer(self.figure))
+            if extent.width <= 0.97 * self.width * DPI or columns == 1:
+                break
+            legend.remove()
+        if handles:
+            top, anchor = self.top, self.figure.transFigure
+            self._moves.append(
+                lambda page: legend.set_bbox_to_anchor((0.5, 1 - top / page), anchor)
+            )
+            self.top += float(extent.height) / DPI
+        self.top += gap
+
+    def note(self, text: str) -> None:
+        """Write small print at the page's top, centred, broken into lines."""
+        text = wrap_text(text, 0.97 * self.width)
+        self.text(text, self.width / 2, self.top, ha="center", va="top")
+        self.top += text_height(text) + 0.06
+
+    def finish(self) -> Figure:
+        """Cut the page at its `top`, move everything to its place, return the figure."""
+        self.figure.set_size_inches(self.width, self.top)
+        for move in self._moves:
+            move(self.top)
         return self.figure
 
 
@@ -175,15 +139,17 @@ def _renderer(figure: Figure) -> RendererAgg:
 
 
 @cache
-def text_width(text: str, size: float, weight: str = "normal") -> float:
-    """Return the width of one line of text, in inches."""
+def text_width(text: str, size: float = TEXT_SIZE, weight: str = "normal") -> float:
+    """Return the width of the longest line of text, in inches."""
     font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
     renderer = _renderer(Figure(figsize=(1, 1), dpi=DPI))
-    size_of = renderer.get_text_width_height_descent(text, font, False)  # type: ignore[no-untyped-call]
-    return float(size_of[0]) / DPI
+    return max(
+        float(renderer.get_text_width_height_descent(line, font, False)[0]) / DPI  # type: ignore[no-untyped-call]
+        for line in text.split("\n")
+    )
 
 
-def wrap_text(text: str, width: float, size: float, weight: str = "normal") -> str:
+def wrap_text(text: str, width: float, size: float = TEXT_SIZE, weight: str = "normal") -> str:
     """Break `text` at spaces into lines of at most `width` inches; hard spaces don't break.
 
     A word that is wider than a line by itself is cut, with an ellipsis.
@@ -206,6 +172,6 @@ def _cut(word: str, width: float, size: float, weight: str) -> str:
     return word + "…"
 
 
-def text_height(text: str, size: float) -> float:
+def text_height(text: str, size: float = TEXT_SIZE) -> float:
     """Return the height that the lines of `text` need, in inches."""
     return (text.count("\n") + 1) * size * LINE_HEIGHT

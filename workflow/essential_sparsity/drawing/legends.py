@@ -8,16 +8,9 @@ from matplotlib.patches import Patch
 
 from essential_sparsity.drawing import style
 from essential_sparsity.drawing.curves import SIDEWAYS, Look
-from essential_sparsity.drawing.elements import Row, names_of
+from essential_sparsity.drawing.layout import Page
+from essential_sparsity.drawing.rows import Row, known, names_of, where
 from essential_sparsity.drawing.spec import FigureSpec
-from essential_sparsity.drawing.task_panel import known
-
-Models = dict[str, style.ModelStyle]
-
-
-def colour_of(models: Models) -> str:
-    """Return the colour of marks that are no model's: the only model's, or grey."""
-    return next(iter(models.values())).colour if len(models) == 1 else style.GREY
 
 
 def line(label: str, colour: str, **marks: Any) -> Line2D:
@@ -25,7 +18,7 @@ def line(label: str, colour: str, **marks: Any) -> Line2D:
     return Line2D([], [], **{"color": colour, "lw": style.LINE_WIDTH, "label": label, **marks})
 
 
-def model_handles(models: Models, spec: FigureSpec, lines: bool) -> list[Artist]:
+def model_handles(models: style.Models, spec: FigureSpec, lines: bool) -> list[Artist]:
     """Return the models' entries, with their lines or without."""
     return [
         line(spec.model_label(name), look.colour, marker=look.marker, ms=style.MARKER_SIZE + 0.4,
@@ -34,32 +27,25 @@ def model_handles(models: Models, spec: FigureSpec, lines: bool) -> list[Artist]
     ]  # fmt: skip
 
 
-def curve_title(look: Look, spec: FigureSpec) -> str:
-    """Return the heading of `curve_handles`: the model whose curves they are, if it is one."""
-    if len(look.models) > 1 or len(look.curves) == 1:
-        return ""
-    return spec.model_label(next(iter(look.models)))
+def add_curves(page: Page, look: Look, spec: FigureSpec) -> None:
+    """Add the legend of who is who: the models, then the curves where there are several.
 
-
-def curve_handles(look: Look, spec: FigureSpec) -> list[Artist]:
-    """Return the legend of who is who: the models, then the curves where there are several.
-
-    Where all curves are of one model, they alone are there.
+    Where all curves are of one model, they alone are there, below its name.
     """
+    title = ""
     if len(look.curves) == 1:
-        return model_handles(look.models, spec, lines=True)
-    if len(look.models) == 1:
-        return [
+        handles = model_handles(look.models, spec, lines=True)
+    elif len(look.models) == 1:
+        title = spec.model_label(next(iter(look.models)))
+        handles = [
             line(label, own.colour, marker=own.marker, ms=style.MARKER_SIZE + 0.4, ls=own.line)
             for (_, (_, label)), own in look.styles.items()
         ]
-    return [
-        *model_handles(look.models, spec, lines=False),
-        *(
-            line(label, style.INK, ls=style.LINES[i % len(style.LINES)])
-            for i, (_, label) in enumerate(look.curves)
-        ),
-    ]
+    else:
+        handles = model_handles(look.models, spec, lines=False)
+        for i, (_, label) in enumerate(look.curves):
+            handles.append(line(label, style.INK, ls=style.LINES[i % len(style.LINES)]))
+    page.legend(handles, title)
 
 
 def interval_words(confidence: float) -> str:
@@ -67,12 +53,16 @@ def interval_words(confidence: float) -> str:
     return f"{100 * confidence:g}\N{NO-BREAK SPACE}% interval"
 
 
+def band_handle(label: str, colour: str) -> Artist:
+    """Return the entry of intervals that are bands."""
+    return Patch(color=colour, alpha=style.BAND_ALPHA, lw=0, label=label)
+
+
 def seed_handles(rows: list[Row], colour: str) -> list[Artist]:
     """Return the entry of single seeds, if there are several."""
-    seeds = names_of((row for row in rows if row["element"] == "seed"), "seed")
-    if len(seeds) < 2:
+    if len(names_of(where(rows, element="seed"), "seed")) < 2:
         return []
-    return [line("single seeds", colour, ls="none", marker="o", ms=2.2, mfc="none", mew=0.5)]
+    return [line("single seeds", colour, marker="o", **style.SEED_MARKS)]
 
 
 def epsilon_handle(epsilon: float) -> Artist:
@@ -85,20 +75,16 @@ def certified_handles(essential: list[Row], colour: str) -> list[Artist]:
     """Return the entries of certified bounds, and of there being none, as far as they are there."""
     tested = [row for row in essential if known(row["certified"])]
     handles: list[Artist] = [
-        Patch(color=colour, alpha=style.BAR_ALPHA, lw=0, label=certified_words(level))
+        Patch(color=colour, alpha=style.BAR_ALPHA, lw=0,
+              label=f"certified: drop < ε ({100 * level:g}\N{NO-BREAK SPACE}%)")
         for level in sorted({row["certification_level"] for row in tested if row["certified"]})
-    ]
+    ]  # fmt: skip
     if not all(row["certified"] for row in tested):
         handles.append(
             line("at 0: nothing certified", colour, ls="none", marker="|", ms=6,
                  mew=style.THIN_WIDTH)
         )  # fmt: skip
     return handles
-
-
-def certified_words(level: float) -> str:
-    """Return what the bars are called that end at a certified bound."""
-    return f"certified: drop < ε ({100 * level:g}\N{NO-BREAK SPACE}%)"
 
 
 def censoring_handles(essential: list[Row], colour: str) -> list[Artist]:
@@ -119,25 +105,20 @@ _BEYOND = {"above": "above the last tested sparsity", "below": "below the first 
 _UNRESOLVED = "unresolved: noise exceeds ε"
 
 
-def floor_handles(rows: list[Row], models: Models, spec: FigureSpec) -> list[Artist]:
-    """Return the entries of controls and of the constant answer, as far as they are there."""
-    controls = [row for row in rows if row["element"] == "control"]
-    handles: list[Artist] = [
-        line(label, own, ls=style.CONTROL_LINE)
-        for label, own in _control_labels(controls, models, spec).items()
-    ]
-    if any(row["element"] == "constant" for row in rows):
-        colour = colour_of(models)
-        handles.append(line("constant answer", colour, ls=style.FLOOR_LINE, lw=style.THIN_WIDTH))
-    return handles
+def floor_handles(rows: list[Row], models: style.Models, spec: FigureSpec) -> list[Artist]:
+    """Return the entries of controls and of the constant answer, as far as they are there.
 
-
-def _control_labels(controls: list[Row], models: Models, spec: FigureSpec) -> dict[str, str]:
-    """Return label → colour; controls of several models that share a label share a grey one."""
+    Controls of several models that share a label share a grey one.
+    """
     colours: dict[str, set[str]] = {}
-    for row in controls:
+    for row in where(rows, element="control"):
         label = f"{spec.models.get(row['model'], 'random start')}, dense"
         colours.setdefault(label, set()).add(models[row["control_of"]].colour)
-    return {
-        label: found.pop() if len(found) == 1 else style.GREY for label, found in colours.items()
-    }
+    handles: list[Artist] = [
+        line(label, own.pop() if len(own) == 1 else style.GREY, ls=style.CONTROL_LINE)
+        for label, own in colours.items()
+    ]
+    if where(rows, element="constant"):
+        colour = style.common_style(models.values()).colour
+        handles.append(line("constant answer", colour, ls=style.FLOOR_LINE, lw=style.THIN_WIDTH))
+    return handles

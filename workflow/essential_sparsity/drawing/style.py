@@ -5,10 +5,11 @@ text is read at 7 points or more. Colours are Okabe and Ito's (2008), without ye
 pale for lines on white; markers repeat what colours say, for grey prints and colour-blind readers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import cycle
+from typing import Any
 
 import matplotlib.style
 from matplotlib.axis import Axis
@@ -41,6 +42,8 @@ LINES: tuple[LineStyle, ...] = (
     (0.0, (4.0, 1.2)),
     (0.0, (4.0, 1.2, 1.5, 1.2)),
 )
+# Of single seeds.
+SEED_MARKS: dict[str, Any] = {"ls": "none", "ms": 2.2, "mfc": "none", "mew": 0.5}
 CONTROL_LINE: LineStyle = (0.0, (2.5, 1.5))
 FLOOR_LINE: LineStyle = (0.0, (1.0, 1.5))
 
@@ -80,7 +83,6 @@ _SETTINGS: dict[str, object] = {
     "figure.dpi": DPI,  # what is measured while drawing is what is saved
     "savefig.dpi": DPI,
     "pdf.fonttype": 42,  # TrueType: text in the PDF stays text, as journals ask
-    "hatch.linewidth": 0.4,
 }
 
 
@@ -98,7 +100,10 @@ class ModelStyle:
     line: LineStyle
 
 
-def model_styles(labelled: Iterable[str], drawn: Iterable[str]) -> dict[str, ModelStyle]:
+Models = dict[str, ModelStyle]
+
+
+def model_styles(labelled: Iterable[str], drawn: Iterable[str]) -> Models:
     """Return the style of every model, in the order in which models are listed.
 
     `labelled` are the names that the figures of a study share: they come first, sorted, so that a
@@ -116,6 +121,13 @@ def model_styles(labelled: Iterable[str], drawn: Iterable[str]) -> dict[str, Mod
     }
 
 
+def common_style(styles: Iterable[ModelStyle]) -> ModelStyle:
+    """Return the style of marks that are nobody's: the only one, or a grey circle."""
+    found = list(styles)
+    several = len({each.colour for each in found}) > 1
+    return ModelStyle(GREY, "o", "solid") if several else found[0]
+
+
 def curve_styles(model: ModelStyle, labelled: int, count: int) -> list[ModelStyle]:
     """Return styles for several curves of one model: its own first, then ones of no other model.
 
@@ -126,12 +138,6 @@ def curve_styles(model: ModelStyle, labelled: int, count: int) -> list[ModelStyl
     free = [*others[labelled:], *others[:labelled]]
     order = [model, *(s for s in free if s.colour != model.colour)]
     return [replace(order[i % len(order)], line=LINES[i % len(LINES)]) for i in range(count)]
-
-
-def ink_on(colour: Sequence[float]) -> str:
-    """Return the colour of text that is read on `colour` (red, green, blue, …, each in [0, 1])."""
-    red, green, blue = colour[:3]
-    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else BLACK
 
 
 def percent_axis(axis: Axis, ticks: int = 6) -> None:

@@ -1,7 +1,4 @@
-"""Bootstrap over replicates and units at once, with every mask's scores resampled together.
-
-Replicates are training seeds, or other draws; units are examples, or clusters of them.
-"""
+"""Bootstrap over replicates and units (see `spread`), all masks resampled together."""
 
 import hashlib
 from collections.abc import Callable, Sequence

@@ -7,12 +7,10 @@ of level α: so the order, which the data have no part in, keeps the probability
 a correction for many tests (Westfall and Krishen 2001).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from essential_sparsity.estimators.spread import Floats, Spread
-from essential_sparsity.estimators.words import in_points
+from essential_sparsity.estimators.words import Censoring, in_points
 
 ONE_SEED = "one seed does not tell how much seeds differ"
 
@@ -27,18 +25,6 @@ def is_learnt(score_low: float, constant: float | None) -> bool:
         constant: the best such answer's score; None where there is no such answer.
     """
     return constant is None or bool(score_low > constant)
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """The largest certified sparsity, 0 if the first is not; None where nothing can be tested.
-
-    `censored` is "above" where the whole grid is certified; `because` says what None is due to.
-    """
-
-    sparsity: float | None
-    censored: str = ""
-    because: str | None = None
 
 
 def effective_units(sizes: Floats) -> float:
@@ -79,8 +65,8 @@ def too_few(epsilon: float, level: float, sizes: Floats, unit: str) -> str | Non
     Args:
         epsilon: of the tests, in points.
         level: of the certificate.
-        sizes: (units,), how many examples each is.
-        unit: what they are called, "examples" say.
+        sizes: see `effective_units`.
+        unit: what units are called, "examples" say.
     """
     units = effective_units(sizes)
     if _unseen(epsilon, units) <= 1 - level:
@@ -92,8 +78,8 @@ def too_few(epsilon: float, level: float, sizes: Floats, unit: str) -> str | Non
     )
 
 
-def certify(sparsities: Floats, p_values: Floats, level: float) -> Certificate:
-    """Return the certificate of one curve.
+def certify(sparsities: Floats, p_values: Floats, level: float) -> tuple[float, Censoring]:
+    """Return the largest certified sparsity, 0 if the first is not; "above" if the whole grid is.
 
     Args:
         sparsities: (points,), increasing, positive.
@@ -101,9 +87,7 @@ def certify(sparsities: Floats, p_values: Floats, level: float) -> Certificate:
         level: the probability that no certificate is false, 0.95 say.
     """
     passed = p_values <= 1 - level
-    count = len(passed) if passed.all() else int(passed.argmin())
-    if count == 0:
-        return Certificate(0.0)
-    return Certificate(
-        float(sparsities[count - 1]), censored="above" if count == len(passed) else ""
-    )
+    if passed.all():
+        return float(sparsities[-1]), "above"
+    count = int(passed.argmin())
+    return float(sparsities[count - 1]) if count else 0.0, ""

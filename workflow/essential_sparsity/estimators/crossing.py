@@ -20,10 +20,11 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Crossing:
-    """A sparsity; where `censored`, the true one lies above or below it, off the grid's end."""
+    """Where a fitted curve crosses ε, with its interval; ∓∞ where that lies off the grid's ends."""
 
-    sparsity: float
-    censored: Censoring
+    estimate: float
+    low: float
+    high: float
 
 
 def fit_monotone(drops: Floats, weights: Floats) -> Floats:
@@ -41,8 +42,8 @@ def fit_monotone(drops: Floats, weights: Floats) -> Floats:
         (…, points).
     """
     points = drops.shape[-1]
-    sums = _from_zero(np.cumsum(drops * weights, axis=-1))
-    totals = _from_zero(np.cumsum(weights))
+    sums = np.insert(np.cumsum(drops * weights, axis=-1), 0, 0, axis=-1)
+    totals = np.insert(np.cumsum(weights), 0, 0)
     first, last = np.triu_indices(points)
     means = np.full((*drops.shape[:-1], points, points), np.inf)
     means[..., first, last] = (sums[..., last + 1] - sums[..., first]) / (
@@ -52,10 +53,6 @@ def fit_monotone(drops: Floats, weights: Floats) -> Floats:
     before = np.triu(np.ones((points, points), dtype=bool))
     largest: Floats = np.where(before, smallest, -np.inf).max(axis=-2)
     return np.maximum(largest, 0)
-
-
-def _from_zero(values: Floats) -> Floats:
-    return np.concatenate([np.zeros((*values.shape[:-1], 1)), values], axis=-1)
 
 
 def last_crossing(sparsities: Floats, drops: Floats, epsilon: float) -> Floats:
@@ -91,13 +88,13 @@ def cross_with_interval(
     samples: Floats,
     weights: Floats,
     confidence: float,
-) -> tuple[float, float, float]:
-    """Return where the fitted curve crosses ε, and the lower and upper end of its interval.
+) -> Crossing:
+    """Return where the fitted curve crosses ε.
 
-    The lower end is a quantile of the crossings of resamples that are fitted anew, with the same
-    weights. A fit mixes the end of a plateau with what is larger before it, and so turns too early;
-    that of a resample, which is such a curve with more noise, twice so. The upper end is therefore
-    a quantile of where the unfitted resamples are last within ε.
+    The interval's lower end is a quantile of the crossings of resamples that are fitted anew, with
+    the same weights. A fit mixes the end of a plateau with what is larger before it, and so turns
+    too early; that of a resample, which is such a curve with more noise, twice so. The upper end is
+    therefore a quantile of where the unfitted resamples are last within ε.
 
     Args:
         cross: drops (…, points) → crossings (…); `last_crossing` of some sparsities and an ε.
@@ -109,7 +106,7 @@ def cross_with_interval(
     estimate = float(cross(fit_monotone(drops, weights)))
     low, _ = percentile_interval(cross(fit_monotone(samples.T, weights)), confidence)
     _, high = percentile_interval(cross(samples.T), confidence)
-    return estimate, min(float(low), estimate), max(float(high), estimate)
+    return Crossing(estimate, min(float(low), estimate), max(float(high), estimate))
 
 
 def _cross_after(
@@ -128,10 +125,10 @@ def _cross_after(
     return np.where(index == points - 1, np.inf, crossing)
 
 
-def locate(crossing: float, sparsities: Floats) -> Crossing:
-    """Return `crossing` with its infinities replaced by the grid's end and the word for them."""
+def locate(crossing: float, sparsities: Floats) -> tuple[float, Censoring]:
+    """Return a crossing, an infinite one as the grid's end and the word for it."""
     if crossing == np.inf:
-        return Crossing(float(sparsities[-1]), "above")
+        return float(sparsities[-1]), "above"
     if crossing == -np.inf:
-        return Crossing(float(sparsities[0]), "below")
-    return Crossing(float(crossing), "")
+        return float(sparsities[0]), "below"
+    return float(crossing), ""

@@ -1,10 +1,11 @@
 """The essential sparsity, its certificate and the turn of a curve of drops: from arrays to rows.
 
-Nothing here knows of files. `Scores` holds what one model's runs on one task scored, `Curve` the
-sparse ones among them that belong together; both return rows of the tables of `drop`.
+`Scores` holds what one model's runs on one task scored, `Curve` the sparse ones among them that
+belong together; both return rows of the tables of `drop`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -20,7 +21,6 @@ from essential_sparsity.estimators.bootstrap import (
 )
 from essential_sparsity.estimators.certification import (
     ONE_SEED,
-    Certificate,
     certify,
     effective_units,
     is_learnt,
@@ -96,7 +96,7 @@ class Scores:
     @classmethod
     def of(
         cls,
-        parts: Floats,
+        runs: Floats | Sequence[Mapping[Any, Floats]],
         combine: Combine,
         settings: Settings,
         generator: np.random.Generator,
@@ -105,69 +105,29 @@ class Scores:
         *,
         clusters: npt.NDArray[Any] | None = None,
         unit: str | None = None,
-        fixed: bool = False,
     ) -> "Scores":
-        """Resample runs of equal replicates.
+        """Resample runs.
 
         Args:
-            parts: (masks, replicates, examples, parts), each example's parts of the metric; of a
-                mean its score, in points. The dense model comes first.
+            runs: (masks, replicates, examples, parts), each example's parts of the metric; of a
+                mean its score, in points. The dense model comes first. Where masks differ in their
+                replicates, a dictionary of each instead: replicate → (examples, parts), of the
+                dense model with all replicates. None is the only replicate of a mask for which
+                nothing is drawn; it is paired with every replicate of the others.
             combine: means of parts (…, parts) → scores (…) in points.
-            settings: how many resamples, level of confidence, tolerances.
+            settings, constant, bounds: see the class.
             generator: numpy's; it decides the resamples.
-            constant, bounds, unit: see the class.
-            clusters: (examples,), equal where examples belong together, such as the tokens of a
-                window or the questions of a passage, and are resampled as a whole; any values.
-            fixed: nothing is drawn for the one replicate there is: it is all that there can be, and
-                not one of many seeds.
+            clusters: (examples,), any values, equal where examples belong together, such as the
+                tokens of a window or the questions of a passage, and are resampled as a whole.
+            unit: see the class; "clusters" or "examples" by default.
 
         Raises:
-            ValueError: `parts` has another number of axes, an empty one, or a score that is not a
-                finite number; there are not as many `clusters`; several replicates are `fixed`.
+            ValueError: `runs` has another number of axes, an empty one, or a score that is not a
+                finite number; or there are not as many `clusters` as examples.
         """
-        _check_parts(parts)
-        if fixed and parts.shape[1] > 1:
-            raise ValueError(f"fixed: there is one replicate then, not {parts.shape[1]}")
-        replicates = [None] if fixed else range(parts.shape[1])
-        runs = [dict(zip(replicates, of_mask, strict=True)) for of_mask in parts]
-        return cls.of_uneven(
-            runs,
-            combine,
-            settings,
-            lambda: generator,
-            constant,
-            bounds,
-            clusters=clusters,
-            unit=unit,
-        )
-
-    @classmethod
-    def of_uneven(
-        cls,
-        runs: Sequence[Mapping[Any, Floats]],
-        combine: Combine,
-        settings: Settings,
-        generator: Callable[[], np.random.Generator],
-        constant: float | None = None,
-        bounds: tuple[float, float] = (-np.inf, np.inf),
-        *,
-        clusters: npt.NDArray[Any] | None = None,
-        unit: str | None = None,
-    ) -> "Scores":
-        """Resample runs of which not all masks have the same replicates.
-
-        Args:
-            runs: replicate → (examples, parts) of every mask; the dense one, first, has all
-                replicates. The only run of a mask for which nothing is drawn has the replicate
-                None, and is paired with every replicate of other masks.
-            combine, settings, clusters: as of `of`.
-            generator: returns a fresh generator, always the same.
-            constant, bounds, unit: see the class.
-
-        Raises:
-            ValueError: there is no replicate or no example, a score that is not a finite number, or
-                not as many `clusters`.
-        """
+        if isinstance(runs, np.ndarray):
+            _check_parts(runs)
+            runs = [dict(enumerate(of_mask)) for of_mask in runs]
         drawn = list(dict.fromkeys(key for of_mask in runs for key in of_mask if key is not None))
         paired = [
             dict.fromkeys(drawn, of_mask[None]) if drawn and None in of_mask else of_mask
@@ -183,7 +143,8 @@ class Scores:
             _check_parts(parts)
             if clusters is not None and len(clusters) != parts.shape[2]:
                 raise ValueError(f"clusters: {len(clusters)} of {parts.shape[2]} examples")
-            found = resample(parts, combine, settings.resamples, generator(), clusters)
+            # All blocks draw the same examples.
+            found = resample(parts, combine, settings.resamples, deepcopy(generator), clusters)
             blocks.append(Block(indices, [chosen.index(index) for index in indices], found))
         unit = unit or ("examples" if clusters is None else "clusters")
         fixed = [index for index, of_mask in enumerate(runs) if None in of_mask and None in runs[0]]
@@ -261,6 +222,11 @@ class Scores:
         low, high = percentile_interval(samples, self.settings.confidence)
         return float(low), float(high)
 
+    def _measured(self, name: str, value: float, samples: Floats) -> Row:
+        """Return a value under its name, with its interval under `…_low` and `…_high`."""
+        low, high = self.interval(samples)
+        return {name: float(value), f"{name}_low": low, f"{name}_high": high}
+
     def dense_row(self) -> Row:
         """Return the dense score and its interval."""
         low, high = self.interval(self.samples[0])
@@ -269,15 +235,9 @@ class Scores:
     def drop_row(self, index: int) -> Row:
         """Return a mask's columns of `drop`, from `score` to `normalised_drop_high`."""
         drop, drop_min, drop_max = map(float, self.drops[index])
-        score_low, score_high = self.interval(self.samples[index])
-        drop_low, drop_high = self.interval(self.drop_samples[index])
         return {
-            "score": float(self.means[index]),
-            "score_low": score_low,
-            "score_high": score_high,
-            "drop": drop,
-            "drop_low": drop_low,
-            "drop_high": drop_high,
+            **self._measured("score", self.means[index], self.samples[index]),
+            **self._measured("drop", drop, self.drop_samples[index]),
             "drop_min": drop_min,
             "drop_max": drop_max,
             **self._normalised_row(index),
@@ -285,16 +245,15 @@ class Scores:
 
     def _normalised_row(self, index: int) -> Row:
         """Return the drop as a share of all that there is to lose, where there is something."""
-        names = ("normalised_drop", "normalised_drop_low", "normalised_drop_high")
+        name = "normalised_drop"
         if self.constant is None or self.means[0] <= self.constant:
-            return dict.fromkeys(names)
+            return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
         room = self.samples[0] - self.constant
         drops = self.drop_samples[index]
         # Where a resample has nothing to lose, any drop is beyond all bounds.
         beyond = np.where(drops > 0, np.inf, -np.inf) if index else drops
         shares = np.where(room > 0, drops / np.where(room > 0, room, 1), beyond)
-        value = self.drops[index, 0] / (self.means[0] - self.constant)
-        return dict(zip(names, (float(value), *self.interval(shares)), strict=True))
+        return self._measured(name, self.drops[index, 0] / (self.means[0] - self.constant), shares)
 
     def difference_rows(self, pairs: Sequence[tuple[int, int]]) -> Iterator[Row]:
         """Yield how much better than its partner each mask scores: columns of `difference`.
@@ -308,19 +267,17 @@ class Scores:
         (block,) = self.blocks
         by_replicate = block.resamples.by_replicate
         samples = block.resamples.differences(*zip(*pairs, strict=True))
+        dense_low, _ = self.interval(block.resamples.scores()[0])
         for (mask, partner), of_pair in zip(pairs, samples, strict=True):
             differences = by_replicate[mask] - by_replicate[partner]
-            low, high = self.interval(of_pair)
             yield {
                 "score": float(by_replicate[mask].mean()),
                 "baseline_score": float(by_replicate[partner].mean()),
-                "difference": float(differences.mean()),
-                "difference_low": low,
-                "difference_high": high,
+                **self._measured("difference", differences.mean(), of_pair),
                 "confidence": self.settings.confidence,
                 "difference_min": float(differences.min()),
                 "difference_max": float(differences.max()),
-                "dense_low": self.interval(block.resamples.scores()[0])[0],
+                "dense_low": dense_low,
             }
 
     def curve(
@@ -443,16 +400,16 @@ class Curve:
     def _certificate_row(self, tolerance: Tolerance, dense_low: float) -> Row:
         scores, level = self.scores, self.scores.settings.confidence
         tested = self if self.certifying is None else self.certifying
-        if because := tested._untestable(tolerance.epsilon, dense_low):
-            found = Certificate(None, because=because)
-        else:
+        because = tested._untestable(tolerance.epsilon, dense_low)
+        certified, censored = None, ""
+        if because is None:
             p_values = tested.scores.p_values(tolerance.epsilon)[tested.indices]
-            found = certify(tested.sparsities, p_values, level)
+            certified, censored = certify(tested.sparsities, p_values, level)
         return {
-            "certified": found.sparsity,
-            "certified_censored": found.censored,
+            "certified": certified,
+            "certified_censored": censored,
             "certification_level": level,
-            "uncertified_because": found.because,
+            "uncertified_because": because,
             "unit": scores.unit,
             "units": len(scores.sizes),
         }
@@ -507,32 +464,21 @@ def essential_sparsity(
     epsilon: float,
     confidence: float,
 ) -> Row:
-    """Estimate one curve's essential sparsity, with its interval and its raw crossings.
+    """Estimate one curve's essential sparsity: the columns of `essential` that follow from this.
 
-    Estimate and interval are those of `cross_with_interval`.
-
-    First and last crossing are those of the unfitted mean drops: where they lie apart, the curve is
-    not monotone.
+    Estimate and interval are those of `cross_with_interval`. First and last crossing are those of
+    the unfitted mean drops: where they lie apart, the curve is not monotone.
 
     Args:
         sparsities: (points,), increasing, positive.
-        drops: (points,), mean drops in points.
-        samples: (points, resamples), the drops in every resample.
-        weights: (points,), 1 / variance of the drops.
+        drops, samples, weights, confidence: see there.
         epsilon: in points.
-        confidence: level of the intervals.
-
-    Returns:
-        The columns of the table `essential` that follow from this.
     """
     cross = partial(last_crossing, sparsities, epsilon=epsilon)
-    estimate, low, high = cross_with_interval(cross, drops, samples, weights, confidence)
     first = first_crossing(sparsities, drops, epsilon)
-    last = last_crossing(sparsities, drops, epsilon)
-    found: dict[str, Any] = {
-        "estimate": estimate,
-        "low": low,
-        "high": high,
+    last = cross(drops)
+    found = {
+        **asdict(cross_with_interval(cross, drops, samples, weights, confidence)),
         "first_crossing": first,
         "last_crossing": last,
     }
@@ -541,13 +487,10 @@ def essential_sparsity(
         "grid": [0.0, *sparsities.tolist()],
         "crossings_differ": bool(first != last),
     }
-    for name, value in found.items():
-        crossing = locate(float(value), sparsities)
-        row[name] = crossing.sparsity
-        row[f"{name}_censored"] = crossing.censored
-    drop_low, drop_high = percentile_interval(
-        samples[_beside(row["estimate"], sparsities)], confidence
-    )
+    for name, crossing in found.items():
+        row[name], row[f"{name}_censored"] = locate(float(crossing), sparsities)
+    beside = samples[_beside(row["estimate"], sparsities)]
+    drop_low, drop_high = percentile_interval(beside, confidence)
     row["resolution"] = float((drop_high - drop_low).max()) / 2
     beyond = {row["low_censored"], row["high_censored"]}
     row["resolved"] = row["resolution"] <= epsilon or beyond in ({"above"}, {"below"})

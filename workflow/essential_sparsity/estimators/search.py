@@ -18,8 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from essential_sparsity.estimators.crossing import cross_with_interval, last_crossing
-from essential_sparsity.estimators.curve import Curve as MeasuredCurve
+from essential_sparsity.estimators.crossing import Crossing, cross_with_interval, last_crossing
 from essential_sparsity.estimators.spread import Floats
 
 # With how many seeds at a point a search begins; at how many points it certifies.
@@ -38,45 +37,6 @@ _SLACK = 0.2
 
 
 @dataclass(frozen=True)
-class Curve:
-    """The known points of a curve: drops at places of the lattice, 1 being the lowest sparsity.
-
-    Attributes:
-        places: (points,), ascending.
-        seeds: (points,), how many seeds there are at each.
-        drops: (points,), their mean drops.
-        samples: (points, resamples), the drops in every resample.
-        weights: (points,), of the isotonic fit.
-    """
-
-    places: tuple[int, ...]
-    seeds: tuple[int, ...]
-    drops: Floats
-    samples: Floats
-    weights: Floats
-
-    @classmethod
-    def of(cls, curve: MeasuredCurve) -> "Curve":
-        """Take a measured curve over places in place of sparsities."""
-        return cls(
-            places=tuple(int(place) for place in curve.sparsities),
-            seeds=tuple(int(count) for count in curve.replicates),
-            drops=curve.drops,
-            samples=curve.samples,
-            weights=curve.weights,
-        )
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """The crossing of ε, in steps of the lattice; ∞ if it lies above the last point."""
-
-    estimate: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Decision:
     """The runs of a curve that come next.
 
@@ -85,7 +45,7 @@ class Decision:
         certification: the places to certify; empty unless settled.
         settled: true if these are all runs of the curve.
         reason: why, in a few words.
-        crossing: what it is based on.
+        crossing: what it is based on, in steps of the lattice; ∞ if it lies above the last point.
     """
 
     seeds: Mapping[int, int]
@@ -96,29 +56,25 @@ class Decision:
 
 
 def decide(
-    curve: Curve,
+    there: dict[int, int],
+    crossing: Crossing,
     lattice: Sequence[float],
     *,
     budget: int,
     certify: int,
-    epsilon: float,
-    confidence: float,
     seeds: int,
 ) -> Decision:
     """Decide what to run next of a curve; the same results give the same decision.
 
     Args:
-        curve: what is known.
+        there: place on the lattice, 1 being the lowest sparsity → how many seeds there are.
+        crossing: what is known of it, in steps of the lattice; see `locate`.
         lattice: the sparsities that may be tried, ascending and evenly spaced.
         budget: how many runs the curve may have, those that certify and dense ones included.
         certify: with how many fresh seeds the crossing is certified; 0: not at all.
-        epsilon: the drop whose crossing is searched, in points.
-        confidence: level of the interval.
         seeds: how many the search may use at a point.
     """
     size = len(lattice)
-    crossing = locate(curve, epsilon, confidence)
-    there = dict(zip(curve.places, curve.seeds, strict=True))
     wanted = _next(there, crossing, size, seeds)
     affordable = _afford(there, wanted, crossing, budget - reserve(certify))
     if affordable != there:
@@ -129,20 +85,25 @@ def decide(
     return Decision(there, places, True, reason, crossing)
 
 
-def locate(curve: Curve, epsilon: float, confidence: float) -> Crossing:
+def locate(
+    places: Floats,
+    drops: Floats,
+    samples: Floats,
+    weights: Floats,
+    *,
+    epsilon: float,
+    confidence: float,
+) -> Crossing:
     """Return where the fitted curve, joined by lines from the dense model on, crosses ε.
 
-    The interval is the one that is reported in the end.
+    `places` (points,) are those of the lattice, ascending; else see `cross_with_interval`.
     """
-    places = np.array([0.0, *curve.places])
 
     def cross(drops: Floats) -> Floats:
-        dense = np.zeros((*drops.shape[:-1], 1))
-        return last_crossing(places, np.concatenate([dense, drops], axis=-1), epsilon)
+        known = np.insert(drops, 0, 0, axis=-1)
+        return last_crossing(np.insert(places, 0, 0), known, epsilon)
 
-    return Crossing(
-        *cross_with_interval(cross, curve.drops, curve.samples, curve.weights, confidence)
-    )
+    return cross_with_interval(cross, drops, samples, weights, confidence)
 
 
 def _next(there: dict[int, int], crossing: Crossing, size: int, seeds: int) -> dict[int, int]:

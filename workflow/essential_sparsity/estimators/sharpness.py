@@ -61,57 +61,46 @@ class Sharpness:
 
 @dataclass(frozen=True)
 class _Form:
-    """One form of a curve: its columns for a bend, (points, factors), and the bends to try."""
+    """One form of a curve: bends to try, and the curve's columns for each (bends, points, factors).
 
-    columns: Callable[[Floats, float], Floats]
-    bends: Callable[[Floats], Floats]
+    Smooth columns are 1 at the last point.
+    """
 
+    bends: Floats
+    columns: Floats
 
-def _breaks(sparsities: Floats) -> Floats:
-    return np.linspace(sparsities[0], sparsities[-2], _BREAKS)
+    @classmethod
+    def all(cls, sparsities: Floats) -> "list[_Form]":
+        """Return the hinge, the one with a slope before it, and the smooth ones."""
+        last = sparsities[-1]
+        breaks = np.linspace(sparsities[0], sparsities[-2], _BREAKS)
+        powers = np.geomspace(1, 40, _BENDS)  # the first is a straight line
+        bent = np.geomspace(1.1, 40, _BENDS)
+        rates = np.geomspace(0.2, 40, _BENDS) / float(last)
 
+        def after(bend: float) -> Floats:
+            return np.maximum(sparsities - bend, 0)
 
-def _after(sparsities: Floats, bend: float) -> Floats:
-    return np.maximum(sparsities - bend, 0)[:, None]
+        def power(bend: float) -> Floats:
+            raised: Floats = (sparsities / last) ** bend
+            return raised
 
+        def exponential(bend: float) -> Floats:
+            grown: Floats = np.expm1(bend * sparsities) / np.expm1(bend * last)
+            return grown
 
-def _power(sparsities: Floats, bend: float) -> Floats:
-    columns: Floats = (sparsities[:, None] / sparsities[-1]) ** bend
-    return columns
+        return [
+            cls._of(breaks, after),
+            cls._of(breaks, after, sparsities),
+            cls._of(powers, power),
+            cls._of(rates, exponential),
+            cls._of(bent, power, sparsities),
+            cls._of(rates, exponential, sparsities),
+        ]
 
-
-def _exponential(sparsities: Floats, bend: float) -> Floats:
-    columns: Floats = np.expm1(bend * sparsities[:, None]) / np.expm1(bend * sparsities[-1])
-    return columns
-
-
-def _beside_line(
-    columns: Callable[[Floats, float], Floats],
-) -> Callable[[Floats, float], Floats]:
-    return lambda sparsities, bend: np.hstack([sparsities[:, None], columns(sparsities, bend)])
-
-
-def _powers(_: Floats) -> Floats:
-    return np.geomspace(1, 40, _BENDS)  # the first is a straight line
-
-
-def _bent_powers(_: Floats) -> Floats:
-    return np.geomspace(1.1, 40, _BENDS)
-
-
-def _rates(sparsities: Floats) -> Floats:
-    return np.geomspace(0.2, 40, _BENDS) / float(sparsities[-1])
-
-
-# The hinge, the one with a slope before it, and the smooth ones.
-_FORMS = (
-    _Form(_after, _breaks),
-    _Form(_beside_line(_after), _breaks),
-    _Form(_power, _powers),
-    _Form(_exponential, _rates),
-    _Form(_beside_line(_power), _bent_powers),
-    _Form(_beside_line(_exponential), _rates),
-)
+    @classmethod
+    def _of(cls, bends: Floats, column: Callable[[float], Floats], *beside: Floats) -> "_Form":
+        return cls(bends, np.array([np.column_stack([*beside, column(b)]) for b in bends]))
 
 
 @dataclass(frozen=True)
@@ -123,20 +112,18 @@ class _Fit:
     aicc: Floats
 
 
-def _fit(form: _Form, sparsities: Floats, drops: Floats, weights: Floats) -> _Fit:
+def _fit(form: _Form, drops: Floats, weights: Floats) -> _Fit:
     """Fit one form to drops (curves, points) by least squares of weights (points,)."""
     root = np.sqrt(weights)
     scaled = drops * root
-    bends = form.bends(sparsities)
-    columns = np.array([form.columns(sparsities, float(bend)) for bend in bends])
-    columns = columns * root[:, None]
+    columns = form.columns * root[:, None]
     # What a fit explains is the square of the drops along the columns' orthonormal basis.
     basis = np.linalg.qr(columns).Q
     explained = np.square(np.einsum("cp,bpf->cbf", scaled, basis, optimize=True)).sum(axis=2)
     chosen = explained.argmax(axis=1)
     factors = np.einsum("cfp,cp->cf", np.linalg.pinv(columns)[chosen], scaled)
     squares = np.square(scaled).sum(axis=1) - explained.max(axis=1)
-    return _Fit(bends[chosen], factors, _aicc(squares, scaled, columns.shape[2] + 2))
+    return _Fit(form.bends[chosen], factors, _aicc(squares, scaled, columns.shape[2] + 2))
 
 
 def _aicc(squares: Floats, scaled: Floats, parameters: int) -> Floats:
@@ -180,37 +167,23 @@ def measure_sharpness(
         return Sharpness("not resolved", last)
     sparsities, weights = sparsities[:last], weights[:last]
     curves = np.vstack([drops[:last], samples[:last].T])
-    flat, sloped, *bent = (_fit(form, sparsities, curves, weights) for form in _FORMS)
+    flat, sloped, *bent = (_fit(form, curves, weights) for form in _Form.all(sparsities))
     hinges = np.minimum(flat.aicc, sloped.aicc)
     smooth: Floats = np.min([fit.aicc for fit in bent], axis=0)
     evidence = smooth - hinges
     before = sloped.factors[:, 0] / 10
     after = sloped.factors.sum(axis=1) / 10
-    ratio = _ratio(before, after)
-    break_low, break_high = percentile_interval(sloped.bends[1:], confidence)
-    ratio_low, ratio_high = percentile_interval(ratio[1:], confidence)
-    return Sharpness(
-        _shape(evidence, samples[last - 1], confidence),
-        last,
-        float(sloped.bends[0]),
-        float(break_low),
-        float(break_high),
-        float(before[0]),
-        float(after[0]),
-        float(ratio[0]),
-        float(ratio_low),
-        float(ratio_high),
-        float(hinges[0]),
-        float(smooth[0]),
-        float(evidence[0]),
-    )
-
-
-def _ratio(before: Floats, after: Floats) -> Floats:
-    """Return after / before, infinite where the curve rises after the breakpoint alone."""
     rises = before > 0
-    flat = np.where(after > 0, np.inf, 1.0)
-    return np.where(rises, after / np.where(rises, before, 1), flat)
+    otherwise = np.where(after > 0, np.inf, 1.0)
+    ratio = np.where(rises, after / np.where(rises, before, 1), otherwise)
+    numbers = [
+        *(sloped.bends[0], *percentile_interval(sloped.bends[1:], confidence)),
+        *(before[0], after[0]),
+        *(ratio[0], *percentile_interval(ratio[1:], confidence)),
+        *(hinges[0], smooth[0], evidence[0]),
+    ]
+    shape = _shape(evidence, samples[last - 1], confidence)
+    return Sharpness(shape, last, *map(float, numbers))
 
 
 def _shape(evidence: Floats, last_drops: Floats, confidence: float) -> Shape:

@@ -2,7 +2,7 @@
 
 import argparse
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
@@ -20,8 +20,6 @@ from essential_sparsity.support.tables import provenance, read_table, write_tabl
 
 STAGE = "essential_sparsity.figures.drawing_stage"
 
-Columns = Mapping[str, frozenset[str]]
-
 # Dates and versions in the files would make two drawings of the same data differ.
 _FORMATS: dict[str, dict[str, None]] = {
     "png": {"Software": None},
@@ -30,11 +28,7 @@ _FORMATS: dict[str, dict[str, None]] = {
 
 
 def main() -> None:
-    """Read the command line and the tables, draw, and write the three files.
-
-    Raises:
-        UserError: a table is missing, damaged or empty, or the spec is not valid.
-    """
+    """Read the command line and the tables, draw, and write the three files."""
     parser = argparse.ArgumentParser(prog=f"python -m {STAGE}", description=__doc__)
     parser.add_argument("kind", help="the package of the kind")
     parser.add_argument("--spec", required=True, help="JSON of a FigureSpec, or its file")
@@ -48,16 +42,15 @@ def main() -> None:
     kind = import_module(stage)
     tables = load_tables(*arguments.tables, columns=kind.COLUMNS)
     origin = provenance(stage, spec.document(), STAGE)
-    save_figure(arguments.output, kind.draw(tables, spec), kind.select(tables, spec), origin)
+    data = kind.select(tables, spec)
+    with use_style():
+        save_figure(arguments.output, kind.draw(data, spec), data, origin)
 
 
-def load_tables(*folders: Path, columns: Columns) -> dict[str, pa.Table]:
+def load_tables(*folders: Path, columns: Mapping[str, Set[str]]) -> dict[str, pa.Table]:
     """Read `{name}.parquet` of the folders for every name in `columns`.
 
     Those of several folders follow each other, and `experiment` is the name of a row's folder.
-
-    Raises:
-        UserError: one is missing or damaged, lacks a column or has no rows.
     """
     tables = {}
     for name, needed in columns.items():
@@ -79,7 +72,7 @@ def save_figure(output: Path, figure: Figure, data: pa.Table, origin: dict[str, 
     The data's origin has the digests of the other two under `files`.
     """
     paths = {end: output.with_name(f"{output.name}.{end}") for end in (*_FORMATS, "parquet")}
-    with ExitStack() as stack, use_style():
+    with ExitStack() as stack:
         temporary = {end: stack.enter_context(atomic_path(path)) for end, path in paths.items()}
         for end, metadata in _FORMATS.items():
             # Drawn in memory: matplotlib's PDF writer hides what a full disk says.

@@ -22,13 +22,7 @@ def load_masks(
 ) -> Iterator[tuple[str, Mask, Manifest]]:
     """Yield each model's masks with the model and the manifest of its checkpoint.
 
-    Args:
-        root: of all artifacts.
-        files: the masks' manifests below it; others among them are passed over.
-        spec: the models, in order.
-
-    Raises:
-        UserError: a mask or checkpoint is missing or damaged, or they do not belong together.
+    `files` are the masks' manifests below `root`; others among them are passed over.
     """
     places = list(dict.fromkeys(files))
     for model in spec.models:

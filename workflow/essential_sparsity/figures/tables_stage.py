@@ -12,11 +12,7 @@ STAGE = "essential_sparsity.figures.tables_stage"
 
 
 def main() -> None:
-    """Run the stage from the command line.
-
-    Raises:
-        UserError: the spec is not valid, or see the kind's `compute`.
-    """
+    """Run the stage from the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {STAGE}", description=__doc__)
     parser.add_argument("kind", help="the package of the kind")
     parser.add_argument("--spec", required=True, help="JSON of its spec, or its file")

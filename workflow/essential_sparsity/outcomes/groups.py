@@ -70,11 +70,11 @@ class Group:
         """Resample the runs."""
         every = [run for of_entry in self.runs for run in of_entry]
         clusters = next((run.clusters for run in every if run.clusters is not None), None)
-        return Scores.of_uneven(
+        return Scores.of(
             [{run.replicate: run.parts for run in of_entry} for of_entry in self.runs],
             self.metric.combine,
             settings,
-            lambda: named_generator(self.model, self.task),
+            named_generator(self.model, self.task),
             self.constant,
             self.metric.bounds,
             clusters=None if clusters is None else clusters.names,
@@ -86,11 +86,7 @@ class Group:
         return sum(run.replicate is not None for run in self.runs[index])
 
     def only(self, seeds_of: Mapping[str, Seeds]) -> "Group":
-        """Return the dense runs and those of the masks named, with just these seeds.
-
-        Args:
-            seeds_of: mask → seeds, equal ones for all; at least one.
-        """
+        """Return the dense runs and those of the masks named, with just these seeds, all alike."""
         kept = {DENSE.name: next(iter(seeds_of.values())), **seeds_of}
         chosen = [
             (entry, [run for run in runs if run.replicate in kept[entry[1].name]])
@@ -141,9 +137,6 @@ def load_groups(
         files: the runs' `metrics.parquet` below it; others among them are passed over.
         spec: which of these runs are looked at, and by which metrics.
         certification: of a search, (model, task) → mask → the seeds that had no part in it.
-
-    Raises:
-        UserError: a run is missing or damaged, has no dense partner, or two cannot be paired.
     """
     found: dict[tuple[str, str], list[Row]] = {}
     for file in files:
@@ -187,11 +180,7 @@ def _masks_of(row: Row, families: Collection[str]) -> Iterator[MaskLabel]:
 
 
 def _check_partners(model: str, task: str, entries: list[_Entry]) -> None:
-    """Check that every run of the model has a dense one with its seed, or one for all seeds.
-
-    Raises:
-        UserError: one has none.
-    """
+    """Check that every run of the model has a dense one with its seed, or one for all seeds."""
     own = [(mask, set(map(replicate_of, rows))) for (of, mask), rows in entries if of == model]
     dense = next((seeds for mask, seeds in own if mask.name == DENSE.name), set())
     for mask, seeds in own:

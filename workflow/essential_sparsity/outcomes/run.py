@@ -76,16 +76,7 @@ def replicate_of(metrics: dict[str, Any]) -> int | None:
 
 
 def read_metrics(root: Path, file: str) -> dict[str, Any]:
-    """Return the last row of a run's `metrics.parquet`, with the run's folder as `run`.
-
-    Args:
-        root: of all artifacts.
-        file: the path below it.
-
-    Raises:
-        UserError: it is missing or damaged, is of another run than its path says, has a score or a
-            loss that is no finite number, or names a metric that is not known.
-    """
+    """Return the last row of a run's `metrics.parquet` below `root`, with its folder as `run`."""
     path = root / file
     rows = [row for row in read_table(path, _METRICS).to_pylist() if row["last"]]
     if len(rows) != 1:
@@ -109,10 +100,6 @@ def load_run(root: Path, metrics: dict[str, Any], wanted: str = "") -> Run:
 
     Its score is that of the metric that is `wanted` (else that it was scored by when it was made),
     and of the metric as it is now: where it was another one, the predictions are scored anew.
-
-    Raises:
-        UserError: the file is missing or damaged, holds predictions that are not finite numbers or
-            an example twice, or disagrees with the metrics.
     """
     path = root / metrics["run"] / PurePath(paths.PREDICTIONS).name
     metrics_path = root / metrics["run"] / PurePath(paths.METRICS).name
@@ -171,11 +158,7 @@ def _check_numbers(path: Path, table: pa.Table, column: str) -> None:
 
 
 def check_paired(runs: list[Run]) -> None:
-    """Check that all runs answered the same examples, with the same labels, by the same metric.
-
-    Raises:
-        UserError: names the two files that differ.
-    """
+    """Check that all runs answered the same examples, with the same labels, by the same metric."""
     first = runs[0]
     for other in runs[1:]:
         if other.metric != first.metric:

@@ -32,10 +32,7 @@ def essential_table(
 ) -> Table:
     """Return the table of all experiments' curves at the main tolerance.
 
-    Args:
-        curves: experiment → rows of `essential`.
-        sharpness: experiment → rows of `sharpness`.
-        spec: the labels.
+    `curves` are experiment → rows of the table `essential`, `sharpness` those of `sharpness`.
     """
     main: list[Row] = []
     for experiment, found in curves.items():
@@ -102,10 +99,14 @@ def _epsilon(curve: Row) -> Cell:
     return Cell(f"{curve['epsilon']:.3g}", key=curve["epsilon"])
 
 
-def _dense(curve: Row) -> Cell:
+def format_dense(curve: Row) -> str:
+    """Return a curve's dense score as `72.1 ± 2.3 %`: with half of its interval, and its unit."""
     half = (curve["dense_high"] - curve["dense_low"]) / 2
-    unit = METRICS[curve["metric"]].unit
-    return Cell(f"{curve['dense_score']:.1f} ± {half:.1f} {unit}", key=curve["dense_score"])
+    return f"{curve['dense_score']:.1f} ± {half:.1f} {METRICS[curve['metric']].unit}"
+
+
+def _dense(curve: Row) -> Cell:
+    return Cell(format_dense(curve), key=curve["dense_score"])
 
 
 def _percent(curve: Row, name: str) -> str:

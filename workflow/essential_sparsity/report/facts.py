@@ -8,6 +8,7 @@ from essential_sparsity.metrics import METRICS
 from essential_sparsity.report.spec import ExperimentRow, RecipeRow, ReportSpec
 from essential_sparsity.report.table import NONE, UNKNOWN, Cell, Column, Table, count, duration
 from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
+from essential_sparsity.stages import paths
 
 Document = dict[str, Any]
 
@@ -87,7 +88,9 @@ def _source(source: Document) -> tuple[str, str]:
 
 def tasks_table(spec: ReportSpec, found: Document) -> Table:
     """Return a row a task and preprocessor: its data and how many examples."""
-    rows = [(*path.split("/")[1:], document or {}) for path, document in found.items()]
+    task_of = paths.matching(paths.TASK).fullmatch
+    named = ((task_of(path), document or {}) for path, document in found.items())
+    rows = [(*match.groups(), document) for match, document in named if match]
 
     def examples(row: _Prepared, split: str) -> Cell:
         return count(((row[2].get("splits") or {}).get(split) or {}).get("examples"))

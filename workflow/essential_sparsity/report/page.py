@@ -4,7 +4,6 @@ import base64
 import hashlib
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +47,6 @@ def render_page(
 
     Every text is escaped, and redacted, on its way in. The page's policy lets it load nothing and
     run no script but its own, whatever a text may hold.
-
-    Args:
-        folder: of the study; an experiment's tables are in a folder of its name.
-        spec: labels and words.
-        provenance: what was run, or None where that is not known.
-        claims: the table of verdicts, if there is one.
-
-    Raises:
-        UserError: a file is damaged or lacks a column.
     """
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
@@ -107,30 +97,10 @@ def _hash(text: str) -> Markup:
     return Markup(f"'sha256-{digest}'")
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A figure.
-
-    Attributes:
-        title: what it shows, in a line.
-        source: the picture as a `data:` address.
-        width, height: in pixels of a screen.
-        wide: whether a phone would show it too small.
-        caption: paragraphs in HTML.
-        data: text → path of the tables behind it, and of the data as drawn.
-    """
-
-    title: str
-    source: Markup
-    width: int
-    height: int
-    wide: bool
-    caption: Markup
-    data: dict[str, str]
-
-
-def _load_figure(folder: Path, name: str, kind: FigureKind, tables: Sequence[str]) -> Figure | None:
-    """Load a figure with links to those of its tables that are there; None without a picture."""
+def _load_figure(
+    folder: Path, name: str, kind: FigureKind, tables: Sequence[str]
+) -> dict[str, Any] | None:
+    """Return a figure with links to those of its tables that are there; None without a picture."""
     picture, *others = (_below(paths.FIGURE, name, format=end) for end in ("png", "parquet", "pdf"))
     if not (folder / picture).exists():
         return None
@@ -139,15 +109,15 @@ def _load_figure(folder: Path, name: str, kind: FigureKind, tables: Sequence[str
         raise UserError(f"{folder / picture}: not a PNG; delete it and run the study again")
     width, height = struct.unpack(">II", content[16:24])
     links = {table: table for table in tables} | dict(zip(("as drawn", "PDF"), others, strict=True))
-    return Figure(
-        title=kind.title,
-        source=Markup(f"data:image/png;base64,{base64.b64encode(content).decode()}"),
-        width=round(width * _SHOWN),
-        height=round(height * _SHOWN),
-        wide=width > _WIDE,
-        caption=load_caption(kind.caption),
-        data={text: path for text, path in links.items() if (folder / path).exists()},
-    )
+    return {
+        "title": kind.title,
+        "source": Markup(f"data:image/png;base64,{base64.b64encode(content).decode()}"),
+        "width": round(width * _SHOWN),
+        "height": round(height * _SHOWN),
+        "wide": width > _WIDE,
+        "caption": load_caption(kind.caption),
+        "links": {text: path for text, path in links.items() if (folder / path).exists()},
+    }
 
 
 def load_caption(path: Path) -> Markup:
@@ -159,7 +129,7 @@ def load_caption(path: Path) -> Markup:
     return Markup(publish_parts(text, writer="html5", settings_overrides=_STRICT)["body"])
 
 
-def _study_figures(folder: Path, spec: ReportSpec) -> list[Figure]:
+def _study_figures(folder: Path, spec: ReportSpec) -> list[dict[str, Any]]:
     """Return the figures of the study as a whole that are there."""
     found = []
     for name, kind in STUDY_KINDS.items():
@@ -174,7 +144,7 @@ def _study_figures(folder: Path, spec: ReportSpec) -> list[Figure]:
 
 
 def _experiment(folder: Path, row: ExperimentRow, spec: ReportSpec) -> dict[str, Any]:
-    """Return an experiment in words, with its figure, tables, and tables that open by a click."""
+    """Return an experiment in words, with its figure and those of its tables that are there."""
     kind = FIGURE_KINDS[row.figure]
     behind = [_below(paths.TABLE, row.name, table=table) for table in kind.tables]
     difference = _rows(folder, row.name, "difference", results.DIFFERENCE_COLUMNS)
@@ -184,16 +154,13 @@ def _experiment(folder: Path, row: ExperimentRow, spec: ReportSpec) -> dict[str,
         ", ".join(map(spec.task_label, row.tasks)),
         ("searched among " if row.searched else "") + "; ".join(row.masks),
     )
-    tables: list[Table | None] = [
-        results.search_table(folder, _below(paths.SEARCH, row.name), spec),
-        results.difference_table(difference, spec) if difference else None,
-    ]
     return {
         "name": row.name,
         "summary": " · ".join(filter(None, summary)),
         "figure": _load_figure(folder, row.name, kind, behind),
-        "tables": list(filter(None, tables)),
-        "details": [results.cost_table(cost, spec)] if cost else [],
+        "search": results.search_table(folder, _below(paths.SEARCH, row.name), spec),
+        "difference": results.difference_table(difference, spec) if difference else None,
+        "cost": results.cost_table(cost, spec) if cost else None,
     }
 
 

@@ -121,20 +121,18 @@ def search_table(study: Path, rounds: str, spec: ReportSpec) -> Table | None:
     def runs(seeds_of: Mapping[str, Seeds]) -> Cell:
         return count(sum(map(len, seeds_of.values())))
 
-    certify, crossing = "With seeds that the search has not seen", "Before the runs that certify"
+    tried, certify = "To locate the crossing", "With seeds that the search has not seen"
+    crossing = "Before the runs that certify"
     columns = (
         Column("Model", lambda curve: spec.model_label(curve.model)),
         Column("Task", lambda curve: spec.task_label(curve.task)),
         Column("Masks", lambda curve: curve.family),
-        Column(
-            "Sparsities tried", lambda curve: count(len(curve.points)), "number",
-            "To locate the crossing",
-        ),
+        Column("Sparsities tried", lambda curve: count(len(curve.points)), "number", tried),
         Column("Runs to locate", lambda curve: runs(curve.points), "number"),
         Column("Runs to certify", lambda curve: runs(curve.certification), "number", certify),
         Column("Crossing, %", lambda curve: _located(curve.located), "number", crossing),
         Column("Why it ended", lambda curve: curve.reason, "prose"),
-    )  # fmt: skip
+    )
     note = (
         "Crossing: as the search located it. The essential sparsity above uses all runs, those "
         "that certify included."

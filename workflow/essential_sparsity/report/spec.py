@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from essential_sparsity.labels import Labels
+from essential_sparsity.drawing.spec import Labels
 from essential_sparsity.support.spec import Name, Spec
 
 

@@ -15,7 +15,7 @@ from essential_sparsity.estimators.words import (
     in_points,
 )
 from essential_sparsity.metrics import METRICS
-from essential_sparsity.report.essential import COLUMNS
+from essential_sparsity.report.essential import COLUMNS, format_dense
 from essential_sparsity.support.errors import run_stage
 from essential_sparsity.support.files import write_text
 from essential_sparsity.support.lines import WIDTH, cut, format_names
@@ -71,7 +71,7 @@ def _summarize_curves(experiment: str, curves: list[Row]) -> str:
     rows = [
         [
             *(curve[key] for key in ("model", "task", "label")),
-            _format_dense(curve),
+            format_dense(curve),
             f"{format_essential(curve)} {_marks(curve)}".rstrip(),
             format_certified(curve),
             str(curve["seeds"] or "–"),
@@ -124,11 +124,6 @@ def _marks(curve: Row) -> str:
     unresolved = "" if curve["resolved"] else _UNRESOLVED
     unlearnt = "" if is_learnt(curve["dense_low"], curve["constant"]) else _UNLEARNT
     return unresolved + unlearnt + (_FAILED if curve["failed"] else "")
-
-
-def _format_dense(curve: Row) -> str:
-    half = (curve["dense_high"] - curve["dense_low"]) / 2
-    return f"{curve['dense_score']:.1f} ± {half:.1f} {METRICS[curve['metric']].unit}"
 
 
 def summarize_differences(folder: Path) -> str:

@@ -2,11 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from essential_sparsity.estimators.curve import Scores
-from essential_sparsity.estimators.search import Crossing, Curve, decide
-from essential_sparsity.estimators.words import Censoring
+from essential_sparsity.estimators.crossing import Crossing
+from essential_sparsity.estimators.curve import Curve, Scores
+from essential_sparsity.estimators.search import decide, locate
 from essential_sparsity.outcomes.groups import Group, load_groups
 from essential_sparsity.search.rounds import Located, Round, RoundSpec, Wanted
 from essential_sparsity.support.errors import run_stage
@@ -28,21 +30,16 @@ def decide_round(
         files: the metrics of the runs that `previous` wants, below it.
         spec: what is searched.
         previous: the round before, None for the runs that the search begins with.
-
-    Raises:
-        UserError: a run is missing or damaged, or two runs cannot be paired.
     """
     before = previous or spec.first()
     curves = {(curve.model, curve.task, curve.family): curve for curve in before.curves}
     for group in load_groups(root, files, spec.runs):
         of_group = [c for c in before.curves if (c.model, c.task) == (group.model, group.task)]
-        if all(curve.settled for curve in of_group):
-            continue
-        scores = group.scores(spec.statistics.settings())
-        for curve in of_group:
-            if not curve.settled:
-                found = _next(curve, group, scores, spec)
-                curves[curve.model, curve.task, curve.family] = found
+        if unsettled := [curve for curve in of_group if not curve.settled]:
+            scores = group.scores(spec.statistics.settings())
+            for curve in unsettled:
+                place = curve.model, curve.task, curve.family
+                curves[place] = _next(curve, group, scores, spec)
     return Round(number=before.number + 1, curves=tuple(curves.values()))
 
 
@@ -50,13 +47,21 @@ def _next(wanted: Wanted, group: Group, scores: Scores, spec: RoundSpec) -> Want
     """Return the runs that a curve needs next, which is not settled."""
     lattice = spec.lattices[wanted.family]
     seeds = spec.seeds_on(wanted.task)
+    curve = _curve(group, scores, wanted, lattice)
+    crossing = locate(
+        curve.sparsities,
+        curve.drops,
+        curve.samples,
+        curve.weights,
+        epsilon=spec.statistics.epsilon,
+        confidence=spec.statistics.confidence,
+    )
     decision = decide(
-        _curve(group, scores, wanted, lattice),
+        {int(place): int(n) for place, n in zip(curve.sparsities, curve.replicates, strict=True)},
+        crossing,
         spec.settings.lattice(),
         budget=spec.settings.budget,
         certify=spec.settings.certify,
-        epsilon=spec.statistics.epsilon,
-        confidence=spec.statistics.confidence,
         seeds=len(seeds),
     )
     fresh = spec.settings.certification_seeds(seeds)
@@ -73,28 +78,24 @@ def _next(wanted: Wanted, group: Group, scores: Scores, spec: RoundSpec) -> Want
 
 
 def _curve(group: Group, scores: Scores, wanted: Wanted, lattice: Sequence[str]) -> Curve:
-    """Return the known points of a curve, its masks by their places on the lattice."""
+    """Return the known points of a curve, with places on the lattice in place of sparsities."""
     names = [mask.name if model == group.model else "" for model, mask in group.entries]
     places = [place for place, name in enumerate(lattice, start=1) if name in wanted.points]
-    return Curve.of(scores.curve(places, [names.index(lattice[p - 1]) for p in places]))
+    return scores.curve(places, [names.index(lattice[p - 1]) for p in places])
 
 
 def _located(crossing: Crossing, spec: RoundSpec) -> Located:
     """Return a crossing in sparsities; one off an end of the lattice is that end and a word."""
     lattice = spec.settings.lattice()
-
-    def text(steps: float) -> tuple[float | None, Censoring]:
+    found: dict[str, Any] = {}
+    for name, steps in asdict(crossing).items():
         if steps < 1:
-            return lattice[0], "below"
-        if steps > len(lattice):
-            return lattice[-1], "above"
-        return round(steps * lattice[0], 6), ""
-
-    found = {name: text(getattr(crossing, name)) for name in ("estimate", "low", "high")}
-    return Located(
-        **{name: value for name, (value, _) in found.items()},
-        **{f"{name}_censored": word for name, (_, word) in found.items()},
-    )
+            found |= {name: lattice[0], f"{name}_censored": "below"}
+        elif steps > len(lattice):
+            found |= {name: lattice[-1], f"{name}_censored": "above"}
+        else:
+            found[name] = round(steps * lattice[0], 6)
+    return Located(**found)
 
 
 def main() -> None:

@@ -47,15 +47,11 @@ class Wanted(Spec):
     @property
     def runs(self) -> Iterator[tuple[str, int]]:
         """The (mask, seed) pairs, each once, those of the dense model first."""
-        sparse = [
-            (mask, seed)
-            for part in (self.points, self.certification)
-            for mask, seeds in part.items()
-            for seed in seeds
-        ]
-        seeds = sorted({seed for _, seed in sparse})
-        yield from ((DENSE.name, seed) for seed in seeds)
-        yield from sparse
+        by_mask = [*self.points.items(), *self.certification.items()]
+        dense = sorted({seed for _, seeds in by_mask for seed in seeds})
+        for mask, seeds in [(DENSE.name, dense), *by_mask]:
+            for seed in seeds:
+                yield mask, seed
 
 
 class Round(Spec):
@@ -80,11 +76,7 @@ class Round(Spec):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a round that the stage has written.
-
-        Raises:
-            UserError: the file is missing or is none.
-        """
+        """Read a round that the stage has written."""
         document = read_json(path, "round of a search")
         return cls.check({key: document.get(key) for key in cls.model_fields}, str(path))
 
@@ -93,9 +85,6 @@ def load_last(root: Path, folder: str) -> Round:
     """Read the round that ended a search whose rounds lie in `folder` below `root`.
 
     Files of later numbers may be left from a search that was longer: they are not read.
-
-    Raises:
-        UserError: a round is missing or damaged.
     """
     found = (Round.load(root / folder / f"round{number}.json") for number in count(1))
     return next(one for one in found if one.is_last)

@@ -47,11 +47,7 @@ class SearchSpec(Spec):
         return tuple(float(step * k) for k in range(1, int(highest / step) + 1))
 
     def check_lattice(self) -> None:
-        """Check that there are sparsities to try.
-
-        Raises:
-            ValueError: there are none.
-        """
+        """Raise `ValueError` where there are no sparsities to try."""
         if not self.lattice():
             raise ValueError(
                 f"highest: {self.highest:g} leaves no multiple of {self.resolution:g} to try"

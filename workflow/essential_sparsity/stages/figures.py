@@ -1,5 +1,6 @@
 """The stages between runs, masks and weights and a figure: one of each for every kind of figure."""
 
+import os
 from functools import partial
 
 from essential_sparsity.drawing.spec import FigureSpec
@@ -9,7 +10,7 @@ from essential_sparsity.metrics import module_of
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.checks import check_figure, check_files
 from essential_sparsity.stages.sources import checkpoint_of
-from essential_sparsity.stages.stage import Place, Resources, Stage
+from essential_sparsity.stages.stage import Place, Resources, Stage, flags
 from essential_sparsity.study import jobs
 from essential_sparsity.study.resolve import Resolved, ResolvedExperiment, unique
 from essential_sparsity.support.spec import Spec
@@ -99,6 +100,7 @@ def _measurement(kind: FigureKind, module: str) -> Stage:
         inputs={"checkpoint": checkpoint_of, "masks": partial(_measured_masks, kind)},
         spec=partial(_measured, kind),
         code=lambda study, place: (module,),
+        told={"module": lambda study, place: module},
         check=check_files,
         message=f"Measurement for {kind.name} figures of {{wildcards.model}}",
         resources=Resources(minutes=60),
@@ -166,6 +168,7 @@ def _tables(kind: FigureKind) -> Stage:
             kind.statistics,
             *metric_modules(study, place),
         ),
+        told={"kind": lambda study, place: kind.package},
         # Models and masks are shown in the study's order; runs have one of their own.
         ordered=kind.reads != "runs",
         check=check_files,
@@ -209,6 +212,7 @@ SEARCH = Stage(
     inputs={"runs": _round_runs, "previous": _round_before},
     spec=lambda study, place: jobs.round_spec(study, experiment_of(study, place)),
     code=lambda study, place: ("essential_sparsity.search", *metric_modules(study, place)),
+    told={"previous": flags("previous", _round_before)},
     check=check_files,
     message="Search of experiment {wildcards.experiment}, round {wildcards.round}",
     resources=Resources(4000),
@@ -257,6 +261,15 @@ def _figure(kind: FigureKind) -> Stage:
             kind.drawing,
             *metric_modules(study, place),
         ),
+        told={
+            "kind": lambda study, place: kind.package,
+            "tables": lambda study, place: unique(
+                os.path.dirname(table) for table in _figure_tables(study, place)
+            ),
+            "stem": lambda study, place: os.path.splitext(
+                paths.FIGURE.format(study=study.study.study, format=FORMATS[0], **place)
+            )[0],
+        },
         check=check_figure,
         message="Figure {wildcards.experiment}",
         resources=Resources(minutes=10),

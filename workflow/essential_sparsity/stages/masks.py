@@ -12,7 +12,7 @@ from essential_sparsity.stages import paths, runs
 from essential_sparsity.stages.checks import check_files, check_mask
 from essential_sparsity.stages.runs import RUN, run_spec, start_of
 from essential_sparsity.stages.sources import architecture_code, checkpoint_of
-from essential_sparsity.stages.stage import Place, Resources, Stage
+from essential_sparsity.stages.stage import Place, Resources, Stage, flags
 from essential_sparsity.study import jobs
 from essential_sparsity.study.resolve import Resolved, unique
 from essential_sparsity.support.spec import Spec
@@ -70,7 +70,7 @@ def _is_outside(path: str) -> bool:
     return os.path.isabs(path) or os.path.normpath(path).startswith(os.pardir)
 
 
-def mask_arguments(study: Resolved, place: Place) -> list[str]:
+def _arguments(study: Resolved, place: Place) -> list[str]:
     """Return the stage's arguments for what a mask is made from besides the checkpoint."""
     model, masks = place["model"], _spec(study, place).references()
     named = {
@@ -108,6 +108,7 @@ MASK = Stage(
         module_of(_spec(study, place).criterion),
         *architecture_code(study, place),
     ),
+    told={"others": _arguments},
     files=lambda study, place: [p for p in mask_files(study, place).values() if _is_outside(p)],
     check=check_mask,
     message="Mask {wildcards.mask} of {wildcards.model}",
@@ -148,9 +149,8 @@ def _training_spec(study: Resolved, place: Place) -> Spec:
     return TrainingSpec(mask=spec.document(), run=run)
 
 
-def scored_by(study: Resolved, mask: str) -> str:
-    """Return the metrics by which the training that finds a mask is scored."""
-    return runs.scored_by(study, str(training(study, mask).task))
+def _scored_by(study: Resolved, place: Place) -> str:
+    return runs.scored_by(study, str(training(study, place["mask"]).task))
 
 
 def _training_code(study: Resolved, place: Place) -> tuple[str, ...]:
@@ -158,6 +158,10 @@ def _training_code(study: Resolved, place: Place) -> tuple[str, ...]:
     kind = study.tasks[str(spec.task)].examples.kind
     own = module_of(spec.criterion), heads.module_of(kind)
     return "essential_sparsity.tickets", *own, *architecture_code(study, place)
+
+
+def _record(study: Resolved, place: Place) -> str:
+    return os.path.dirname(paths.TRAINING_METRICS.format(**place))
 
 
 TICKET = Stage(
@@ -180,6 +184,7 @@ TICKET = Stage(
     },
     spec=_training_spec,
     code=_training_code,
+    told={"start": flags("start", _training_start), "score": _scored_by, "record": _record},
     check=check_files,
     message="Ticket {wildcards.mask} of {wildcards.model}",
     environment="torch",

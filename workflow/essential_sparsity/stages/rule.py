@@ -1,8 +1,10 @@
 """A stage as the rules of one study see it: its directives, with the study filled in."""
 
 import hashlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,8 +21,8 @@ from essential_sparsity.support.files import write_text
 from essential_sparsity.support.fingerprint import fingerprint
 from essential_sparsity.support.gpus import visible_gpus
 
-# A function of a job's wildcards, as Snakemake calls it.
-Asked = Callable[[Any], Any]
+# A function of a job's wildcards, and perhaps of its input or output, as Snakemake calls it.
+Asked = Callable[..., Any]
 
 
 def listed(files: Iterable[str]) -> str:
@@ -88,7 +90,8 @@ class Rule:
         conda: the environment, relative to the rules.
         resources: as Snakemake takes them.
         params: what decides whether a finished job runs again: the spec, the key of the code, and
-            what files from outside the results folder hold. The times of such files do not.
+            what files from outside the results folder hold. The times of such files do not. Besides
+            what its program is told: the folders of its output, checkpoint and task, among others.
         message: what Snakemake says when a job starts.
     """
 
@@ -125,3 +128,23 @@ class Rule:
             )
         if (spec := stage.spec) is not None:
             self.params["spec"] = bound(lambda s, place: spec(s, place).canonical())
+        self.params["folder"] = _folder_of_output
+        for role in stage.inputs.keys() & {"checkpoint", "task"}:
+            self.params[role] = partial(_folder_of_input, role)
+        for key, told in stage.told.items():
+            self.params[key] = partial(_told, bound(told))
+
+
+# Snakemake does not compare what depends on more than the wildcards.
+
+
+def _folder_of_output(wildcards: Any, output: Any) -> str:
+    return os.path.dirname(str(output[0]))
+
+
+def _folder_of_input(role: str, wildcards: Any, input: Any) -> str:
+    return os.path.dirname(str(input[role]))
+
+
+def _told(asked: Asked, wildcards: Any, input: Any) -> Any:
+    return asked(wildcards)

@@ -9,7 +9,7 @@ from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.checks import check_files
 from essential_sparsity.stages.sources import architecture_code, checkpoint_of
-from essential_sparsity.stages.stage import Place, Resources, Stage
+from essential_sparsity.stages.stage import Place, Resources, Stage, flags
 from essential_sparsity.study import jobs
 from essential_sparsity.study.resolve import Resolved, unique
 
@@ -74,6 +74,10 @@ RUN = Stage(
         *procedures.code_of(study.recipes[place["task"], place["recipe"]].procedure),
         *architecture_code(study, place),
     ),
+    told={
+        "start": flags("start", start_of),
+        "score": lambda study, place: scored_by(study, place["task"]),
+    },
     check=check_files,
     message="Run {wildcards.model} on {wildcards.task}, {wildcards.mask}, seed {wildcards.seed}",
     environment="torch",

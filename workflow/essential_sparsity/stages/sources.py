@@ -1,6 +1,7 @@
 """The stages that bring in what comes from elsewhere: checkpoints and task data."""
 
 import contextlib
+import os
 
 from essential_sparsity.architectures import modules_of
 from essential_sparsity.checkpoints.spec import FolderSource
@@ -8,7 +9,7 @@ from essential_sparsity.estimate import cost
 from essential_sparsity.estimate.sizes import Amount, Sizes
 from essential_sparsity.stages import paths
 from essential_sparsity.stages.checks import check_checkpoint, check_task
-from essential_sparsity.stages.stage import Place, Resources, Stage
+from essential_sparsity.stages.stage import Place, Resources, Stage, flags
 from essential_sparsity.study import jobs
 from essential_sparsity.study.resolve import Resolved, unique
 from essential_sparsity.support.errors import UserError
@@ -75,6 +76,7 @@ CHECKPOINT = Stage(
         "essential_sparsity.checkpoints",
         *architecture_code(study, place),
     ),
+    told={"base": flags("base", lambda study, place: map(os.path.dirname, _base(study, place)))},
     files=_folders,
     check=check_checkpoint,
     whole_folder=True,

@@ -33,6 +33,13 @@ class Resources:
     gpu: bool = False
 
 
+def flags(
+    name: str, values: Callable[[Resolved, Place], Iterable[str]]
+) -> Callable[[Resolved, Place], list[str]]:
+    """Return what tells a program each of some values: `--name=value`."""
+    return lambda study, place: [f"--{name}={value}" for value in values(study, place)]
+
+
 def no_files(study: Resolved, place: Place) -> list[str]:
     """Return nothing: most artifacts are made from artifacts alone."""
     return []
@@ -51,6 +58,7 @@ class Stage:
         inputs: role → the path of what a job reads; a list where there may be several, or none.
         spec: what a job depends on besides its inputs and its code.
         code: the modules whose code decides the artifact, for its cache key.
+        told: what else its program is told, which makes nothing run again.
         files: what else it is made from, outside the results folder.
         ordered: whether the order of the inputs matters, so that another one makes it anew.
         check: reads all of an artifact's files, relative to a root; yields what is damaged. None of
@@ -72,6 +80,7 @@ class Stage:
     inputs: Mapping[str, Callable[[Resolved, Place], str | list[str]]]
     spec: Callable[[Resolved, Place], Spec] | None
     code: Callable[[Resolved, Place], tuple[str, ...]]
+    told: Mapping[str, Callable[[Resolved, Place], object]] = field(default_factory=dict)
     files: Callable[[Resolved, Place], list[str]] = no_files
     ordered: bool = False
     check: Callable[[Path, tuple[Path, ...]], Iterator[Finding]] | None

@@ -1,5 +1,7 @@
 """The stages of a study as a whole: verdicts, tidy tables, summary, provenance, report."""
 
+import os
+
 from essential_sparsity.claims.check import ModelFacts, TrainedMask
 from essential_sparsity.claims.claim import ClaimsSpec
 from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, STUDY_KINDS
@@ -133,6 +135,11 @@ SUMMARY = Stage(
         "essential_sparsity.report.summary",
         *metric_modules(study, place),
     ),
+    told={
+        "tables": lambda study, place: sorted({*map(os.path.dirname, all_tables(study))}),
+        "figures": lambda study, place: [f for f in all_figures(study) if f.endswith(".png")],
+        "root": lambda study, place: f"{os.path.relpath(os.curdir, study.root)}/",
+    },
     check=None,
     message="Summary of the study",
     resources=Resources(1000, minutes=10),

@@ -8,7 +8,7 @@ variable.
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from essential_sparsity.support.errors import UserError
@@ -34,15 +34,7 @@ def folders() -> list[Path]:
 
 
 def join(path: list[str], registry: str) -> None:
-    """Add the extensions' folders to a registry's `__path__`.
-
-    Args:
-        path: the `__path__`.
-        registry: which of `REGISTRIES`.
-
-    Raises:
-        UserError: two modules have one name.
-    """
+    """Add the extensions' folders to the `__path__` of a registry, one of `REGISTRIES`."""
     for folder in (extension / registry for extension in folders()):
         for file in sorted(folder.glob("*")):
             for known in path:
@@ -80,23 +72,14 @@ def locate(module: str) -> Path | None:
     return None
 
 
-def use(study: object, beside: Path, where: str) -> None:
-    """Let this process, and those that it starts, have a study's extensions.
+def folders_of(study: object, beside: Path, where: str) -> list[Path]:
+    """Return the folders that a study names as its extensions, from where its file lies.
 
-    Registries are filled when they are imported. Where they are already, with other extensions, the
-    process starts anew.
-
-    Args:
-        study: the study, as it stands in the file.
-        beside: the folder of the study's file.
-        where: that file, for errors.
-
-    Raises:
-        UserError: a folder is missing, or has nothing that could be found.
+    `study` is what the file `where`, which lies in `beside`, holds.
     """
     names = study.get("extensions", []) if isinstance(study, dict) else []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return  # The study's own check says what is wrong.
+        return []  # The study's own check says what is wrong.
     found = []
     for position, name in enumerate(names):
         folder = (beside / name).resolve()
@@ -105,15 +88,23 @@ def use(study: object, beside: Path, where: str) -> None:
                 f"{where}: extensions[{position}]: {folder}: no folder with one of "
                 f"{', '.join(REGISTRIES)} in it"
             )
-        found.append(str(folder))
-    wanted = os.pathsep.join(found)
+        found.append(folder)
+    return found
+
+
+def use(
+    study: object, beside: Path, where: str, leaving: Callable[[], None] = lambda: None
+) -> None:
+    """Let this process, and those that it starts, have a study's extensions (see `folders_of`).
+
+    Registries are filled when they are imported. Where they are already, with other extensions, the
+    process starts anew; `leaving` is called before.
+    """
+    wanted = os.pathsep.join(map(str, folders_of(study, beside, where)))
     if wanted == os.environ.get(VARIABLE, ""):
         return
     os.environ[VARIABLE] = wanted
-    if _are_imported(REGISTRIES.values()):
+    if any(package in sys.modules for package in REGISTRIES.values()):
+        leaving()
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-
-
-def _are_imported(packages: Iterable[str]) -> bool:
-    return any(package in sys.modules for package in packages)

@@ -9,10 +9,13 @@ _WORTH_SHOWING = 300_000_000
 
 
 @contextmanager
-def weights_bar(title: str, total: int) -> Iterator[Callable[[int], None] | None]:
+def weights_bar(
+    title: str, total: int, passes: bool = False
+) -> Iterator[Callable[[int], None] | None]:
     """Show a bar over `total` weights; yield what is to be called with each number done.
 
-    Yields None where nobody watches (stderr is no terminal) or the work is a moment's.
+    With `passes` it begins anew, and says so, where all weights are passed over again. Yields None
+    where nobody watches (stderr is no terminal) or the work is a moment's.
     """
     if total < _WORTH_SHOWING or not sys.stderr.isatty():
         yield None
@@ -23,8 +26,14 @@ def weights_bar(title: str, total: int) -> Iterator[Callable[[int], None] | None
     with tqdm(
         total=total, desc=title, unit=" weights", unit_scale=True, leave=False, dynamic_ncols=True
     ) as bar:
+        done = 0
 
-        def advance(done: int) -> None:
-            bar.update(done)
+        def advance(count: int) -> None:
+            nonlocal done
+            if passes and done % total == 0:
+                bar.reset()
+                bar.set_description(f"{title}, pass {done // total + 1}")
+            bar.update(count)
+            done += count
 
         yield advance

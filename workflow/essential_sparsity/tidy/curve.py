@@ -71,11 +71,11 @@ def curve_of(
     _check_runs(runs, replicate)
     first = next(iter(runs[0.0].values()))
     names = [str(table[name].iloc[0]) for name in _NAMES[:2] if name in table]
-    scores = Scores.of_uneven(
+    scores = Scores.of(
         [{seed: scored.parts(run) for seed, run in of_mask.items()} for of_mask in runs.values()],
         scored.combine,
         settings or Settings(),
-        lambda: named_generator(*names),
+        named_generator(*names),
         scored.constant(first) if scored.constant else None,
         scored.bounds,
         clusters=first["cluster"].to_numpy() if "cluster" in table else None,

@@ -47,9 +47,6 @@ def gather_runs(root: Path, spec: TidySpec) -> pa.Table:
     Scores and drops are in points. A drop is from the dense run of the same model, task, recipe and
     seed; a control's is from its base model's. `mask` is the run's own as in the path, also where a
     curve's masks, those that are found by training, have one name for all seeds.
-
-    Raises:
-        UserError: a table or a run is missing or damaged.
     """
     rows = _distinct_rows(root, spec)
     dense = {

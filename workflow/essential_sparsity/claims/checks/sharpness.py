@@ -53,12 +53,13 @@ class Sharper(MaskCheck):
         return epsilon
 
     def load(self, tables: Mapping[str, Path], study: StudyFacts) -> list[Row]:
-        """Return the curves, each with whether it has `turned` by its last sparsity."""
+        """Return the curves: has each `turned` by its last sparsity, was its turn `measured`?"""
         drops = read_table(tables["drop"], {*CURVE, "sparsity", "drop_low"})
         in_order = sorted(drops.to_pylist(), key=lambda row: row["sparsity"] or 0)
         last = {curve: rows[-1]["drop_low"] for curve, rows in grouped(in_order, CURVE).items()}
         rows = super().load(tables, study)
         for row in rows:
+            row["measured"] = row["slope_ratio"] is not None  # else it has too few points
             row["turned"] = last.get(tuple(row[key] for key in CURVE), 0.0) > study.epsilon
         return rows
 
@@ -75,7 +76,7 @@ class Sharper(MaskCheck):
         parts, left_out = [], []
         for name, sides in recipes.items():
             by = f"{name}: " if len(recipes) > 1 else ""
-            usable = [[r for r in side if r["turned"] and _is_measured(r)] for side in sides]
+            usable = [[r for r in side if r["turned"] and r["measured"]] for side in sides]
             out = filter(None, map(_left_out, self.roles, sides))
             left_out += [f"{by}left out of {text}" for text in out]
             if all(usable):
@@ -103,15 +104,10 @@ class Sharper(MaskCheck):
         return reason, measured
 
 
-def _is_measured(row: Row) -> bool:
-    """Tell whether a curve has enough points for its turn to be measured."""
-    return row["slope_ratio"] is not None
-
-
 def _left_out(role: str, curves: Sequence[Row]) -> str:
     """Return how many of a role's curves do not count, and why; empty if all do."""
     flat = sum(not row["turned"] for row in curves)
-    short = sum(row["turned"] and not _is_measured(row) for row in curves)
+    short = sum(row["turned"] and not row["measured"] for row in curves)
     reasons = {"not turned by their last sparsity": flat, "of too few points": short}
     said = [f"{n} of {len(curves)} curves, {why}" for why, n in reasons.items() if n]
     return f"{role}: {' and '.join(said)}" if said else ""

@@ -16,6 +16,7 @@ from essential_sparsity.outcomes.columns import CURVE_COLUMNS, MASK_COLUMNS
 from essential_sparsity.outcomes.groups import RUNS, Group, Row, load_groups, run_rows
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.spec import equal_sparsities
+from essential_sparsity.support.tables import columns
 
 _NUMBER, _TEXT = pa.float64(), pa.string()
 
@@ -25,17 +26,12 @@ SCHEMAS = {
         [
             *CURVE_COLUMNS,
             *MASK_COLUMNS,
-            *((name, _TEXT) for name in ("baseline", "baseline_label", "baseline_mask")),
-            ("seeds", pa.int64()),
-            ("failed", pa.int64()),
-            ("examples", pa.int64()),
+            *columns(_TEXT, "baseline", "baseline_label", "baseline_mask"),
+            *columns(pa.int64(), "seeds", "failed", "examples"),
             ("metric", _TEXT),
-            ("score", _NUMBER),
-            ("baseline_score", _NUMBER),
-            *((name, _NUMBER) for name in ("difference", "difference_low", "difference_high")),
-            ("confidence", _NUMBER),
-            *((name, _NUMBER) for name in ("difference_min", "difference_max")),
-            *((name, _NUMBER) for name in ("dense_low", "constant")),
+            *columns(_NUMBER, "score", "baseline_score"),
+            *columns(_NUMBER, "difference", "difference_low", "difference_high", "confidence"),
+            *columns(_NUMBER, "difference_min", "difference_max", "dense_low", "constant"),
         ]
     ),
     "cost": COST,
@@ -50,10 +46,6 @@ def compute(root: Path, files: Sequence[str], spec: DifferenceSpec) -> dict[str,
     resample are the same for a mask and its partner, so that what they do to both cancels. `failed`
     counts runs of either whose training diverged: they count as one answer to everything.
     `dense_low` is the lower bound of the dense score, `constant` that of one answer to everything.
-
-    Raises:
-        UserError: a run is missing or damaged, two runs cannot be paired, or no mask of a model has
-            the sparsity of one of the baseline's.
     """
     rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
     for group in load_groups(root, files, spec):

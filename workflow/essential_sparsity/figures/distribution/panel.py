@@ -4,15 +4,12 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from essential_sparsity.drawing import layout, style
-from essential_sparsity.drawing.elements import Row
-
-Looks = dict[str, style.ModelStyle]
+from essential_sparsity.drawing.rows import Row, names_of, numbers, where
 
 RIDGE = 1.5  # rows that a layer's peak is high
 NORMAL_GINI = math.sqrt(2) - 1  # of the magnitudes of normally distributed numbers
@@ -28,20 +25,16 @@ AXIS_LABELS = {
 def draw_ridges(axes: Axes, rows: list[Row], look: style.ModelStyle, height: float) -> None:
     """Draw a model's densities, a ridge a layer, layers downwards, each to its own peak.
 
-    Args:
-        axes: `height` inches high.
-        rows: the model's `density` elements.
-        look: of the model.
-        height: in inches; it says how many layers can be numbered.
+    `height` is that of the axes, in inches, which says how many layers can be numbered.
     """
     axes.set_label("ridges")
     tint = tuple(1 - 0.35 * (1 - part) for part in to_rgb(look.colour))
     axes.axvline(0, color=style.GREY, lw=0.4, zorder=0)
-    layers = sorted({row["layer"] for row in rows})
+    layers = sorted(names_of(rows, "layer"))
     for layer in layers:
-        bins = [row for row in rows if row["layer"] == layer]
-        centres = [(row["left"] + row["right"]) / 2 for row in bins]
-        densities = np.array([row["density"] for row in bins])
+        bins = where(rows, layer=layer)
+        centres = (numbers(bins, "left") + numbers(bins, "right")) / 2
+        densities = numbers(bins, "density")
         ridge = layer - RIDGE * densities / densities.max()
         axes.axhline(layer, color=tint, lw=0.4, zorder=layer + 1)
         axes.fill_between(centres, layer, ridge, color=tint, lw=0, zorder=layer + 1)
@@ -56,7 +49,7 @@ def draw_ridges(axes: Axes, rows: list[Row], look: style.ModelStyle, height: flo
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
 
 
-def draw_near_zero(axes: Axes, rows: list[Row], looks: Looks, height: float) -> None:
+def draw_near_zero(axes: Axes, rows: list[Row], looks: style.Models, height: float) -> None:
     """Draw the share of weights below each threshold against the layer; `height` in inches.
 
     A line style a threshold, its number at the curves' end. A share of 0 has no place on the
@@ -68,13 +61,9 @@ def draw_near_zero(axes: Axes, rows: list[Row], looks: Looks, height: float) -> 
     for i, (threshold, text) in enumerate(thresholds):
         last = []
         for model, look in looks.items():
-            points = [
-                (row["layer"], row["share"])
-                for row in rows
-                if (row["model"], row["threshold"]) == (model, threshold) and row["share"]
-            ]
-            _draw_curve(axes, points, look, style.LINES[i % len(style.LINES)])
-            last += [math.log(share) for _, share in points[-1:]]
+            points = [row for row in where(rows, model=model, threshold=threshold) if row["share"]]
+            _draw_curve(axes, points, "share", look, style.LINES[i % len(style.LINES)])
+            last += [math.log(row["share"]) for row in points[-1:]]
         if last:
             ends[text] = math.exp(sum(last) / len(last))
     low, high = axes.get_ylim()
@@ -90,22 +79,19 @@ def draw_near_zero(axes: Axes, rows: list[Row], looks: Looks, height: float) -> 
     for text, place in zip(ends, _spread(places, style.TEXT_SIZE / 60 / height), strict=True):
         axes.annotate(
             f"τ = {text}", (1, place), xycoords="axes fraction", xytext=(4, 0),
-            textcoords="offset points", va="center", size=style.TEXT_SIZE,
+            textcoords="offset points", va="center",
         )  # fmt: skip
 
 
-def draw_measure(axes: Axes, rows: list[Row], measure: str, looks: Looks, normal: float) -> None:
+def draw_measure(
+    axes: Axes, rows: list[Row], measure: str, looks: style.Models, normal: float
+) -> None:
     """Draw one measure of every layer, and a line where a normal distribution has it."""
     axes.axhline(normal, color=style.INK, ls=style.FLOOR_LINE, lw=style.THIN_WIDTH, label="normal")
+    rows = [row for row in rows if row[measure] is not None]
     for model, look in looks.items():
-        points = [
-            (row["layer"], row[measure])
-            for row in rows
-            if row["model"] == model and row[measure] is not None
-        ]
-        _draw_curve(axes, points, look, look.line)
-    values = [row[measure] for row in rows if row[measure] is not None]
-    if max(values, default=0) > _SKEWED:
+        _draw_curve(axes, where(rows, model=model), measure, look, look.line)
+    if max((row[measure] for row in rows), default=0) > _SKEWED:
         axes.set_yscale("symlog", linthresh=1, linscale=0.5)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.minorticks_off()
@@ -114,15 +100,13 @@ def draw_measure(axes: Axes, rows: list[Row], measure: str, looks: Looks, normal
 
 
 def _draw_curve(
-    axes: Axes,
-    points: Sequence[tuple[int, float]],
-    look: style.ModelStyle,
-    line: style.LineStyle,
+    axes: Axes, rows: list[Row], value: str, look: style.ModelStyle, line: style.LineStyle
 ) -> None:
-    if points:
+    if rows:
         axes.plot(
-            *zip(*points, strict=True), color=look.colour, ls=line, lw=style.LINE_WIDTH,
-            marker=look.marker, ms=style.MARKER_SIZE if len(points) <= 16 else 2, label="curve",
+            numbers(rows, "layer"), numbers(rows, value), color=look.colour, ls=line,
+            lw=style.LINE_WIDTH, marker=look.marker,
+            ms=style.MARKER_SIZE if len(rows) <= 16 else 2, label="curve",
         )  # fmt: skip
 
 
@@ -139,53 +123,42 @@ def _spread(places: Sequence[float], gap: float) -> list[float]:
     return spread
 
 
-def draw_table(axes: Axes, rows: list[Row], labels: dict[str, str], width: float) -> None:
-    """Write a line a threshold: every model's overall share, and how it differs from the first's.
-
-    Args:
-        axes: `width` inches wide; its lines are `table_lines` rows high.
-        rows: the `overall` elements of the models in `labels`.
-        labels: model → the lines of its label, in the order of columns.
-        width: in inches.
-    """
-    axes.set_label("table")
-    axes.set_axis_off()
-    lines = table_lines(rows, labels)
-    column = column_width(width, len(labels))
-    axes.set(xlim=(0, width), ylim=(lines, 0))
-    head = _head_lines(labels)
-    edges = [_FIRST_COLUMN + column * (i + 1) for i in range(len(labels))]
-    for right, label in zip(edges, labels.values(), strict=True):
-        axes.text(right, head - 0.2, label, ha="right", va="bottom", weight="bold")
-    axes.plot([0, edges[-1]], [head, head], color=style.INK, lw=style.THIN_WIDTH)
-    for i, text in enumerate(_bounds(rows)):
-        middle = head + 0.6 + i
-        axes.text(0, middle, f"|w| < {text}", va="center_baseline")
-        for right, model in zip(edges, labels, strict=True):
-            for row in rows:
-                if (row["model"], bound(row)) == (model, text):
-                    axes.text(right, middle, _cell(row), ha="right", va="center_baseline")
-
-
 _FIRST_COLUMN, _WIDEST_COLUMN = 0.8, 1.6
 
 
-def column_width(width: float, models: int) -> float:
-    """Return the width of a model's column in a table of at most `width` inches."""
-    return min((width - _FIRST_COLUMN) / models, _WIDEST_COLUMN)
+class Table:
+    """A line a threshold: every model's overall share, and how it differs from the first's.
 
+    `labels` has a column's label for each model whose `overall` elements are shown.
+    """
 
-def table_lines(rows: list[Row], labels: dict[str, str]) -> float:
-    """Return how many lines of text a table is high."""
-    return _head_lines(labels) + len(_bounds(rows)) + 0.3
+    def __init__(self, rows: list[Row], labels: dict[str, str], width: float) -> None:
+        self._rows = rows
+        self._width = width
+        self._column = min((width - _FIRST_COLUMN) / len(labels), _WIDEST_COLUMN)
+        self._labels = {
+            model: layout.wrap_text(label, self._column - 0.1, weight="bold")
+            for model, label in labels.items()
+        }
+        self._bounds = list(dict.fromkeys(map(bound, rows)))
+        self._head = max(label.count("\n") + 1 for label in self._labels.values()) + 0.2
+        self._lines = self._head + len(self._bounds) + 0.3
+        self.height = self._lines * style.TEXT_SIZE * layout.LINE_HEIGHT
 
-
-def _bounds(rows: list[Row]) -> list[str]:
-    return list(dict.fromkeys(map(bound, rows)))
-
-
-def _head_lines(labels: dict[str, str]) -> float:
-    return max(label.count("\n") + 1 for label in labels.values()) + 0.2
+    def draw(self, axes: Axes) -> None:
+        """Write the table into axes of its width and height."""
+        axes.set_label("table")
+        axes.set_axis_off()
+        axes.set(xlim=(0, self._width), ylim=(self._lines, 0))
+        for i, text in enumerate(self._bounds):
+            axes.text(0, self._head + 0.6 + i, f"|w| < {text}", va="center_baseline")
+        for i, (model, label) in enumerate(self._labels.items()):
+            right = _FIRST_COLUMN + self._column * (i + 1)
+            axes.text(right, self._head - 0.2, label, ha="right", va="bottom", weight="bold")
+            for row in where(self._rows, model=model):
+                middle = self._head + 0.6 + self._bounds.index(bound(row))
+                axes.text(right, middle, _cell(row), ha="right", va="center_baseline")
+        axes.plot([0, right], [self._head] * 2, color=style.INK, lw=style.THIN_WIDTH)
 
 
 def _cell(row: Row) -> str:
@@ -210,8 +183,3 @@ def _number(value: float, smallest: float) -> str:
     power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     factor = f"{float(mantissa):g}"
     return ("" if factor == "1" else f"{factor}·") + f"10{power}"
-
-
-def wrap_label(label: str, width: float) -> str:
-    """Return a column's label in lines that fit `width` inches."""
-    return layout.wrap_text(label, width, style.TEXT_SIZE, "bold")

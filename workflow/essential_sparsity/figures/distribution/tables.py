@@ -12,42 +12,35 @@ from typing import Any
 import pyarrow as pa
 
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.tables import origin_of, read_table
+from essential_sparsity.support.tables import columns, origin_of, read_table
 from essential_sparsity.weights.measurement import MEASURES, PLACE
 from essential_sparsity.weights.measurement import SCHEMA as MEASUREMENT
 from essential_sparsity.weights.spec import WeightsSpec
 
+_MODEL = ("model", pa.string())
+_NUMBER, _COUNT = pa.float64(), pa.int64()
+
 SCHEMAS = {
     "layers": pa.schema(
-        [
-            ("model", pa.string()),
-            *PLACE,
-            *MEASURES,
-            ("scaling", pa.string()),
-            ("shift", pa.float64()),
-            ("scale", pa.float64()),
-        ]
+        [_MODEL, *PLACE, *MEASURES, ("scaling", pa.string()), *columns(_NUMBER, "shift", "scale")]
     ),
     "near_zero": pa.schema(
         [
-            ("model", pa.string()),
+            _MODEL,
             *PLACE,
             ("relative", pa.bool_()),
-            ("threshold", pa.float64()),
-            ("weights", pa.int64()),
-            ("below", pa.int64()),
-            ("share", pa.float64()),
-            ("excess", pa.float64()),
+            ("threshold", _NUMBER),
+            *columns(_COUNT, "weights", "below"),
+            *columns(_NUMBER, "share", "excess"),
         ]
     ),
     "density": pa.schema(
         [
-            ("model", pa.string()),
-            ("layer", pa.int64()),
-            ("left", pa.float64()),
-            ("right", pa.float64()),
-            ("count", pa.int64()),
-            ("density", pa.float64()),
+            _MODEL,
+            ("layer", _COUNT),
+            *columns(_NUMBER, "left", "right"),
+            ("count", _COUNT),
+            ("density", _NUMBER),
         ]
     ),
 }
@@ -62,14 +55,6 @@ def compute(root: Path, files: Sequence[str], spec: WeightsSpec) -> dict[str, pa
     null for layers and matrices, for the first model, and where that has no weight so near to zero.
     `density` is a bin's count/(the layer's weights × the bin's width), per unit of the normalised
     weight.
-
-    Args:
-        root: of all artifacts.
-        files: the models' measurements below it.
-        spec: what they measured.
-
-    Raises:
-        UserError: a measurement is missing or damaged, or is not of what the spec asks for.
     """
     tables: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
     for row in (row for file in files for row in _load(root / file, spec)):

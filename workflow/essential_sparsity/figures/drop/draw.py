@@ -9,147 +9,93 @@ interval; a thin line leads down to where it sits on the line at ε. In a strip,
 models that turn at nearly the same sparsity cannot cover each other or the curves.
 """
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
-from essential_sparsity.drawing import layout, legends, style
-from essential_sparsity.drawing.curves import (
-    Look,
-    draw_certified,
-    draw_curve,
-    draw_interval,
-    look_of,
-)
-from essential_sparsity.drawing.elements import (
-    COLUMNS,
-    DRAWN,
-    Row,
-    Tables,
-    control_rows,
-    dense_rows,
-    drop_words,
-    epsilon_rows,
-    essential_rows,
-    mean_rows,
-    names_of,
-    seed_rows,
-)
+from essential_sparsity.drawing import legends, style
+from essential_sparsity.drawing.curves import Look, draw_certified, draw_curves, draw_interval
+from essential_sparsity.drawing.elements import COLUMNS, DRAWN, axis_words, drop_elements
+from essential_sparsity.drawing.rows import Row, Tables, known, names_of, where
 from essential_sparsity.drawing.spec import FigureSpec
-from essential_sparsity.drawing.task_panel import PANEL_HEIGHT, STRIP_ROW, TaskPanel, known
+from essential_sparsity.drawing.task_panel import STRIP_ROW, TaskPanel, draw_panels
 
 __all__ = ["COLUMNS", "draw", "select"]
 
 
 def select(tables: Tables, spec: FigureSpec) -> pa.Table:
-    """Return what the figure shows, an element a row, with the columns of `DRAWN`.
-
-    Raises:
-        UserError: a sparse run has no dense partner, or no essential sparsity is that of ε.
-    """
-    drops = tables["drop"].to_pylist()
-    rows = [
-        *mean_rows(drops),
-        *seed_rows(tables["runs"].to_pylist()),
-        *essential_rows(tables["essential"].to_pylist(), spec.epsilon),
-        *dense_rows(drops),
-        *control_rows(drops),
-        *epsilon_rows(drops, spec.epsilon),
-    ]
-    return pa.Table.from_pylist(rows, DRAWN)
+    """Return what the figure shows, an element a row; see `drop_elements`."""
+    return pa.Table.from_pylist(drop_elements(tables, spec), DRAWN)
 
 
-def draw(tables: Tables, spec: FigureSpec) -> Figure:
-    """Draw a panel a task, a line a model; see the module for how to read it.
-
-    Raises:
-        UserError: see `select`.
-    """
-    with style.use_style():
-        return _draw(select(tables, spec).to_pylist(), spec)
-
-
-def _draw(rows: list[Row], spec: FigureSpec) -> Figure:
-    look = look_of(rows, spec)
-    tasks = names_of([row for row in rows if row["element"] == "mean"], "task")
-    width = layout.panel_width(len(tasks))
-    panels = [CurvesPanel(rows, task, look, spec, width) for task in tasks]
-    strip = max(panel.strip_height for panel in panels)
-    heads = [0.08 + panel.title_height + strip for panel in panels]
-    height = PANEL_HEIGHT[layout.panel_columns(len(tasks))]
-    grid = layout.panel_grid(heads, height=height, foot=0.30)
-    page = layout.Page(grid.page_width)
-    for panel, place in zip(panels, grid.panels, strict=True):
-        axes = page.axes(place.left, place.top, place.width, place.height)
-        top = place.top - panel.strip_height
-        panel.draw_strip(page.axes(place.left, top, place.width, panel.strip_height))
-        panel.draw_curves(axes)
-        if place.leftmost:
-            axes.set_ylabel(drop_words(rows))
-        if place.lowest:
-            axes.set_xlabel("Sparsity (% of prunable weights)")
-    bottom = grid.bottom + 0.17
-    curves = legends.curve_handles(look, spec)
-    bottom += page.legend(curves, bottom, legends.curve_title(look, spec))
-    bottom += 0.06
-    bottom += page.legend(_mark_handles(rows, look, spec), bottom)
-    return page.finish(bottom + 0.06)
+def draw(data: pa.Table, spec: FigureSpec) -> Figure:
+    """Draw a panel a task, a line a model; see the module for how to read it."""
+    rows = data.to_pylist()
+    look = Look.of(rows, spec)
+    page = draw_panels(
+        lambda task, width: _CurvesPanel(rows, task, look.models, spec, width, look),
+        names_of(where(rows, element="mean"), "task"),
+        ("Sparsity (% of prunable weights)", axis_words(rows, "Drop in", "Performance drop")),
+    )
+    page.top += 0.17
+    legends.add_curves(page, look, spec)
+    page.legend(_mark_handles(rows, look, spec))
+    return page.finish()
 
 
 def _mark_handles(rows: list[Row], look: Look, spec: FigureSpec) -> list[Artist]:
     """Return the legend of the marks that the figure has."""
-    only = look.common_colour
-    essential = [row for row in rows if row["element"] == "essential"]
+    only = style.common_style(look.styles.values()).colour
+    essential = where(rows, element="essential")
     level = legends.interval_words(essential[0]["confidence"])
-    handles: list[Artist] = []
-    if any(known(row["drop_low"], row["drop_high"]) for row in rows):
-        handles.append(Patch(color=only, alpha=style.BAND_ALPHA, lw=0, label=level))
-    handles += legends.seed_handles(rows, only)
-    handles.append(legends.epsilon_handle(spec.epsilon))
-    handles.append(
-        legends.line(f"essential sparsity, {level}", only, marker="|", ms=6,
-                         mew=style.LINE_WIDTH)
-    )  # fmt: skip
-    handles += legends.certified_handles(essential, only)
-    handles += legends.censoring_handles(essential, only)
-    return handles + legends.floor_handles(rows, look.models, spec)
+    has_bands = any(known(row["drop_low"], row["drop_high"]) for row in rows)
+    marks = {"marker": "|", "ms": 6, "mew": style.LINE_WIDTH}
+    return [
+        *([legends.band_handle(level, only)] if has_bands else []),
+        *legends.seed_handles(rows, only),
+        legends.epsilon_handle(spec.epsilon),
+        legends.line(f"essential sparsity, {level}", only, **marks),
+        *legends.certified_handles(essential, only),
+        *legends.censoring_handles(essential, only),
+        *legends.floor_handles(rows, look.models, spec),
+    ]
 
 
-class CurvesPanel(TaskPanel):
-    """One task's panel: its title, its strip and its curves."""
+@dataclass
+class _CurvesPanel(TaskPanel):
+    """One task's panel: its strip and its curves."""
 
-    def __init__(
-        self, rows: list[Row], task: str, look: Look, spec: FigureSpec, width: float
-    ) -> None:
-        super().__init__(rows, task, look.models, spec, width)
-        self._look = look
-        self.strip_height = STRIP_ROW * len(look.models) * len(look.curves)
+    look: Look
+
+    @property
+    def strip_height(self) -> float:
+        """A row a curve."""
+        return STRIP_ROW * len(self.look.models) * len(self.look.curves)
 
     def draw_strip(self, axes: Axes) -> None:
-        """Draw title and dense scores, and a row a curve with its essential sparsity."""
+        """Draw a row a curve with its essential sparsity."""
         axes.set_facecolor(style.PALE)
         axes.spines[:].set_visible(False)
         axes.set(xticks=[], yticks=[], xlim=self._sparsity_limits(), label="strip")
-        order = [(m, curve) for m in self._look.models for curve in self._look.curves]
+        order = [(m, curve) for m in self.look.models for curve in self.look.curves]
         axes.set_ylim(len(order) - 0.5, -0.5)
         for row in self.of("essential"):
-            curve = row["family"], row["label"]
-            height = order.index((row["model"], curve))
-            draw_certified(axes, height, row, self._look.of(row))
-            draw_interval(axes, height, row, self._look.of(row), self._line(row))
-        self.draw_title(axes)
+            height = order.index((row["model"], (row["family"], row["label"])))
+            own = self.look.of_row(row)
+            draw_certified(axes, height, row, own)
+            line = own.line if len(self.look.curves) > 1 else "solid"
+            draw_interval(axes, height, row, own, line)
 
-    def draw_curves(self, axes: Axes) -> None:
+    def draw(self, axes: Axes) -> None:
         """Draw bands, lines, seeds, floors, and the line at ε with what crosses it."""
         axes.set_label("curves")
         axes.set_xlim(self._sparsity_limits())
         self.draw_floors(axes)
         self.draw_epsilon(axes)
-        for curve in self._look.curves:
-            for model in self._look.models:
-                draw_curve(axes, self.of("mean"), self.of("seed"), model, curve, self._look)
+        draw_curves(axes, self.rows, self.look, "drop")
         self.limit_drops(axes)
         self._draw_crossings(axes)
         style.percent_axis(axes.xaxis)
@@ -163,15 +109,11 @@ class CurvesPanel(TaskPanel):
         for row in self.of("essential"):
             if not known(row["sparsity"]) or row["censored"]:
                 continue
-            colour = self._look.of(row).colour
+            colour = self.look.of_row(row).colour
             x, y = row["sparsity"], row["drop"]
             axes.plot([x, x], [top, y], color=colour, lw=style.THIN_WIDTH, label="lead")
             axes.plot([x], [y], color=colour, marker="|", ms=7.0, mew=style.LINE_WIDTH,
                       label="crossing", zorder=4)  # fmt: skip
-
-    def _line(self, row: Row) -> style.LineStyle:
-        """Return the line of a row's interval: where there are several curves, the curve's."""
-        return "solid" if len(self._look.curves) == 1 else self._look.of(row).line
 
     def _sparsity_limits(self) -> tuple[float, float]:
         last = max(row["sparsity"] for row in self.of("mean"))

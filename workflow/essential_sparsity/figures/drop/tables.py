@@ -25,8 +25,9 @@ from essential_sparsity.outcomes.groups import RUNS, Group, Row, load_groups, ru
 from essential_sparsity.outcomes.spec import RunsSpec
 from essential_sparsity.search.rounds import Round
 from essential_sparsity.stages import paths
+from essential_sparsity.support.tables import columns
 
-_NUMBER = pa.float64()
+_NUMBER, _TEXT, _COUNT, _FLAG = pa.float64(), pa.string(), pa.int64(), pa.bool_()
 
 SCHEMAS = {
     "runs": RUNS,
@@ -34,15 +35,12 @@ SCHEMAS = {
         [
             *CURVE_COLUMNS,
             *MASK_COLUMNS,
-            ("control_of", pa.string()),
-            ("seeds", pa.int64()),
-            ("failed", pa.int64()),
-            ("examples", pa.int64()),
-            ("metric", pa.string()),
-            *((name, _NUMBER) for name in ("score", "score_low", "score_high")),
-            *((name, _NUMBER) for name in ("drop", "drop_low", "drop_high")),
-            *((name, _NUMBER) for name in ("drop_min", "drop_max", "constant")),
-            *((f"normalised_drop{end}", _NUMBER) for end in ("", "_low", "_high")),
+            ("control_of", _TEXT),
+            *columns(_COUNT, "seeds", "failed", "examples"),
+            ("metric", _TEXT),
+            *columns(_NUMBER, "score", "score_low", "score_high"),
+            *columns(_NUMBER, "drop", "drop_low", "drop_high", "drop_min", "drop_max", "constant"),
+            *columns(_NUMBER, *(f"normalised_drop{end}" for end in ("", "_low", "_high"))),
             ("p_noninferior", _NUMBER),
         ]
     ),
@@ -50,47 +48,39 @@ SCHEMAS = {
         [
             *CURVE_COLUMNS,
             *FAMILY_COLUMNS,
-            ("tolerance", pa.string()),
+            ("tolerance", _TEXT),
             ("epsilon", _NUMBER),
-            ("relative", pa.bool_()),
-            ("main", pa.bool_()),
+            *columns(_FLAG, "relative", "main"),
             ("confidence", _NUMBER),
             *(
                 (name + suffix, kind)
                 for name in ("estimate", "low", "high", "first_crossing", "last_crossing")
-                for suffix, kind in (("", _NUMBER), ("_censored", pa.string()))
+                for suffix, kind in (("", _NUMBER), ("_censored", _TEXT))
             ),
-            ("crossings_differ", pa.bool_()),
+            ("crossings_differ", _FLAG),
             ("certified", _NUMBER),
-            ("certified_censored", pa.string()),
+            ("certified_censored", _TEXT),
             ("certification_level", _NUMBER),
-            ("uncertified_because", pa.string()),
-            ("unit", pa.string()),
-            ("units", pa.int64()),
-            ("metric", pa.string()),
-            ("dense_score", _NUMBER),
-            ("dense_low", _NUMBER),
-            ("dense_high", _NUMBER),
-            ("constant", _NUMBER),
-            ("seeds", pa.int64()),
-            ("failed", pa.int64()),
-            ("examples", pa.int64()),
+            *columns(_TEXT, "uncertified_because", "unit"),
+            ("units", _COUNT),
+            ("metric", _TEXT),
+            *columns(_NUMBER, "dense_score", "dense_low", "dense_high", "constant"),
+            *columns(_COUNT, "seeds", "failed", "examples"),
             ("grid", pa.list_(_NUMBER)),
             ("resolution", _NUMBER),
-            ("resolved", pa.bool_()),
+            ("resolved", _FLAG),
         ]
     ),
     "sharpness": pa.schema(
         [
             *CURVE_COLUMNS,
             *FAMILY_COLUMNS,
-            *((name, _NUMBER) for name in ("breakpoint", "breakpoint_low", "breakpoint_high")),
-            *((name, _NUMBER) for name in ("slope_before", "slope_after")),
-            *((name, _NUMBER) for name in ("slope_ratio", "slope_ratio_low", "slope_ratio_high")),
-            *((name, _NUMBER) for name in ("aicc_hinge", "aicc_smooth", "evidence")),
-            ("shape", pa.string()),
-            ("points", pa.int64()),
-            ("seeds", pa.int64()),
+            *columns(_NUMBER, "breakpoint", "breakpoint_low", "breakpoint_high"),
+            *columns(_NUMBER, "slope_before", "slope_after"),
+            *columns(_NUMBER, "slope_ratio", "slope_ratio_low", "slope_ratio_high"),
+            *columns(_NUMBER, "aicc_hinge", "aicc_smooth", "evidence"),
+            ("shape", _TEXT),
+            *columns(_COUNT, "points", "seeds"),
             ("confidence", _NUMBER),
         ]
     ),
@@ -111,9 +101,6 @@ def compute(root: Path, files: Sequence[str], spec: RunsSpec) -> dict[str, pa.Ta
     the drop's interval in points, at the sparse points on either side of the estimate the wider
     one's, and a curve is `resolved` where that is at most ε, or where the interval of the estimate
     lies beyond one end as a whole: where it is not, drops of ε cannot be told from none.
-
-    Raises:
-        UserError: a run is missing or damaged, or two runs cannot be paired.
     """
     rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
     rounds = [file for file in files if file.endswith(PurePath(paths.SEARCH_ROUND).suffix)]

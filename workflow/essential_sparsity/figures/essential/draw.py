@@ -5,10 +5,6 @@ certified bound, as the strips of `drop` have, and at the right the numbers. Whe
 an ε of their own, every row names its own.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 import pyarrow as pa
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -16,25 +12,24 @@ from matplotlib.figure import Figure
 
 from essential_sparsity.drawing import layout, legends, style
 from essential_sparsity.drawing.curves import draw_certified, draw_interval
-from essential_sparsity.drawing.elements import Row, Tables, names_of, pick
-from essential_sparsity.drawing.mask_labels import MaskLabels
+from essential_sparsity.drawing.elements import SPARSITIES
+from essential_sparsity.drawing.layout import text_width
+from essential_sparsity.drawing.masks import shorten
+from essential_sparsity.drawing.rows import Row, Tables, grouped, known, names_of, pick, where
 from essential_sparsity.drawing.spec import FigureSpec
-from essential_sparsity.drawing.task_panel import known
 from essential_sparsity.estimators.certification import is_learnt
 from essential_sparsity.estimators.words import certificate, format_essential, in_points
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import columns
 
 _CURVE = ("task", "model", "recipe", "family", "label")
-_VALUES = (
-    "estimate_censored", "low_censored", "high_censored", "resolved",
-    "certified", "certified_censored", "certification_level", "confidence",
-    "dense_score", "dense_low", "constant", "metric",
-)  # fmt: skip
-# The table's columns as figures of drops name them.
-SPARSITIES = {"estimate": "sparsity", "low": "sparsity_low", "high": "sparsity_high"}
+_CENSORED = ("low_censored", "high_censored")
+_CERTIFIED = ("certified", "certified_censored", "certification_level")
+_DENSE = ("metric", "dense_score")
+_KEPT = (*_CURVE, *_CENSORED, *_CERTIFIED, *_DENSE, "resolved", "epsilon", "confidence")
 
 COLUMNS = {
-    "essential": frozenset([*_CURVE, *_VALUES, *SPARSITIES, "epsilon", "main", "grid"]),
+    "essential": {*_KEPT, *SPARSITIES, "estimate_censored", "dense_low", "constant", "main", "grid"}
 }
 
 _NUMBER, _TEXT = pa.float64(), pa.string()
@@ -43,16 +38,14 @@ _NUMBER, _TEXT = pa.float64(), pa.string()
 DRAWN = pa.schema(
     [
         ("element", _TEXT),  # essential
-        *((name, _TEXT) for name in _CURVE),
+        *columns(_TEXT, *_CURVE),
         ("experiments", pa.list_(_TEXT)),
-        *((name, _NUMBER) for name in SPARSITIES.values()),
-        *((name, _TEXT) for name in ("censored", "low_censored", "high_censored")),
+        *columns(_NUMBER, *SPARSITIES.values()),
+        *columns(_TEXT, "censored", *_CENSORED),
         ("resolved", pa.bool_()),
         ("certified", _NUMBER),
         ("certified_censored", _TEXT),
-        ("certification_level", _NUMBER),
-        ("epsilon", _NUMBER),
-        ("confidence", _NUMBER),
+        *columns(_NUMBER, "certification_level", "epsilon", "confidence"),
         ("metric", _TEXT),
         ("dense_score", _NUMBER),
         ("learnt", pa.bool_()),  # is the dense model better than a constant answer?
@@ -68,34 +61,27 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
     Tasks come in the order of the experiments, models in that of their colours. A curve that
     several experiments have alike is one row; where they found something else, on another grid,
     say, or with other seeds, each has its own.
-
-    Raises:
-        UserError: no row is `main`.
     """
-    rows = [row for row in tables["essential"].to_pylist() if row["main"]]
+    rows = where(tables["essential"].to_pylist(), main=True)
     if not rows:
         raise UserError("essential.parquet: main: true in no row; there is nothing to draw")
-    drawn = _distinct(rows)
-    tasks = list(dict.fromkeys(row["task"] for row in drawn))
-    drawn.sort(key=lambda row: (tasks.index(row["task"]), row["model"]))
-    return pa.Table.from_pylist(drawn, DRAWN)
-
-
-def _distinct(rows: list[Row]) -> list[Row]:
-    """Return each curve once, with the experiments that have it."""
-    found: dict[tuple[Any, ...], Row] = {}
-    for row in rows:
-        shown = {
-            "element": "essential",
-            **pick(row, *_CURVE, *(name for name in _VALUES if name in DRAWN.names), "epsilon"),
+    shown = [
+        {
+            **pick(row, *_KEPT, "experiment"),
             **{drawn: row[name] for name, drawn in SPARSITIES.items()},
             "censored": row["estimate_censored"],
             "learnt": is_learnt(row["dense_low"], row["constant"]),
             "last": max(row["grid"]),
         }
-        first = found.setdefault(tuple(shown.values()), {**shown, "experiments": []})
-        first["experiments"].append(row["experiment"])
-    return list(found.values())
+        for row in rows
+    ]
+    drawn = [
+        {"element": "essential", **curve, "experiments": [row["experiment"] for row in alike]}
+        for curve, alike in grouped(shown, *(key for key in shown[0] if key != "experiment"))
+    ]
+    tasks = names_of(drawn, "task")
+    drawn.sort(key=lambda row: (tasks.index(row["task"]), row["model"]))
+    return pa.Table.from_pylist(drawn, DRAWN)
 
 
 _EDGE, _GAP = 0.1, 0.08  # of the page, and between the plot and the words beside it
@@ -104,6 +90,7 @@ _ROW, _GROUP_GAP = 0.155, 0.05
 _LEAST = 0.95  # inches that the plot needs beside the words
 _MASK = 1.3  # the width, in inches, in which names of masks are to fit
 _AXIS = 0.42  # room for the axis below
+_AXIS_NAME = "Sparsity (% of prunable weights)"
 _UNLEARNT = "†"
 _UNLEARNT_NOTE = (
     f"{_UNLEARNT} the dense model is no better than one and the same answer to everything: its "
@@ -111,176 +98,120 @@ _UNLEARNT_NOTE = (
 )
 
 
-def draw(tables: Tables, spec: FigureSpec) -> Figure:
+def draw(data: pa.Table, spec: FigureSpec) -> Figure:
     """Draw a row a curve; see the module for how to read it.
 
-    Raises:
-        UserError: see `select`.
+    Tasks are headings, unless each has a single row that it names.
     """
-    rows = select(tables, spec).to_pylist()
-    with style.use_style():
-        return _Forest.of(rows, spec).draw()
+    rows = data.to_pylist()
+    names = names_of(rows, "model")
+    styles = style.model_styles(spec.models, names)
+    models = {name: look for name, look in styles.items() if name in names}
+    masks, key = shorten((row["label"] for row in rows), _MASK)
+    _write_names(rows, masks, spec)
+    groups = [(spec.task_label(place["task"]), own) for place, own in grouped(rows, "task")]
+    several = len(models) > 1 or len(_epsilons(rows)) > 1
+    has_headings = several or len(rows) > len(groups)
+    level = legends.interval_words(rows[0]["confidence"])
+    heads = {f"[{level}]": _estimate_words, "certified": _bound_words}
+
+    if has_headings:
+        widths = [_INDENT + text_width(row["name"]) for row in rows]
+        widths += [text_width(task, weight="bold") for task, _ in groups]
+    else:
+        widths = [text_width(task) for task, _ in groups]
+    left = _EDGE + max(widths) + _GAP
+    estimate, bound = (
+        max(map(text_width, [head, *map(words, rows)])) + _GAP for head, words in heads.items()
+    )
+    beside = left + estimate + bound + _EDGE
+    fits = beside + _LEAST <= style.SINGLE_WIDTH
+    page = layout.Page(style.SINGLE_WIDTH if fits else style.DOUBLE_WIDTH, 0.05)
+    ends = (page.width - _EDGE - bound, page.width - _EDGE)
+
+    for end, head in zip(ends, heads, strict=True):
+        page.text(head, end, page.top, ha="right", va="top", color=style.GREY)
+    page.top += style.TEXT_SIZE * layout.LINE_HEIGHT + 0.04
+    first, heights = page.top, []
+    for task, own in groups:
+        if has_headings:
+            page.text(task, _EDGE, page.top + _ROW / 2, va="center_baseline", weight="bold")
+            page.top += _ROW
+        for row in own:
+            middle = page.top + _ROW / 2
+            label, indent = (row["name"], _INDENT) if has_headings else (task, 0.0)
+            page.text(label, _EDGE + indent, middle, va="center_baseline")
+            for end, words in zip(ends, heads.values(), strict=True):
+                page.text(words(row), end, middle, ha="right", va="center_baseline")
+            heights.append((middle - first) / _ROW)
+            page.top += _ROW
+        page.top += _GROUP_GAP if has_headings else 0.0
+    width = page.width - beside
+    axes = page.axes(left, first, width, page.top - first)
+    axes.set_ylim((page.top - first) / _ROW, 0)
+    _draw_plot(axes, dict(zip(heights, rows, strict=True)), models, width)
+    page.top += _AXIS
+    if not has_headings:
+        page.legend(legends.model_handles(models, spec, lines=False))
+    page.legend(_handles(rows, models, level))
+    for note in (key, "" if all(row["learnt"] for row in rows) else _UNLEARNT_NOTE):
+        if note:
+            page.note(note)
+    return page.finish()
 
 
-@dataclass(frozen=True)
-class _Line:
-    """What is written beside a curve: which one it is, its estimate, its certified bound."""
-
-    row: Row
-    label: str
-    estimate: str
-    bound: str
-
-
-@dataclass(frozen=True)
-class _Forest:
-    """The lines, by task; tasks are headings unless each has a single line that it names."""
-
-    groups: dict[str, list[_Line]]
-    models: dict[str, style.ModelStyle]
-    spec: FigureSpec
-    notes: tuple[str, ...]
-
-    @classmethod
-    def of(cls, rows: list[Row], spec: FigureSpec) -> "_Forest":
-        names = names_of(rows, "model")
-        styles = style.model_styles(spec.models, names)
-        models = {name: look for name, look in styles.items() if name in names}
-        masks = MaskLabels.fit((row["label"] for row in rows), _MASK)
-        groups: dict[str, list[_Line]] = {}
-        for row, label in zip(rows, _labels(rows, masks, spec), strict=True):
-            line = _Line(row, label, _estimate_words(row), _bound_words(row))
-            groups.setdefault(spec.task_label(row["task"]), []).append(line)
-        notes = [f"{masks.key[0].upper()}{masks.key[1:]}."] if masks.key else []
-        if not all(row["learnt"] for row in rows):
-            notes.append(_UNLEARNT_NOTE)
-        return cls(groups, models, spec, tuple(notes))
-
-    @property
-    def _lines(self) -> list[_Line]:
-        return [line for group in self.groups.values() for line in group]
-
-    @property
-    def _rows(self) -> list[Row]:
-        return [line.row for line in self._lines]
-
-    @property
-    def _has_headings(self) -> bool:
-        several = len(self.models) > 1 or len(_epsilons(self._rows)) > 1
-        return several or len(self._lines) > len(self.groups)
-
-    def draw(self) -> Figure:
-        """Draw headings, lines, plot, legend and notes."""
-        level = legends.interval_words(self._rows[0]["confidence"])
-        heads = (f"[{level}]", "certified")
-        names = [_INDENT + _width(line.label) for line in self._lines]
-        if self._has_headings:
-            names += [_width(task, "bold") for task in self.groups]
-        else:
-            names = [_width(task) for task in self.groups]
-        left = _EDGE + max(names) + _GAP
-        bound = max(map(_width, [heads[1], *(line.bound for line in self._lines)])) + _GAP
-        estimate = max(map(_width, [heads[0], *(line.estimate for line in self._lines)])) + _GAP
-        needed = left + _LEAST + estimate + bound + _EDGE
-        page = layout.Page(
-            style.SINGLE_WIDTH if needed <= style.SINGLE_WIDTH else style.DOUBLE_WIDTH
-        )
-        width = page.width - left - estimate - bound - _EDGE
-        ends = (page.width - _EDGE - bound, page.width - _EDGE)
-
-        top = 0.05
-        for end, head in zip(ends, heads, strict=True):
-            page.text(head, end, top, ha="right", va="top", color=style.GREY)
-        top += style.TEXT_SIZE * layout.LINE_HEIGHT + 0.04
-        first, heights = top, []
-        for task, lines in self.groups.items():
-            if self._has_headings:
-                page.text(task, _EDGE, top + _ROW / 2, va="center_baseline", weight="bold")
-                top += _ROW
-            for line in lines:
-                middle = top + _ROW / 2
-                label, indent = (line.label, _INDENT) if self._has_headings else (task, 0.0)
-                page.text(label, _EDGE + indent, middle, va="center_baseline")
-                for end, words in zip(ends, (line.estimate, line.bound), strict=True):
-                    page.text(words, end, middle, ha="right", va="center_baseline")
-                heights.append((middle - first) / _ROW)
-                top += _ROW
-            top += _GROUP_GAP if self._has_headings else 0.0
-        axes = page.axes(left, first, width, top - first)
-        axes.set_ylim((top - first) / _ROW, 0)
-        self._draw_plot(axes, heights, width)
-        top += _AXIS
-        if not self._has_headings:
-            handles = legends.model_handles(self.models, self.spec, lines=False)
-            top += page.legend(handles, top) + 0.06
-        top += page.legend(self._handles(level), top) + 0.06
-        for note in self.notes:
-            top += page.note(note, top) + 0.04
-        return page.finish(top)
-
-    def _draw_plot(self, axes: Axes, heights: list[float], width: float) -> None:
-        """Draw every line's marks at its height, and the axis."""
-        axes.set_facecolor(style.PALE)
-        axes.set_label("forest")
-        for height, row in zip(heights, self._rows, strict=True):
-            draw_certified(axes, height, row, self.models[row["model"]])
-            draw_interval(axes, height, row, self.models[row["model"]])
-        last = max(row["last"] for row in self._rows)
-        axes.set(xlim=(-0.03 * last, 1.06 * last), yticks=[])
-        style.percent_axis(axes.xaxis, ticks=6 if width > 1.6 else 4)
-        axes.grid(axis="x", color="white", lw=style.THIN_WIDTH)
-        axes.set_axisbelow(True)
-        axes.spines[:].set_visible(False)
-        wide = _width("Sparsity (% of prunable weights)") <= width
-        axes.set_xlabel("Sparsity (% of prunable weights)" if wide else "Sparsity (%)")
-
-    def _handles(self, level: str) -> list[Artist]:
-        """Return the legend of the marks that the figure has."""
-        epsilons = _epsilons(self._rows)
-        at = f"ε = {in_points(epsilons[0])}" if len(epsilons) == 1 else "ε in points: see each row"
-        only = legends.colour_of(self.models)
-        marker = next(iter(self.models.values())).marker if len(self.models) == 1 else "o"
-        estimate = f"essential sparsity ({at}), {level}"
-        return [
-            legends.line(estimate, only, marker=marker, ms=4.4),
-            *legends.certified_handles(self._rows, only),
-            *legends.censoring_handles(self._rows, only),
-        ]
+def _draw_plot(axes: Axes, rows: dict[float, Row], models: style.Models, width: float) -> None:
+    """Draw every row's marks at its height, and the axis of `width` inches."""
+    axes.set_facecolor(style.PALE)
+    axes.set_label("forest")
+    for height, row in rows.items():
+        draw_certified(axes, height, row, models[row["model"]])
+        draw_interval(axes, height, row, models[row["model"]])
+    last = max(row["last"] for row in rows.values())
+    axes.set(xlim=(-0.03 * last, 1.06 * last), yticks=[])
+    style.percent_axis(axes.xaxis, ticks=6 if width > 1.6 else 4)
+    axes.grid(axis="x", color="white", lw=style.THIN_WIDTH)
+    axes.set_axisbelow(True)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel(_AXIS_NAME if text_width(_AXIS_NAME) <= width else "Sparsity (%)")
 
 
-def _labels(rows: list[Row], masks: MaskLabels, spec: FigureSpec) -> list[str]:
-    """Return which curve of its task each row is: what tells it from others, the model always."""
+def _handles(rows: list[Row], models: style.Models, level: str) -> list[Artist]:
+    """Return the legend of the marks that the figure has."""
+    epsilons = _epsilons(rows)
+    at = f"ε = {in_points(epsilons[0])}" if len(epsilons) == 1 else "ε in points: see each row"
+    common = style.common_style(models.values())
+    estimate = f"essential sparsity ({at}), {level}"
+    return [
+        legends.line(estimate, common.colour, marker=common.marker, ms=4.4),
+        *legends.certified_handles(rows, common.colour),
+        *legends.censoring_handles(rows, common.colour),
+    ]
+
+
+def _write_names(rows: list[Row], masks: dict[str, str], spec: FigureSpec) -> None:
+    """Say in `name` which curve of its task each row is: the model, and what tells it from others.
+
+    `masks` has the labels of masks as they are written.
+    """
     several_masks = len(names_of(rows, "label")) > 1
     several_epsilons = len(_epsilons(rows)) > 1
-    labels = [
-        ", ".join(
-            [spec.model_label(row["model"])]
-            + [masks.short[row["label"]]] * several_masks
-            + [f"ε = {row['epsilon']:g}"] * several_epsilons
-        )
-        for row in rows
-    ]
-    told: tuple[tuple[str, Callable[[Any], str]], ...] = (
-        ("recipe", lambda recipe: spec.recipes.get(recipe, recipe)),
-        ("experiments", ", ".join),
-    )
-    for key, words in told:
-        alike: dict[tuple[str, str], list[Any]] = {}
-        for row, label in zip(rows, labels, strict=True):
-            alike.setdefault((row["task"], label), []).append(row[key])
-        labels = [
-            label if _are_equal(alike[row["task"], label]) else f"{label}, {words(row[key])}"
-            for row, label in zip(rows, labels, strict=True)
-        ]
-    return labels
+    for row in rows:
+        row["name"] = spec.model_label(row["model"])
+        if several_masks:
+            row["name"] += f", {masks[row['label']]}"
+        if several_epsilons:
+            row["name"] += f", ε = {row['epsilon']:g}"
+        row["experiments"] = ", ".join(row["experiments"])
+    for key, words in (("recipe", spec.recipes), ("experiments", {})):
+        for _, alike in list(grouped(rows, "task", "name")):
+            if len(names_of(alike, key)) > 1:
+                for row in alike:
+                    row["name"] += f", {words.get(row[key], row[key])}"
 
 
 def _epsilons(rows: list[Row]) -> list[float]:
     return sorted({row["epsilon"] for row in rows})
-
-
-def _are_equal(values: list[Any]) -> bool:
-    return all(value == values[0] for value in values)
 
 
 def _estimate_words(row: Row) -> str:
@@ -296,7 +227,3 @@ def _bound_words(row: Row) -> str:
     if not known(row["certified"]):
         return "–"
     return certificate(row["certified"], row["certified_censored"], " %")
-
-
-def _width(text: str, weight: str = "normal") -> float:
-    return layout.text_width(text, style.TEXT_SIZE, weight)

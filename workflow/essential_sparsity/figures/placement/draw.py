@@ -7,8 +7,7 @@ The ratio of the two parts' rates says whether it does.
 """
 
 from collections.abc import Iterator
-from itertools import groupby, pairwise
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,33 +20,21 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from essential_sparsity.drawing import layout, style
-from essential_sparsity.drawing.elements import Row, Tables
-from essential_sparsity.drawing.heat_map import (
+from essential_sparsity.drawing.masks import (
+    MASK_COLUMNS,
+    OF_MASK,
     draw_scale,
+    ink_on,
     mask_title,
     module_label,
     rate_colours,
     without_dense,
 )
+from essential_sparsity.drawing.rows import Row, Tables, grouped, where
 from essential_sparsity.drawing.spec import FigureSpec
+from essential_sparsity.support.tables import columns
 
-COLUMNS = {
-    "placement": frozenset(
-        [
-            "model",
-            "mask",
-            "label",
-            "scope",
-            "pattern",
-            "sparsity",
-            "layer",
-            "module",
-            "part",
-            "weights",
-            "removed",
-        ]
-    )
-}
+COLUMNS = {"placement": {*OF_MASK, "layer", "module", "part", "weights", "removed"}}
 
 _NUMBER, _TEXT = pa.float64(), pa.string()
 
@@ -55,18 +42,10 @@ _NUMBER, _TEXT = pa.float64(), pa.string()
 DRAWN = pa.schema(
     [
         ("element", _TEXT),  # rate (a cell), share (a pair of bars) or ratio
-        ("model", _TEXT),
-        ("mask", _TEXT),
-        ("label", _TEXT),
-        ("scope", _TEXT),
-        ("pattern", _TEXT),
-        ("sparsity", _NUMBER),
+        *MASK_COLUMNS,
         ("layer", pa.int64()),
-        ("module", _TEXT),
-        ("part", _TEXT),
-        ("rate", _NUMBER),
-        ("share", _NUMBER),
-        ("base_share", _NUMBER),
+        *columns(_TEXT, "module", "part"),
+        *columns(_NUMBER, "rate", "share", "base_share"),
         ("ratio", _NUMBER),  # the feed-forward part's rate over the attention part's
     ]
 )
@@ -74,7 +53,6 @@ DRAWN = pa.schema(
 _ATTENTION, _FEED_FORWARD, _POOLER = "attention", "feed_forward", "pooler"
 _PART_COLOURS = {_ATTENTION: style.BLUE, _FEED_FORWARD: style.VERMILION, _POOLER: style.PURPLE}
 
-_WIDTH = style.DOUBLE_WIDTH
 _LABELS, _HEAT, _BAR, _BARS = 1.05, 2.9, 0.08, 2.1  # widths in inches, from left to right
 _BAR_GAP, _BARS_GAP = 0.07, 0.58
 _ROW = 0.27  # a module's height
@@ -86,19 +64,12 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
     """Return what the figure shows, an element a row, with the columns of `DRAWN`.
 
     Matrices that share layer and module are counted together. Dense masks are left out.
-
-    Raises:
-        UserError: no mask removes anything.
     """
     del spec  # labels only, which are no data
     rows = without_dense(tables["placement"], "placement").to_pylist()
-    names = ("model", "mask", "label", "scope", "pattern", "sparsity")
-    masks: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        masks.setdefault(tuple(row[name] for name in names), []).append(row)
     drawn = [
-        {**dict(zip(names, key, strict=True)), **element}
-        for key, of_mask in masks.items()
+        {**mask, **element}
+        for mask, of_mask in grouped(rows, *OF_MASK)
         for element in _elements(of_mask)
     ]
     return pa.Table.from_pylist(drawn, DRAWN)
@@ -107,15 +78,15 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
 def _elements(rows: list[Row]) -> Iterator[Row]:
     """Yield one mask's cells, pairs of bars and ratio."""
     weights, removed = _counts(rows)
-    for place, matrices in _grouped(rows, "module", "part", "layer"):
+    for place, matrices in grouped(rows, "module", "part", "layer"):
         total, gone = _counts(matrices)
         yield {"element": "rate", **place, "rate": gone / total}
-    for place, matrices in _grouped(rows, "module", "part"):
+    for place, matrices in grouped(rows, "module", "part"):
         total, gone = _counts(matrices)
         share = gone / removed if removed else 0.0
         yield {"element": "share", **place, "share": share, "base_share": total / weights}
     rates = {}
-    for place, matrices in _grouped(rows, "part"):
+    for place, matrices in grouped(rows, "part"):
         total, gone = _counts(matrices)
         rates[place["part"]] = gone / total
     # Undefined where a part is absent or loses nothing.
@@ -123,68 +94,54 @@ def _elements(rows: list[Row]) -> Iterator[Row]:
         yield {"element": "ratio", "ratio": rates[_FEED_FORWARD] / rates[_ATTENTION]}
 
 
-def _grouped(rows: list[Row], *keys: str) -> Iterator[tuple[Row, list[Row]]]:
-    """Yield (the values of `keys`, the rows that have them), in the order of first appearance."""
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
-    for values, members in groups.items():
-        yield dict(zip(keys, values, strict=True)), members
-
-
 def _counts(rows: list[Row]) -> tuple[int, int]:
     return sum(row["weights"] for row in rows), sum(row["removed"] for row in rows)
 
 
-def draw(tables: Tables, spec: FigureSpec) -> Figure:
-    """Draw a row a model and mask: rates by module and layer, and shares by module.
+def draw(data: pa.Table, spec: FigureSpec) -> Figure:
+    """Draw a row a model and mask: rates by module and layer, and shares by module."""
+    rows = data.to_pylist()
+    page = layout.Page(style.DOUBLE_WIDTH, 0.02)
+    for _, of_mask in grouped(rows, "model", "mask"):
+        _draw_mask(page, of_mask, spec)
+    page.top += 0.04
+    parts = {row["part"] for row in where(rows, element="share")}
+    drawn = [part for part in _PART_COLOURS if part in parts or part != _POOLER]
+    handles: list[Artist] = [
+        Patch(color=_PART_COLOURS[part], label=f"share of removed weights, {module_label(part)}")
+        for part in drawn
+    ]
+    page.legend([*handles, Patch(color=style.SILVER, label="share of prunable weights")])
+    return page.finish()
 
-    Raises:
-        UserError: see `select`.
-    """
-    rows = select(tables, spec).to_pylist()
-    with style.use_style():
-        page = layout.Page(_WIDTH)
-        top = 0.02
-        for _, of_mask in groupby(rows, key=lambda row: (row["model"], row["mask"])):
-            top = _draw_mask(page, list(of_mask), spec, top)
-        top += 0.04
-        parts = {row["part"] for row in rows if row["element"] == "share"}
-        top += page.legend(_handles(parts), top)
-        return page.finish(top + 0.06)
 
-
-def _draw_mask(page: layout.Page, rows: list[Row], spec: FigureSpec, top: float) -> float:
-    """Draw one mask's row of panels from `top` on; return where it ends."""
-    cells = [row for row in rows if row["element"] == "rate"]
-    shares = [row for row in rows if row["element"] == "share"]
-    ratio = next((row["ratio"] for row in rows if row["element"] == "ratio"), None)
+def _draw_mask(page: layout.Page, rows: list[Row], spec: FigureSpec) -> None:
+    """Draw one mask's row of panels."""
+    shares = where(rows, element="share")
     # The title may run from the page's edge to the other panel's.
-    room = _LABELS + _HEAT + _BAR_GAP + _BAR + _BARS_GAP - 0.2
+    left = _LABELS + _HEAT + _BAR_GAP
+    room = left + _BAR + _BARS_GAP - 0.2
     title = layout.wrap_text(mask_title(rows[0], spec), room, style.TITLE_SIZE, "bold")
-    top += _HEAD + layout.text_height(title, style.TITLE_SIZE) - style.TITLE_SIZE * 1.3 / 72
+    page.top += _HEAD + layout.text_height(title, style.TITLE_SIZE) - style.TITLE_SIZE * 1.3 / 72
     height = _ROW * len(shares)
 
-    heat = page.axes(_LABELS, top, _HEAT, height)
-    mesh = _draw_rates(heat, cells, [row["module"] for row in shares], height)
-    heat.annotate(
-        title, (0, 1), xycoords="axes fraction", xytext=(72 * (0.1 - _LABELS), 4),
-        textcoords="offset points", size=style.TITLE_SIZE, weight="bold", va="bottom",
-    )  # fmt: skip
-    scale = page.axes(_LABELS + _HEAT + _BAR_GAP, top, _BAR, height)
-    draw_scale(scale, mesh, "Rate (% of matrix)")
-    bars = page.axes(_LABELS + _HEAT + _BAR_GAP + _BAR + _BARS_GAP, top, _BARS, height)
+    heat = page.axes(_LABELS, page.top, _HEAT, height)
+    mesh = _draw_rates(heat, where(rows, element="rate"), [row["module"] for row in shares], height)
+    above = page.top - 4 / 72
+    page.text(title, 0.1, above, size=style.TITLE_SIZE, weight="bold", va="bottom")
+    draw_scale(page.axes(left, page.top, _BAR, height), mesh, "Rate (% of matrix)")
+    bars = page.axes(left + _BAR + _BARS_GAP, page.top, _BARS, height)
     _draw_shares(bars, shares)
-    text = "not defined" if ratio is None else f"{ratio:.2f}"
-    bars.set_title(f"Rate ratio feed-forward / attention: {text}", loc="left", pad=4,
+    ratios = [f"{row['ratio']:.2f}" for row in where(rows, element="ratio")] or ["not defined"]
+    bars.set_title(f"Rate ratio feed-forward / attention: {ratios[0]}", loc="left", pad=4,
                    fontsize=style.TEXT_SIZE)  # fmt: skip
-    return top + height + _FOOT
+    page.top += height + _FOOT
 
 
 def _draw_rates(axes: Axes, cells: list[Row], modules: list[str], height: float) -> QuadMesh:
     """Draw the heat map, modules downwards and layers to the right; blank where there is none."""
     layers = max(row["layer"] for row in cells) + 1
-    rates: npt.NDArray[np.float64] = np.full((len(modules), layers), np.nan)
+    rates = np.full((len(modules), layers), np.nan)
     for row in cells:
         rates[modules.index(row["module"]), row["layer"]] = row["rate"]
     edges_x, edges_y = np.arange(layers + 1) - 0.5, np.arange(len(modules) + 1) - 0.5
@@ -204,30 +161,24 @@ def _draw_rates(axes: Axes, cells: list[Row], modules: list[str], height: float)
     axes.xaxis.set_major_locator(MaxNLocator(min(layers, 12), integer=True))
     axes.set_xlim(-0.5, layers - 0.5)
     axes.set_xlabel("Layer")
-    _write_rates(axes, rates, mesh, _HEAT / layers, height / len(modules))
+    _write_rates(axes, mesh, rates, _HEAT / layers, height / len(modules))
     return mesh
 
 
 def _write_rates(
-    axes: Axes, rates: npt.NDArray[np.float64], mesh: QuadMesh, width: float, height: float
+    axes: Axes, mesh: QuadMesh, rates: npt.NDArray[np.float64], width: float, height: float
 ) -> None:
     """Write the rates in percent into cells of `width` × `height` inches, if all of them fit."""
-    decimals = 1 if _widest(rates, 1) * _LEGIBLE <= width else 0
-    fits = _widest(rates, decimals) * _LEGIBLE <= width
-    if not fits or height < style.TEXT_SIZE * layout.LINE_HEIGHT:
+    if height < style.TEXT_SIZE * layout.LINE_HEIGHT:
         return
-    for (row, column), rate in np.ndenumerate(rates):
-        if np.isnan(rate):
-            continue
-        axes.text(
-            column, row, f"{100 * rate:.{decimals}f}", ha="center", va="center_baseline",
-            color=style.ink_on(mesh.to_rgba(np.array([rate]))[0]), size=style.TEXT_SIZE,
-        )  # fmt: skip
-
-
-def _widest(rates: npt.NDArray[np.float64], decimals: int) -> float:
-    texts = {f"{100 * rate:.{decimals}f}" for rate in rates[~np.isnan(rates)]}
-    return max(layout.text_width(text, style.TEXT_SIZE) for text in texts)
+    places = np.argwhere(~np.isnan(rates))
+    for decimals in (1, 0):
+        texts = [f"{100 * rates[row, column]:.{decimals}f}" for row, column in places]
+        if max(map(layout.text_width, texts)) * _LEGIBLE <= width:
+            for (row, column), text in zip(places, texts, strict=True):
+                ink = ink_on(mesh, rates[row, column])
+                axes.text(column, row, text, ha="center", va="center_baseline", color=ink)
+            return
 
 
 def _draw_shares(axes: Axes, shares: list[Row]) -> None:
@@ -240,23 +191,10 @@ def _draw_shares(axes: Axes, shares: list[Row]) -> None:
     }
     for label, (values, shift, colour) in series.items():
         bars = axes.barh(rows + shift, values, height=0.40, color=colour, label=label)
-        axes.bar_label(
-            bars, [f"{100 * value:.1f}" for value in values], padding=2, size=style.TEXT_SIZE
-        )
+        axes.bar_label(bars, [f"{100 * value:.1f}" for value in values], padding=2)
     axes.set_ylim(len(shares) - 0.5, -0.5)
     largest = max(max(values) for values, _, _ in series.values())
     axes.set_xlim(0, 1.18 * largest)
     axes.set_yticks([])
     style.percent_axis(axes.xaxis, ticks=5)
     axes.set_xlabel("Share (%)")
-
-
-def _handles(parts: set[str]) -> list[Artist]:
-    return [
-        *(
-            Patch(color=colour, label=f"share of removed weights, {module_label(part)}")
-            for part, colour in _PART_COLOURS.items()
-            if part in parts or part != _POOLER
-        ),
-        Patch(color=style.SILVER, label="share of prunable weights"),
-    ]

@@ -16,6 +16,7 @@ from essential_sparsity.figures.placement.spec import PlacementSpec
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.masks.registry import label_of
 from essential_sparsity.outcomes.columns import MASK_COLUMNS, mask_names
+from essential_sparsity.support.tables import columns
 
 SCHEMA = pa.schema(
     [
@@ -23,11 +24,9 @@ SCHEMA = pa.schema(
         *MASK_COLUMNS,
         ("matrix", pa.string()),
         ("layer", pa.int64()),
-        ("module", pa.string()),
-        ("part", pa.string()),
-        ("weights", pa.int64()),
-        ("removed", pa.int64()),
-        *((name, pa.float64()) for name in ("rate", "share", "base_share")),
+        *columns(pa.string(), "module", "part"),
+        *columns(pa.int64(), "weights", "removed"),
+        *columns(pa.float64(), "rate", "share", "base_share"),
     ]
 )
 
@@ -37,9 +36,6 @@ def compute(root: Path, files: Sequence[str], spec: PlacementSpec) -> dict[str, 
 
     A row a matrix, in the checkpoint's order: `rate` is removed/weights, `share` is removed/all
     that the mask removes (0 where it removes nothing), `base_share` is weights/all prunable.
-
-    Raises:
-        UserError: a mask or checkpoint is missing or damaged, or they do not belong together.
     """
     rows = [
         {"model": model, **mask_names(label_of(mask.header)), **row}

@@ -5,7 +5,7 @@ its colour the block's rate. Two numbers below it say whether the pattern is mor
 dispersions over rows and over columns (see `tables.py`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,23 +17,27 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from essential_sparsity.drawing import layout, style
-from essential_sparsity.drawing.elements import Row, Tables, names_of
-from essential_sparsity.drawing.heat_map import (
+from essential_sparsity.drawing.layout import text_height, text_width
+from essential_sparsity.drawing.masks import (
+    MASK_COLUMNS,
+    OF_MASK,
     draw_scale,
     mask_title,
     module_label,
     rate_colours,
     without_dense,
 )
+from essential_sparsity.drawing.rows import Row, Tables, grouped, names_of
 from essential_sparsity.drawing.spec import FigureSpec
+from essential_sparsity.support.tables import columns
 
-_PLACE = ("model", "mask", "label", "scope", "pattern", "sparsity", "layer", "module")
+_PLACE = (*OF_MASK, "layer", "module")
 _EDGES = ("row_start", "row_stop", "column_start", "column_stop")
 _DISPERSIONS = ("row_dispersion", "column_dispersion")
 
 COLUMNS = {
-    "positions": frozenset([*_PLACE, *_EDGES, "rate"]),
-    "dispersion": frozenset([*_PLACE, "rows", "columns", "rate", *_DISPERSIONS]),
+    "positions": {*_PLACE, *_EDGES, "rate"},
+    "dispersion": {*_PLACE, "rows", "columns", "rate", *_DISPERSIONS},
 }
 
 _NUMBER, _TEXT, _COUNT = pa.float64(), pa.string(), pa.int64()
@@ -42,17 +46,11 @@ _NUMBER, _TEXT, _COUNT = pa.float64(), pa.string(), pa.int64()
 DRAWN = pa.schema(
     [
         ("element", _TEXT),  # block (of a matrix) or matrix
-        ("model", _TEXT),
-        ("mask", _TEXT),
-        ("label", _TEXT),
-        ("scope", _TEXT),
-        ("pattern", _TEXT),
-        ("sparsity", _NUMBER),
+        *MASK_COLUMNS,
         ("layer", _COUNT),
         ("module", _TEXT),
-        *((name, _COUNT) for name in (*_EDGES, "rows", "columns")),
-        ("rate", _NUMBER),
-        *((name, _NUMBER) for name in _DISPERSIONS),
+        *columns(_COUNT, *_EDGES, "rows", "columns"),
+        *columns(_NUMBER, "rate", *_DISPERSIONS),
     ]
 )
 
@@ -76,9 +74,6 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
     """Return what the figure shows, an element a row, with the columns of `DRAWN`.
 
     Dense masks are left out.
-
-    Raises:
-        UserError: no mask removes anything.
     """
     del spec  # labels only, which are no data
     elements = {"positions": "block", "dispersion": "matrix"}
@@ -91,40 +86,33 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
     return pa.concat_tables(parts, promote_options="default").select(DRAWN.names).cast(DRAWN)
 
 
-def draw(tables: Tables, spec: FigureSpec) -> Figure:
-    """Draw a block of heat maps a model and mask; see the module for how to read it.
-
-    Raises:
-        UserError: see `select`.
-    """
-    drawn = select(tables, spec)
-    with style.use_style():
-        page = layout.Page(_WIDTH)
-        top = 0.06
-        for rows, blocks in _masks(drawn):
-            top = _draw_mask(page, rows, blocks, spec, top)
-        top += page.note(_NOTE, top)
-        return page.finish(top + 0.06)
+def draw(data: pa.Table, spec: FigureSpec) -> Figure:
+    """Draw a block of heat maps a model and mask; see the module for how to read it."""
+    page = layout.Page(_WIDTH, 0.06)
+    matrices = data.filter(pc.field("element") == "matrix").to_pylist()
+    blocks = data.filter(pc.field("element") == "block")
+    for place, rows in grouped(matrices, "model", "mask"):
+        _draw_mask(page, rows, _of(blocks, place), spec)
+    page.note(_NOTE)
+    return page.finish()
 
 
-def _masks(drawn: pa.Table) -> Iterator[tuple[list[Row], pa.Table]]:
-    """Yield each model's masks: the rows of their matrices, and the blocks."""
-    matrices = drawn.filter(pc.field("element") == "matrix").to_pylist()
-    blocks = drawn.filter(pc.field("element") == "block")
-    for model, mask in dict.fromkeys((row["model"], row["mask"]) for row in matrices):
-        rows = [row for row in matrices if (row["model"], row["mask"]) == (model, mask)]
-        yield rows, blocks.filter((pc.field("model") == model) & (pc.field("mask") == mask))
+def _of(table: pa.Table, place: Row) -> pa.Table:
+    """Return the rows that have all values of a place."""
+    for name, value in place.items():
+        table = table.filter(pc.field(name) == value)
+    return table
 
 
 @dataclass(frozen=True)
 class _Grid:
     """Where the matrices of a mask stand: modules by layers, the longer of the two across.
 
-    `across` and `down` are the values of `across_key` and `down_key` (layer or module), with the
+    `across` and `down` are the layers or modules, whichever `keys` says of the two, with the
     labels that fit; `left` is the room for the labels at the left, `side` a matrix's, in inches.
     """
 
-    across_key: str
+    keys: tuple[str, str]
     across: Mapping[int | str, str]
     down: Mapping[int | str, str]
     left: float
@@ -132,58 +120,55 @@ class _Grid:
 
     @classmethod
     def of(cls, rows: list[Row]) -> "_Grid":
-        shapes = {row["module"]: (row["rows"], row["columns"]) for row in rows}
-        modules = {module: _module_words(module, *shape) for module, shape in shapes.items()}
+        modules = {
+            row["module"]: f"{module_label(row['module'])}\n{row['rows']} × {row['columns']}"
+            for row in rows
+        }
         layers = {layer: f"Layer {layer}" for layer in names_of(rows, "layer")}
-        key = "module"
+        keys = ("module", "layer")
         across: Mapping[Any, str] = modules
         down: Mapping[Any, str] = layers
         if len(modules) < len(layers) <= _ACROSS:
-            key, across, down = "layer", layers, modules
+            keys, across, down = ("layer", "module"), layers, modules
         down = {value: _wrapped(label, _LABELS) for value, label in down.items()}
-        left = 0.15 + _AXIS_NAME + max(map(_text_width, down.values()))
+        left = 0.15 + _AXIS_NAME + max(map(text_width, down.values()))
         room = _WIDTH - left - _BAR_GAP - _BAR - _RIGHT
         side = min(room / len(across) - _GAP, _LARGEST)
-        return cls(key, {v: _wrapped(t, side) for v, t in across.items()}, down, left, side)
+        across = {value: _wrapped(label, side) for value, label in across.items()}
+        return cls(keys, across, down, left, side)
 
     @property
     def width(self) -> float:
         return len(self.across) * (self.side + _GAP) - _GAP
 
     def place(self, row: Row) -> tuple[int, int]:
-        """Return how far down and across a matrix stands, counted from 0."""
-        layer, module = row["layer"], row["module"]
-        beside, below = (module, layer) if self.across_key == "module" else (layer, module)
-        return list(self.down).index(below), list(self.across).index(beside)
+        """Return how far across and down a matrix stands, counted from 0."""
+        beside, below = self.keys
+        return list(self.across).index(row[beside]), list(self.down).index(row[below])
 
 
-def _module_words(module: str, rows: int, columns: int) -> str:
-    return f"{module_label(module)}\n{rows} × {columns}"
-
-
-def _draw_mask(
-    page: layout.Page, rows: list[Row], blocks: pa.Table, spec: FigureSpec, top: float
-) -> float:
-    """Draw one mask's grid of matrices from `top` on; return where it ends."""
+def _draw_mask(page: layout.Page, rows: list[Row], blocks: pa.Table, spec: FigureSpec) -> None:
+    """Draw one mask's grid of matrices."""
     grid = _Grid.of(rows)
     title = layout.wrap_text(mask_title(rows[0], spec), _WIDTH - 0.2, style.TITLE_SIZE, "bold")
-    page.text(title, 0.1, top, va="top", size=style.TITLE_SIZE, weight="bold")
-    top += layout.text_height(title, style.TITLE_SIZE) + 0.04
-    top += max(map(_text_height, grid.across.values())) + 0.04
+    page.text(title, 0.1, page.top, va="top", size=style.TITLE_SIZE, weight="bold")
+    page.top += text_height(title, style.TITLE_SIZE) + 0.04
+    page.top += max(map(text_height, grid.across.values())) + 0.04
+    top = page.top
     for i, label in enumerate(grid.across.values()):
         middle = grid.left + i * (grid.side + _GAP) + grid.side / 2
-        page.text(label, middle, top - 0.04, ha="center", va="bottom", size=style.TEXT_SIZE)
+        page.text(label, middle, top - 0.04, ha="center", va="bottom")
 
     texts = [_dispersion_text(row, grid.side) for row in rows]
-    pitch = grid.side + max(map(_text_height, texts)) + 0.08
+    pitch = grid.side + max(map(text_height, texts)) + 0.08
     for i, label in enumerate(grid.down.values()):
         middle = top + i * pitch + grid.side / 2
-        page.text(label, grid.left - 0.06, middle, ha="right", va="center", size=style.TEXT_SIZE)
+        page.text(label, grid.left - 0.06, middle, ha="right", va="center")
 
-    meshes = [_mesh(blocks, row["layer"], row["module"]) for row in rows]
+    meshes = [_mesh(_of(blocks, {key: row[key] for key in ("layer", "module")})) for row in rows]
     norm, extend = _colours([rates for _, _, rates in meshes])
     for row, text, mesh in zip(rows, texts, meshes, strict=True):
-        below, beside = grid.place(row)
+        beside, below = grid.place(row)
         left = grid.left + beside * (grid.side + _GAP)
         axes = page.axes(left, top + below * pitch, grid.side, grid.side)
         drawn = axes.pcolormesh(
@@ -194,25 +179,23 @@ def _draw_mask(
         axes.set(xticks=[], yticks=[])
         axes.set_xlabel(text, fontsize=style.TEXT_SIZE)
 
-    bottom = top + len(grid.down) * pitch
-    across, down = grid.left + grid.width / 2, (top + bottom) / 2
+    page.top += len(grid.down) * pitch
+    across, down = grid.left + grid.width / 2, (top + page.top) / 2
     page.text("Output dimension", 0.1 + _AXIS_NAME / 2, down, rotation=90, ha="center",
               va="center", size=style.TITLE_SIZE)  # fmt: skip
-    page.text("Input dimension", across, bottom, ha="center", va="top", size=style.TITLE_SIZE)
-    scale = page.axes(
-        grid.left + grid.width + _BAR_GAP, top, _BAR, min(bottom - top, _SCALE) - pitch + grid.side
-    )
+    page.text("Input dimension", across, page.top, ha="center", va="top", size=style.TITLE_SIZE)
+    height = min(page.top - top, _SCALE) - pitch + grid.side
+    scale = page.axes(grid.left + grid.width + _BAR_GAP, top, _BAR, height)
     draw_scale(scale, drawn, "Rate (% of block)", extend)
-    return bottom + style.TITLE_SIZE * layout.LINE_HEIGHT + 0.14
+    page.top += style.TITLE_SIZE * layout.LINE_HEIGHT + 0.14
 
 
-def _mesh(blocks: pa.Table, layer: int, module: str) -> tuple[_Numbers, _Numbers, _Numbers]:
+def _mesh(blocks: pa.Table) -> tuple[_Numbers, _Numbers, _Numbers]:
     """Return the edges of a matrix's blocks, across and down, and their rates (down, across)."""
-    own = blocks.filter((pc.field("layer") == layer) & (pc.field("module") == module))
-    top, bottom, left, right = (own[name].to_numpy() for name in _EDGES)
+    top, bottom, left, right = (blocks[name].to_numpy() for name in _EDGES)
     tops, lefts = np.unique(top), np.unique(left)
     rates = np.full((len(tops), len(lefts)), np.nan)
-    rates[np.searchsorted(tops, top), np.searchsorted(lefts, left)] = own["rate"].to_numpy()
+    rates[np.searchsorted(tops, top), np.searchsorted(lefts, left)] = blocks["rate"].to_numpy()
     return np.append(lefts, right.max()), np.append(tops, bottom.max()), rates
 
 
@@ -221,17 +204,17 @@ def _colours(matrices: list[_Numbers]) -> tuple[Normalize, str]:
     rates = np.concatenate([rates.ravel() for rates in matrices])
     low, high = np.nanpercentile(rates, [_CLIPPED, 100 - _CLIPPED])
     norm = rate_colours(float(low), float(high))
-    ends = bool(np.nanmin(rates) < norm.vmin), bool(np.nanmax(rates) > norm.vmax)
-    return norm, {(True, True): "both", (True, False): "min", (False, True): "max"}.get(
-        ends, "neither"
-    )
+    below, above = np.nanmin(rates) < norm.vmin, np.nanmax(rates) > norm.vmax
+    if below and above:
+        return norm, "both"
+    return norm, "min" if below else "max" if above else "neither"
 
 
 def _dispersion_text(row: Row, width: float) -> str:
     """Return the two dispersions, in one line if that is at most `width` inches wide."""
     rows, columns = (_three_digits(row[name]) for name in _DISPERSIONS)
     line = f"R {rows}  C {columns}"
-    return line if _text_width(line) <= width else f"R {rows}\nC {columns}"
+    return line if text_width(line) <= width else f"R {rows}\nC {columns}"
 
 
 def _three_digits(value: float | None) -> str:
@@ -241,13 +224,4 @@ def _three_digits(value: float | None) -> str:
 
 
 def _wrapped(text: str, width: float) -> str:
-    lines = [layout.wrap_text(line, width, style.TEXT_SIZE) for line in text.split("\n")]
-    return "\n".join(lines)
-
-
-def _text_width(text: str) -> float:
-    return max(layout.text_width(line, style.TEXT_SIZE) for line in text.split("\n"))
-
-
-def _text_height(text: str) -> float:
-    return layout.text_height(text, style.TEXT_SIZE)
+    return "\n".join(layout.wrap_text(line, width) for line in text.split("\n"))

@@ -22,28 +22,28 @@ from essential_sparsity.masks.mask import Mask
 from essential_sparsity.masks.registry import label_of
 from essential_sparsity.outcomes.columns import MASK_COLUMNS, mask_names
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import columns
 from essential_sparsity.support.validation import unknown
 
-_COUNT = pa.int64()
+_NUMBER, _COUNT = pa.float64(), pa.int64()
 _PLACE = [
     ("model", pa.string()),
     *MASK_COLUMNS,
     ("matrix", pa.string()),
     ("layer", _COUNT),
-    ("module", pa.string()),
-    ("part", pa.string()),
+    *columns(pa.string(), "module", "part"),
 ]
 _EDGES = ("row_start", "row_stop", "column_start", "column_stop")
-_REMOVED = [("weights", _COUNT), ("removed", _COUNT), ("rate", pa.float64())]
 
 SCHEMAS = {
-    "positions": pa.schema([*_PLACE, *((name, _COUNT) for name in _EDGES), *_REMOVED]),
+    "positions": pa.schema(
+        [*_PLACE, *columns(_COUNT, *_EDGES, "weights", "removed"), ("rate", _NUMBER)]
+    ),
     "dispersion": pa.schema(
         [
             *_PLACE,
-            *((name, _COUNT) for name in ("rows", "columns")),
-            *_REMOVED,
-            *((name, pa.float64()) for name in ("row_dispersion", "column_dispersion")),
+            *columns(_COUNT, "rows", "columns", "weights", "removed"),
+            *columns(_NUMBER, "rate", "row_dispersion", "column_dispersion"),
         ]
     ),
 }
@@ -57,25 +57,15 @@ def compute(root: Path, files: Sequence[str], spec: PositionsSpec) -> dict[str, 
     Returns:
         `positions`, a row a block (half-open, from 0; rows are outputs, columns inputs), and
         `dispersion`, a row a matrix, whose dispersions are null where chance has no variance.
-
-    Raises:
-        UserError: a model has no such layer or module, or a mask or checkpoint is missing or
-            damaged, or they do not belong together.
     """
     tables: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
     for model, mask, manifest in load_masks(root, files, spec):
-        names = mask_names(label_of(mask.header))
+        names = {"model": model, **mask_names(label_of(mask.header))}
         for matrix in _choose(spec, model, manifest):
-            place = {
-                "model": model,
-                **names,
-                "matrix": matrix.name,
-                "layer": matrix.layer,
-                "module": matrix.module,
-                "part": matrix.part,
-            }
-            for name, columns in _count(mask, matrix, spec.blocks).items():
-                tables[name].append(_with_place(place, columns, SCHEMAS[name]))
+            of_matrix = {key: getattr(matrix, key) for key in ("layer", "module", "part")}
+            place = {**names, "matrix": matrix.name, **of_matrix}
+            for name, counted in _count(mask, matrix, spec.blocks).items():
+                tables[name].append(_with_place(place, counted, SCHEMAS[name]))
     return {name: pa.concat_tables(found) for name, found in tables.items()}
 
 
@@ -143,9 +133,7 @@ def _count(mask: Mask, matrix: Matrix, blocks: int) -> dict[str, dict[str, Any]]
 def dispersion(counts: _Counts, size: int) -> float | None:
     """Return the variance of counts over that of drawing as many weights at random.
 
-    Args:
-        counts: (lines,), how many weights each row (or column) loses.
-        size: the weights of each.
+    `counts` (lines,) is how many weights each row (or column) loses, of `size` that each has.
 
     Returns:
         1 in the mean if it is chance; None where chance has no variance: all or no weights are
@@ -160,12 +148,7 @@ def dispersion(counts: _Counts, size: int) -> float | None:
     return float(counts.var()) / by_chance
 
 
-def _with_place(place: dict[str, Any], columns: dict[str, Any], schema: pa.Schema) -> pa.Table:
-    count = len(columns["weights"])
-    arrays = [
-        pa.array(columns[field.name], field.type)
-        if field.name in columns
-        else pa.array([place[field.name]] * count, field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)
+def _with_place(place: dict[str, Any], counted: dict[str, Any], schema: pa.Schema) -> pa.Table:
+    count = len(counted["weights"])
+    repeated = {name: [value] * count for name, value in place.items()}
+    return pa.table({**repeated, **counted}, schema)

@@ -2,13 +2,11 @@
 
 Masks of one sparsity are compared two by two: below the diagonal by the cosine of the keep masks,
 as the paper does, and by the overlap of what they remove; above it by κ, which takes off what
-random masks reach. Further down, the
-similarity of every family of masks with the first one against the sparsity, over the chance level
-that the masks' own layers give.
+random masks reach. Further down, the similarity of every family of masks with the first one against
+the sparsity, over the chance level that the masks' own layers give.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -19,16 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from essential_sparsity.drawing import layout, style
-from essential_sparsity.drawing.elements import Row, Tables
-from essential_sparsity.drawing.mask_labels import MaskLabels
+from essential_sparsity.drawing.masks import shorten
+from essential_sparsity.drawing.rows import Row, Tables, grouped, names_of, numbers, pick, where
 from essential_sparsity.drawing.spec import FigureSpec
-from essential_sparsity.figures.similarity.matrix import (
-    LABEL,
-    Block,
-    draw_key,
-    matrices_of,
-)
+from essential_sparsity.figures.similarity.matrix import LABEL, Block, draw_key
 from essential_sparsity.support.errors import UserError
+from essential_sparsity.support.tables import columns
 
 _SIDES = ("a", "b")
 _OF_MASK = ("mask", "family", "label", "criterion", "sparsity")
@@ -37,12 +31,13 @@ _OF_PAIR = (
 )  # fmt: skip
 
 COLUMNS = {
-    "similarity": frozenset(
-        ["model", "matrix", *(f"{key}_{side}" for key in _OF_MASK for side in _SIDES), *_OF_PAIR]
-    )
+    "similarity": {
+        *("model", "matrix", *_OF_PAIR),
+        *(f"{key}_{side}" for key in _OF_MASK for side in _SIDES),
+    }
 }
 
-_NUMBER, _TEXT, _FLAG = pa.float64(), pa.string(), pa.bool_()
+_NUMBER, _TEXT = pa.float64(), pa.string()
 
 # What is drawn: an element a row; sparsities and measures are shares of 1.
 DRAWN = pa.schema(
@@ -50,48 +45,18 @@ DRAWN = pa.schema(
         ("element", _TEXT),  # pair (two cells of a matrix) or curve (a point)
         ("model", _TEXT),
         ("sparsity", _NUMBER),
-        *(
-            (f"{key}_{side}", kind)
-            for side in _SIDES
-            for key, kind in (("mask", _TEXT), ("family", _TEXT), ("label", _TEXT), ("null", _FLAG))
-        ),
-        *((name, _NUMBER) for name in _OF_PAIR),
+        *columns(_TEXT, "mask_a", "family_a", "label_a"),
+        ("null_a", pa.bool_()),
+        *columns(_TEXT, "mask_b", "family_b", "label_b"),
+        ("null_b", pa.bool_()),
+        *columns(_NUMBER, *_OF_PAIR),
     ]
 )
 
 # Masks that know nothing of what a comparison is about: what they reach is no similarity.
-_NULL_CRITERIA = frozenset(["noisy-magnitude", "random"])
+_NULL_CRITERIA = {"noisy-magnitude", "random"}
 # Masks belong together whose sparsities agree to a tenth of a point: a counted one is never round.
 _DECIMALS = 3
-
-
-@dataclass(frozen=True)
-class _Side:
-    """One mask of a pair."""
-
-    mask: str
-    family: str
-    label: str
-    sparsity: float
-    is_null: bool
-
-    @classmethod
-    def of(cls, row: Row, side: str) -> "_Side":
-        return cls(
-            mask=row[f"mask_{side}"],
-            family=row[f"family_{side}"],
-            label=row[f"label_{side}"],
-            sparsity=round(row[f"sparsity_{side}"], _DECIMALS),
-            is_null=row[f"criterion_{side}"] in _NULL_CRITERIA,
-        )
-
-    def columns(self, side: str) -> Row:
-        return {
-            f"mask_{side}": self.mask,
-            f"family_{side}": self.family,
-            f"label_{side}": self.label,
-            f"null_{side}": self.is_null,
-        }
 
 
 def select(tables: Tables, spec: FigureSpec) -> pa.Table:
@@ -101,143 +66,136 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
     null models follow the others. A `curve` is the similarity of each family with the reference,
     which is the first family that is no null model, along the sparsity; only of models in which
     a family meets it at two sparsities or more.
-
-    Raises:
-        UserError: no two masks of a model have one sparsity.
     """
     table = tables["similarity"]
     rows = table.filter(pc.is_null(table["matrix"])).to_pylist()
     drawn: list[Row] = []
-    for model in dict.fromkeys(row["model"] for row in rows):
-        of_model = [row for row in rows if row["model"] == model]
+    for model, of_model in grouped(rows, "model"):
         # Masks in the study's order, a family's together, null models last.
-        masks = [mask for mask in _sides(of_model) if mask.sparsity > 0]
-        families = list(dict.fromkeys(mask.family for mask in masks))
-        masks.sort(key=lambda mask: (mask.is_null, families.index(mask.family)))
+        masks = [mask for mask in _masks(of_model) if mask["sparsity"] > 0]
+        families = names_of(masks, "family")
+        masks.sort(key=lambda mask: (mask["null"], families.index(mask["family"])))
         pairs = list(_pairs(of_model, masks))
-        drawn += [{"element": "pair", "model": model, **pair} for pair in pairs]
-        if masks and not masks[0].is_null:
-            curves = _curves(pairs, masks[0].family)
-            drawn += [{"element": "curve", "model": model, **point} for point in curves]
+        drawn += [{"element": "pair", **model, **pair} for pair in pairs]
+        if masks and not masks[0]["null"]:
+            curves = _curves(pairs, masks[0]["family"])
+            drawn += [{"element": "curve", **model, **point} for point in curves]
     if not drawn:
         raise UserError(_nothing_to_compare(rows, spec))
     return pa.Table.from_pylist(drawn, DRAWN)
 
 
-def _sides(rows: list[Row]) -> list[_Side]:
-    """Return the masks in the order of the study, each once."""
-    return list(dict.fromkeys(_Side.of(row, side) for row in rows for side in _SIDES))
+def _masks(rows: list[Row]) -> list[Row]:
+    """Return a model's masks in the order of the study, each once."""
+    masks: dict[str, Row] = {}
+    for row in rows:
+        for side in _SIDES:
+            mask = {key: row[f"{key}_{side}"] for key in _OF_MASK}
+            mask["sparsity"] = round(mask["sparsity"], _DECIMALS)
+            mask["null"] = mask["criterion"] in _NULL_CRITERIA
+            masks.setdefault(mask["mask"], mask)
+    return list(masks.values())
 
 
-def _pairs(rows: list[Row], masks: list[_Side]) -> Iterator[Row]:
+def _pairs(rows: list[Row], masks: list[Row]) -> Iterator[Row]:
     """Yield the pairs of each sparsity that two of the masks have, by ascending sparsity."""
     measured = {frozenset((row["mask_a"], row["mask_b"])): row for row in rows}
-    for sparsity in sorted({mask.sparsity for mask in masks}):
-        group = [mask for mask in masks if mask.sparsity == sparsity]
-        for a, b in combinations(group, 2):
-            row = measured[frozenset((a.mask, b.mask))]
-            values = {key: row[key] for key in _OF_PAIR}
-            yield {"sparsity": sparsity, **a.columns("a"), **b.columns("b"), **values}
+    for sparsity in sorted(names_of(masks, "sparsity")):
+        for pair in combinations(where(masks, sparsity=sparsity), 2):
+            named = {
+                f"{key}_{side}": mask[key]
+                for side, mask in zip(_SIDES, pair, strict=True)
+                for key in ("mask", "family", "label", "null")
+            }
+            row = measured[frozenset(mask["mask"] for mask in pair)]
+            yield {"sparsity": sparsity, **named, **pick(row, *_OF_PAIR)}
 
 
 def _curves(pairs: list[Row], reference: str) -> Iterator[Row]:
     """Yield the points of every family's curve, if there is more than one point of any."""
-    curves: dict[str, list[Row]] = {}
-    for pair in pairs:
-        if pair["family_a"] == reference and pair["kappa_layers"] is not None:
-            curves.setdefault(pair["family_b"], []).append(pair)
-    if any(len(points) > 1 for points in curves.values()):
-        for points in curves.values():
-            yield from points
+    points = [row for row in where(pairs, family_a=reference) if row["kappa_layers"] is not None]
+    curves = [curve for _, curve in grouped(points, "family_b")]
+    if any(len(curve) > 1 for curve in curves):
+        for curve in curves:
+            yield from curve
 
 
 def _nothing_to_compare(rows: list[Row], spec: FigureSpec) -> str:
     """Return what is missing: which families there are, and at which sparsities."""
     families: dict[str, set[float]] = {}
-    for mask in _sides(rows):
-        families.setdefault(mask.label, set()).add(mask.sparsity)
+    for _, of_model in grouped(rows, "model"):
+        for mask in _masks(of_model):
+            families.setdefault(mask["label"], set()).add(mask["sparsity"])
     there = "; ".join(
         f"'{label}' has {', '.join(f'{100 * s:g}' for s in sorted(sparsities))} %"
         for label, sparsities in families.items()
     )
-    models = ", ".join(dict.fromkeys(spec.model_label(row["model"]) for row in rows))
+    models = ", ".join(map(spec.model_label, names_of(rows, "model")))
     return (
         f"similarity.parquet: no two masks of {models} have one sparsity above 0 at which they "
         f"could be compared: {there}; add masks of another criterion, scope or seed at one of these"
     )
 
 
-_LABELS = ("label_a", "label_b")
-_CURVES_HEIGHT = 1.35
-_CURVES_FOOT = 0.42
+_CURVES_HEIGHT, _CURVES_FOOT = 1.35, 0.42
 
 
-def draw(tables: Tables, spec: FigureSpec) -> Figure:
-    """Draw the matrices of every model, and the curves where sparsities make some.
-
-    Raises:
-        UserError: see `select`.
-    """
-    rows = select(tables, spec).to_pylist()
-    labels = MaskLabels.fit((row[key] for row in rows for key in _LABELS), LABEL)
-    rows = [{**row, **{key: labels.short[row[key]] for key in _LABELS}} for row in rows]
-    pairs = [row for row in rows if row["element"] == "pair"]
-    curves = [row for row in rows if row["element"] == "curve"]
-    with style.use_style():
-        blocks = _fit(pairs, spec)
-        page = layout.Page(blocks[0].page_width)
-        top = 0.02
-        for block in blocks:
-            top = block.draw(page, top)
-        nulls = any(row["null_a"] or row["null_b"] for row in rows)
-        top = draw_key(page, top, bool(curves), nulls, labels.key)
-        if curves:
-            top = _draw_curves(page, curves, spec, top + 0.1)
-        return page.finish(top + 0.06)
+def draw(data: pa.Table, spec: FigureSpec) -> Figure:
+    """Draw the matrices of every model, and the curves where sparsities make some."""
+    rows = data.to_pylist()
+    labels, key = shorten((row[f"label_{side}"] for row in rows for side in _SIDES), LABEL)
+    for row in rows:
+        row |= {f"label_{side}": labels[row[f"label_{side}"]] for side in _SIDES}
+    curves = where(rows, element="curve")
+    blocks = _fit(where(rows, element="pair"), spec)
+    page = layout.Page(blocks[0].page_width, 0.02)
+    for block in blocks:
+        block.draw(page)
+    nulls = any(row["null_a"] or row["null_b"] for row in rows)
+    draw_key(page, bool(curves), nulls, key)
+    if curves:
+        page.top += 0.1
+        _draw_curves(page, curves, spec)
+    page.top += 0.06
+    return page.finish()
 
 
 def _fit(pairs: list[Row], spec: FigureSpec) -> list[Block]:
     """Return a block a model; a single matrix that fits into a column of print gets that width."""
-    by_model = {
-        model: [pair for pair in pairs if pair["model"] == model]
-        for model in dict.fromkeys(pair["model"] for pair in pairs)
-    }
     wide, narrow = (
-        [Block(spec.model_label(m), matrices_of(of_m), width) for m, of_m in by_model.items()]
+        [Block(spec.model_label(m["model"]), own, width) for m, own in grouped(pairs, "model")]
         for width in (style.DOUBLE_WIDTH, style.SINGLE_WIDTH)
     )
     alone = len(narrow) == 1 and len(narrow[0].matrices) == 1
     return narrow if alone and narrow[0].is_roomy else wide
 
 
-def _draw_curves(page: layout.Page, rows: list[Row], spec: FigureSpec, top: float) -> float:
-    """Draw a panel of curves a model from `top` on, and their legend; return where it ends."""
-    models = list(dict.fromkeys(row["model"] for row in rows))
+def _draw_curves(page: layout.Page, rows: list[Row], spec: FigureSpec) -> None:
+    """Draw a panel of curves a model, and their legend."""
     looks = _looks(rows)
-    width = layout.panel_width(len(models))
+    models = list(grouped(rows, "model"))
+    grid = layout.Grid.fit(len(models))
+    width = grid.width
     if len(models) == 1:
         width = page.width - layout.MARGIN_LEFT - layout.MARGIN_RIGHT
     titles = [
-        layout.wrap_text(_title(model, rows, spec), width, style.TITLE_SIZE) for model in models
+        f"{spec.model_label(place['model'])}: similarity to {own[0]['label_a']}"
+        for place, own in models
     ]
+    titles = [layout.wrap_text(title, width, style.TITLE_SIZE) for title in titles]
     heads = [layout.text_height(title, style.TITLE_SIZE) + 0.05 for title in titles]
-    grid = layout.panel_grid(heads, _CURVES_HEIGHT, _CURVES_FOOT)
-    for model, title, panel in zip(models, titles, grid.panels, strict=True):
-        axes = page.axes(panel.left, top + panel.top, width, panel.height)
-        _draw_panel(axes, [row for row in rows if row["model"] == model], looks)
+    panels = grid.place(page, heads, _CURVES_HEIGHT + _CURVES_FOOT)
+    for (_, own), title, panel in zip(models, titles, panels, strict=True):
+        axes = page.axes(panel.left, panel.top, width, _CURVES_HEIGHT)
+        _draw_panel(axes, own, looks)
         axes.set_title(title, loc="left", pad=4)
         axes.set_xlabel("Sparsity (% of prunable weights)")
         if panel.leftmost:
             axes.set_ylabel("κ given layers (%)")
-    top += grid.bottom + 0.02
+    page.top += 0.02
     labels = {row["family_b"]: row["label_b"] for row in rows}
     handles = [Line2D([], [], label=labels[family], **look) for family, look in looks.items()]
-    return top + page.legend(handles, top)
-
-
-def _title(model: str, rows: list[Row], spec: FigureSpec) -> str:
-    reference = next(row["label_a"] for row in rows if row["model"] == model)
-    return f"{spec.model_label(model)}: similarity to {reference}"
+    page.legend(handles, gap=0)
 
 
 def _looks(rows: list[Row]) -> dict[str, dict[str, Any]]:
@@ -262,9 +220,9 @@ def _draw_panel(axes: Axes, rows: list[Row], looks: dict[str, dict[str, Any]]) -
     """Draw one model's curves, and the level of chance."""
     axes.axhline(0, color=style.INK, lw=style.THIN_WIDTH, ls=style.FLOOR_LINE)
     for family, look in looks.items():
-        points = [row for row in rows if row["family_b"] == family]
+        points = where(rows, family_b=family)
         axes.plot(
-            [row["sparsity"] for row in points], [row["kappa_layers"] for row in points],
+            numbers(points, "sparsity"), numbers(points, "kappa_layers"),
             clip_on=False, label=family, **look,
         )  # fmt: skip
     lowest = min(row["kappa_layers"] for row in rows)

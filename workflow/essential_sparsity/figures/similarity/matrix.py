@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import ListedColormap, Normalize
 
 from essential_sparsity.drawing import layout, style
-from essential_sparsity.drawing.elements import Row
+from essential_sparsity.drawing.masks import ink_on
+from essential_sparsity.drawing.rows import Row, grouped
 
 EDGE = 0.1  # inches of white at the page's left and right edge
 
@@ -42,77 +42,44 @@ _NULLS_KEY = ". Grey: null models"
 
 
 @dataclass(frozen=True)
-class Masks:
-    """The families of masks of one model, in the order in which every matrix of it has them."""
-
-    families: tuple[str, ...]
-    labels: tuple[str, ...]
-    first_null: int
-
-    @classmethod
-    def of(cls, pairs: Sequence[Row]) -> "Masks":
-        """Return the masks of a model's pairs, null models last."""
-        found = {
-            pair[f"family_{side}"]: (pair[f"null_{side}"], pair[f"label_{side}"])
-            for pair in pairs
-            for side in "ab"
-        }
-        families = sorted(found, key=lambda family: found[family][0])
-        nulls = sum(is_null for is_null, _ in found.values())
-        labels = tuple(found[family][1] for family in families)
-        return cls(tuple(families), labels, len(families) - nulls)
-
-
-@dataclass(frozen=True)
 class Matrix:
     """The similarities of one model's masks at one sparsity.
 
     `cosine`, `kappa` and `overlap` are (masks, masks), NaN on the diagonal and where not defined;
-    `there` tells for each mask whether it exists at this sparsity. `chance` holds the smallest and
-    the largest chance level of the cosine.
+    `there` tells for each mask whether it exists at this sparsity.
     """
 
-    sparsity: float
-    masks: Masks
     there: npt.NDArray[np.bool_]
     cosine: npt.NDArray[np.float64]
     kappa: npt.NDArray[np.float64]
     overlap: npt.NDArray[np.float64]
-    chance: tuple[float, float]
+    title: str  # the sparsity
+    chance: str  # the cosine that it alone gives, in percent; a range where it differs by pair
 
     @classmethod
-    def of(cls, sparsity: float, pairs: Sequence[Row], masks: Masks) -> "Matrix":
-        """Return the matrix of the pairs of one model and sparsity."""
-        count = len(masks.families)
+    def of(cls, sparsity: float, pairs: Sequence[Row], families: list[str]) -> "Matrix":
+        """Return the matrix of the pairs of one model and sparsity, masks in this order."""
+        count = len(families)
         there = np.zeros(count, bool)
         measures = {key: np.full((count, count), np.nan) for key in ("cosine", "kappa", "overlap")}
         for pair in pairs:
-            a, b = (masks.families.index(pair[f"family_{side}"]) for side in "ab")
+            a, b = (families.index(pair[f"family_{side}"]) for side in "ab")
             there[[a, b]] = True
             for key, values in measures.items():
                 values[a, b] = values[b, a] = np.nan if pair[key] is None else pair[key]
-        levels = [pair["chance"] for pair in pairs if pair["chance"] is not None]
-        chance = (min(levels, default=np.nan), max(levels, default=np.nan))
-        return cls(sparsity, masks, there, **measures, chance=chance)
+        levels = [pair["chance"] for pair in pairs if pair["chance"] is not None] or [np.nan]
+        ends = dict.fromkeys((format_share(min(levels)), format_share(max(levels))))
+        return cls(
+            there,
+            **measures,
+            title=f"{100 * sparsity:g}\N{NO-BREAK SPACE}% removed",
+            chance="chance cosine " + "\N{EN DASH}".join(ends),
+        )
 
     @property
-    def title(self) -> str:
-        """The sparsity in words."""
-        return f"{100 * self.sparsity:g}\N{NO-BREAK SPACE}% removed"
-
-    @property
-    def chance_text(self) -> str:
-        """The cosine that chance alone gives, in percent; a range where it differs by pair."""
-        low, high = (format_share(level) for level in self.chance)
-        levels = low if low == high else f"{low}\N{EN DASH}{high}"
-        return f"chance cosine {levels}"
-
-
-def matrices_of(pairs: Sequence[Row]) -> list[Matrix]:
-    """Return a matrix for each sparsity, from the rows of one model's pairs in their order."""
-    masks = Masks.of(pairs)
-    groups = groupby(pairs, key=lambda pair: pair["sparsity"])
-    return [Matrix.of(sparsity, list(group), masks) for sparsity, group in groups]
+    def title_width(self) -> float:
+        """Inches that its title and the level of chance need."""
+        return max(layout.text_width(self.title, style.TITLE_SIZE), layout.text_width(self.chance))
 
 
 def format_share(share: float, decimals: int = 1) -> str:
@@ -124,99 +91,97 @@ def format_share(share: float, decimals: int = 1) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-@dataclass(frozen=True)
 class Block:
     """All matrices of one model: as many side by side as the page takes, evenly.
 
-    Their masks' names stand left of the first one of every row.
+    Their masks' names stand left of the first one of every row. `is_roomy` says that cells need
+    not be narrower than they are meant to be.
     """
 
-    heading: str
-    matrices: list[Matrix]
-    page_width: float
-
-    @property
-    def _masks(self) -> Masks:
-        return self.matrices[0].masks
-
-    @property
-    def _count(self) -> int:
-        return len(self._masks.families)
-
-    @property
-    def _left(self) -> float:
-        names = [line for label in self._masks.labels for line in _wrap(label).split("\n")]
-        widest = max(layout.text_width(name, style.TEXT_SIZE) for name in names)
-        bracket = _BRACKET if self._masks.first_null < self._count else 0.0
-        return EDGE + bracket + widest + _LABEL_GAP
-
-    @property
-    def _room(self) -> float:
-        """Inches for matrices and the gaps behind them."""
-        return self.page_width - EDGE - self._left + _GAP
-
-    @property
-    def _titles(self) -> float:
-        titles = [layout.text_width(m.title, style.TITLE_SIZE) for m in self.matrices]
-        return max(
-            *titles, *(layout.text_width(m.chance_text, style.TEXT_SIZE) for m in self.matrices)
-        )
-
-    @property
-    def _columns(self) -> int:
-        """How many matrices stand side by side: cells may be narrow if that makes room for one."""
+    def __init__(self, heading: str, pairs: Sequence[Row], page_width: float) -> None:
+        self.heading = heading
+        self.page_width = page_width
+        found = {
+            pair[f"family_{side}"]: (pair[f"null_{side}"], pair[f"label_{side}"])
+            for pair in pairs
+            for side in "ab"
+        }
+        # The same order in all matrices, null models last.
+        families = sorted(found, key=lambda family: found[family][0])
+        self._labels = [_wrap(found[family][1]) for family in families]
+        self._first_null = sum(not is_null for is_null, _ in found.values())
+        self._count = len(families)
+        self.matrices = matrices = [
+            Matrix.of(place["sparsity"], own, families) for place, own in grouped(pairs, "sparsity")
+        ]
+        widest = max(map(layout.text_width, self._labels))
+        bracket = _BRACKET if self._first_null < self._count else 0.0
+        self._left = EDGE + bracket + widest + _LABEL_GAP
+        room = page_width - EDGE - self._left + _GAP  # for matrices and the gaps behind them
+        self._titles = max(matrix.title_width for matrix in matrices)
+        # Cells may be narrow if that makes room for one matrix more.
         narrow = max(_NARROW_CELL * self._count, self._titles) + _GAP
-        rows = -(-len(self.matrices) // max(int(self._room / narrow), 1))
-        return -(-len(self.matrices) // rows)
+        self._rows = -(-len(matrices) // max(int(room / narrow), 1))
+        self._columns = -(-len(matrices) // self._rows)
+        self._cell = min(_CELL_WIDTH, (room / self._columns - _GAP) / self._count)
+        self.is_roomy = self._cell == _CELL_WIDTH
 
-    @property
-    def _cell(self) -> float:
-        return min(_CELL_WIDTH, (self._room / self._columns - _GAP) / self._count)
-
-    @property
-    def is_roomy(self) -> bool:
-        """Tell whether cells need not be narrower than they are meant to be."""
-        return self._cell == _CELL_WIDTH
-
-    @property
-    def rows(self) -> list[list[Matrix]]:
-        """The matrices, row by row."""
-        step = self._columns
-        return [self.matrices[i : i + step] for i in range(0, len(self.matrices), step)]
-
-    def draw(self, page: layout.Page, top: float) -> float:
-        """Draw heading and matrices from `top` on; return where they end."""
-        heading = layout.wrap_text(
-            self.heading, self.page_width - 2 * EDGE, style.TITLE_SIZE, "bold"
-        )
-        top += layout.text_height(heading, style.TITLE_SIZE) + 0.05
+    def draw(self, page: layout.Page) -> None:
+        """Draw heading and matrices."""
+        room = self.page_width - 2 * EDGE
+        heading = layout.wrap_text(self.heading, room, style.TITLE_SIZE, "bold")
+        page.top += layout.text_height(heading, style.TITLE_SIZE) + 0.05
         height, width = _CELL_HEIGHT * self._count, self._cell * self._count
         pitch = max(width, self._titles) + _GAP
-        for number, row in enumerate(self.rows):
-            for place, matrix in enumerate(row):
-                left = self._left + place * pitch
-                axes = page.axes(left, top + _TITLE, width, height)
-                _draw_matrix(axes, matrix, self._cell)
-                if place == 0:
-                    _write_labels(axes, self._masks, self._left, self._cell)
-                if number == place == 0:
-                    _write(axes, heading, 72 * (EDGE - self._left), 72 * _TITLE,
-                           size=style.TITLE_SIZE, weight="bold")  # fmt: skip
-            top += _TITLE + height + _FOOT
-        return top
+        title = {"va": "bottom", "size": style.TITLE_SIZE}
+        for number, matrix in enumerate(self.matrices):
+            row, place = divmod(number, self._columns)
+            top = page.top + _TITLE + row * (_TITLE + height + _FOOT)
+            left = self._left + place * pitch
+            axes = page.axes(left, top, width, height)
+            _draw_matrix(axes, matrix, self._first_null, self._cell)
+            if place == 0:
+                self._write_labels(axes)
+            if number == 0:
+                page.text(heading, EDGE, page.top, **title, weight="bold")
+            above = top - 3 / 72
+            page.text(matrix.chance, left, above, va="bottom")
+            above -= style.TEXT_SIZE * layout.LINE_HEIGHT
+            page.text(matrix.title, left, above, **title)
+        page.top += self._rows * (_TITLE + height + _FOOT)
+
+    def _write_labels(self, axes: Axes) -> None:
+        """Write the masks' names left of a matrix, and bracket the null models."""
+        first_null, cell = self._first_null, self._cell
+        for place, label in enumerate(self._labels):
+            axes.text(
+                -0.5 - _LABEL_GAP / cell, place, label, ha="right", va="center",
+                linespacing=1.0, **_mask_style(place >= first_null),
+            )  # fmt: skip
+        nulls = self._count - first_null
+        if nulls == 0:
+            return
+        left = -0.5 - (self._left - EDGE) / cell
+        ends = (first_null - 0.42, self._count - 0.58)
+        right = left + 0.75 * _BRACKET / cell
+        axes.plot([right] * 2, ends, color=style.GREY, lw=style.THIN_WIDTH, clip_on=False)
+        axes.text(
+            left, sum(ends) / 2, "null models" if nulls > 2 else "null", rotation=90,
+            ha="left", va="center", **_mask_style(True),
+        )  # fmt: skip
 
 
 def _wrap(name: str) -> str:
     """Break a mask's name into the two lines at most that a cell is high."""
     name = name.replace(" %", "\N{NO-BREAK SPACE}%")
     for width in _LABELS:
-        lines = layout.wrap_text(name, width, style.TEXT_SIZE).split("\n")
+        lines = layout.wrap_text(name, width).split("\n")
         if len(lines) <= 2:
             return "\n".join(lines)
     return f"{lines[0]}\n{lines[1]}…"
 
 
-def _draw_matrix(axes: Axes, matrix: Matrix, cell: float) -> None:
+def _draw_matrix(axes: Axes, matrix: Matrix, first_null: int, cell: float) -> None:
     """Draw cosines below the diagonal, κ above it, and the masks' numbers on it."""
     count = len(matrix.there)
     below = np.tril(np.ones((count, count), bool), -1)
@@ -228,60 +193,42 @@ def _draw_matrix(axes: Axes, matrix: Matrix, cell: float) -> None:
     mesh = axes.pcolormesh(edges, edges, values, cmap=style.COLOUR_MAP, label="similarity", **looks)
     axes.set(xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
-    first_null = matrix.masks.first_null
     if 0 < first_null < count:
         axes.axhline(first_null - 0.5, color="white", lw=2.5)
         axes.axvline(first_null - 0.5, color="white", lw=2.5)
     for place in map(int, np.flatnonzero(matrix.there)):
         axes.text(
             place, place, str(place + 1), ha="center", va="center_baseline", weight="bold",
-            size=style.TEXT_SIZE, **_mask_style(place >= first_null),
+            **_mask_style(place >= first_null),
         )  # fmt: skip
-    _write_values(axes, _cell_texts(matrix, cell), values, mesh)
-    _write(axes, matrix.chance_text, 0, 3, size=style.TEXT_SIZE)
-    _write(axes, matrix.title, 0, 3 + 72 * style.TEXT_SIZE * layout.LINE_HEIGHT,
-           size=style.TITLE_SIZE)  # fmt: skip
+    _write_values(axes, matrix, values, mesh, cell)
 
 
 def _mask_style(is_null: bool) -> dict[str, Any]:
     return {"style": "italic", "color": style.GREY} if is_null else {"color": style.INK}
 
 
-@dataclass(frozen=True)
-class _CellText:
-    """A number in a cell: its row and column, how far below the cell's middle, how it looks."""
-
-    row: int
-    column: int
-    down: float
-    text: str
-    style: str = "normal"
-
-
-def _cell_texts(matrix: Matrix, cell: float) -> list[_CellText]:
-    """Return the numbers in percent for cells of `cell` inches; none if not all of them fit."""
-    texts = []
-    for row, column in zip(*np.nonzero(np.outer(matrix.there, matrix.there)), strict=True):
-        place = int(row), int(column)
-        if row < column:
-            texts.append(_CellText(*place, 0.0, _spell(matrix.kappa[place], cell)))
-        elif row > column:
-            texts.append(_CellText(*place, -_LINE / 2, _spell(matrix.cosine[place], cell)))
-            overlap = _spell(matrix.overlap[place], cell)
-            texts.append(_CellText(*place, _LINE / 2, overlap, style="italic"))
-    return texts if all(_fits(text.text, cell) for text in texts) else []
-
-
 def _write_values(
-    axes: Axes, texts: list[_CellText], values: npt.NDArray[np.float64], mesh: QuadMesh
+    axes: Axes, matrix: Matrix, values: npt.NDArray[np.float64], mesh: QuadMesh, cell: float
 ) -> None:
-    """Write numbers into their cells, whose colours are those of `values`."""
-    for text in texts:
-        value = values[text.row, text.column]
-        colour = style.INK if np.isnan(value) else style.ink_on(mesh.to_rgba(np.array([value]))[0])
+    """Write numbers in percent into cells of `cell` inches, if all of them fit.
+
+    The cells' colours are those of `values`.
+    """
+    texts = []
+    for row, column in np.argwhere(np.outer(matrix.there, matrix.there)):
+        if row < column:
+            texts.append((row, column, 0.0, matrix.kappa, "normal"))
+        elif row > column:
+            texts.append((row, column, -_LINE / 2, matrix.cosine, "normal"))
+            texts.append((row, column, _LINE / 2, matrix.overlap, "italic"))
+    spelled = [_spell(share[row, column], cell) for row, column, _, share, _ in texts]
+    if not all(_fits(text, cell) for text in spelled):
+        return
+    for (row, column, down, _, slant), text in zip(texts, spelled, strict=True):
         axes.text(
-            text.column, text.row + text.down, text.text, ha="center", va="center_baseline",
-            color=colour, size=style.TEXT_SIZE, style=text.style,
+            column, row + down, text, ha="center", va="center_baseline",
+            color=ink_on(mesh, values[row, column]), style=slant,
         )  # fmt: skip
 
 
@@ -292,45 +239,15 @@ def _spell(share: float, width: float) -> str:
 
 
 def _fits(text: str, width: float) -> bool:
-    return layout.text_width(text, style.TEXT_SIZE) * _LEGIBLE <= width
+    return layout.text_width(text) * _LEGIBLE <= width
 
 
-def _write_labels(axes: Axes, masks: Masks, room: float, cell: float) -> None:
-    """Write the masks' names into the `room` left of the matrix, and bracket the null models."""
-    for place, label in enumerate(masks.labels):
-        axes.text(
-            -0.5 - _LABEL_GAP / cell, place, _wrap(label), ha="right", va="center",
-            size=style.TEXT_SIZE, linespacing=1.0, **_mask_style(place >= masks.first_null),
-        )  # fmt: skip
-    nulls = len(masks.labels) - masks.first_null
-    if nulls == 0:
-        return
-    left = -0.5 - (room - EDGE) / cell
-    ends = (masks.first_null - 0.42, len(masks.labels) - 0.58)
-    axes.plot(
-        [left + 0.75 * _BRACKET / cell] * 2, ends,
-        color=style.GREY, lw=style.THIN_WIDTH, clip_on=False,
-    )  # fmt: skip
-    axes.text(
-        left, sum(ends) / 2, "null models" if nulls > 2 else "null", rotation=90,
-        ha="left", va="center", size=style.TEXT_SIZE, **_mask_style(True),
-    )  # fmt: skip
-
-
-def _write(axes: Axes, text: str, right: float, up: float, **look: Any) -> None:
-    """Write a text that begins so many points from the axes' top-left corner."""
-    axes.annotate(
-        text, (0, 1), xycoords="axes fraction", xytext=(right, up), textcoords="offset points",
-        va="bottom", **look,
-    )  # fmt: skip
-
-
-def draw_key(page: layout.Page, top: float, curves: bool, nulls: bool, masks: str) -> float:
-    """Draw the colours' scale, and beside or below it what the figure shows; return the end.
+def draw_key(page: layout.Page, curves: bool, nulls: bool, masks: str) -> None:
+    """Draw the colours' scale, and beside or below it what the figure shows.
 
     `masks` is what is said of the masks besides their labels.
     """
-    axes = page.axes(EDGE + 0.05, top, _SCALE_WIDTH, 0.08)
+    axes = page.axes(EDGE + 0.05, page.top, _SCALE_WIDTH, 0.08)
     axes.figure.colorbar(
         ScalarMappable(_SCALE, style.COLOUR_MAP), cax=axes, orientation="horizontal"
     )
@@ -340,11 +257,7 @@ def draw_key(page: layout.Page, top: float, curves: bool, nulls: bool, masks: st
     right, down = _SCALE_WIDTH + 0.4, 0.0
     if page.width < style.DOUBLE_WIDTH:
         right, down = 0.0, _SCALE_HEIGHT + 0.05
-    text = f"{_KEY}{_CURVES_KEY if curves else ''}{_NULLS_KEY if nulls else ''}."
-    text += f" {masks[0].upper()}{masks[1:]}." if masks else ""
-    text = layout.wrap_text(text, page.width - 2 * EDGE - right, style.TEXT_SIZE)
-    axes.annotate(
-        text, (0, 1), xycoords="axes fraction", va="top", size=style.TEXT_SIZE,
-        xytext=(72 * (right - 0.05), 2 - 72 * down), textcoords="offset points",
-    )  # fmt: skip
-    return top + max(_SCALE_HEIGHT, down + layout.text_height(text, style.TEXT_SIZE))
+    text = f"{_KEY}{_CURVES_KEY if curves else ''}{_NULLS_KEY if nulls else ''}. {masks}".rstrip()
+    text = layout.wrap_text(text, page.width - 2 * EDGE - right)
+    page.text(text, EDGE + right, page.top + down - 2 / 72, va="top")
+    page.top += max(_SCALE_HEIGHT, down + layout.text_height(text))

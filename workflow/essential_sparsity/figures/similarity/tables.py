@@ -20,11 +20,7 @@ _PAIR = ("model", "mask_a", "mask_b")
 
 
 def compute(root: Path, files: Sequence[str], spec: Spec) -> dict[str, pa.Table]:
-    """Put the measurements `files` below `root` together: the table `similarity`.
-
-    Raises:
-        UserError: a measurement is missing, damaged, or lacks a pair.
-    """
+    """Put the measurements `files` below `root` together: the table `similarity`."""
     del spec  # the measurements say all
     tables = [_load(root / file) for file in files]
     return {"similarity": pa.concat_tables(tables)}

@@ -1,8 +1,9 @@
 """Which version of this project's layout a results folder has, as a small file in it says."""
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from essential_sparsity.stages import paths
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import read_json, write_json
 
@@ -10,7 +11,7 @@ from essential_sparsity.support.files import read_json, write_json
 VERSION = 2
 
 _FILE = Path("format.json")
-_ARTIFACTS = ("checkpoints", "masks", "runs", "studies", "tasks")
+_PATTERNS = (paths.CHECKPOINT, paths.MASK, paths.RUN, paths.STUDY, paths.TASK)
 
 # Set in the environment, the format is not checked: results are about to be carried over.
 UNCHECKED = "ESSENTIAL_SPARSITY_UNCHECKED"
@@ -18,7 +19,7 @@ UNCHECKED = "ESSENTIAL_SPARSITY_UNCHECKED"
 
 def is_blank(results: Path) -> bool:
     """Tell whether a folder holds no results, of whatever version."""
-    return not any((results / folder).is_dir() for folder in _ARTIFACTS)
+    return not any((results / PurePath(pattern).parts[0]).is_dir() for pattern in _PATTERNS)
 
 
 def write_format(results: Path) -> None:
@@ -29,12 +30,7 @@ def write_format(results: Path) -> None:
 def check_format(results: Path, study: str) -> None:
     """Check that the results are of this version; a folder without any becomes so.
 
-    Args:
-        results: their folder.
-        study: the study's file, for the remedy.
-
-    Raises:
-        UserError: they are of another one, and would all be made again.
+    Those of another one would all be made again. `study` is the study's file, for the remedy.
     """
     if UNCHECKED in os.environ:
         return
