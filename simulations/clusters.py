@@ -169,10 +169,10 @@ _HEAD = """\
 
 One evaluation for which nothing is drawn, of examples in clusters: tokens of a window, questions on
 a passage. *Correlation* is the part of what makes an answer right that is the cluster's, for all
-masks alike and for each on its own. *Known*: clusters are resampled whole, and are the
-certificate's unit; *ignored*: each example counts by itself. The curves are {curves}; *false*
-certificates are of the one where they are most frequent. {sets} data sets a row, {resamples}
-resamples each. Made by
+masks alike and for each on its own. *Known*: clusters are resampled whole, and certificates count
+as many independent examples as the design effect leaves; *ignored*: each example counts by itself.
+The curves are {curves}; *false* certificates are of the one where they are most frequent.
+{sets} data sets a row, {resamples} resamples each. Made by
 
 ```sh
 .venv/bin/python -m simulations.clusters --write
@@ -185,8 +185,8 @@ resamples each. Made by
 _READING = """\
 With clusters known, intervals of drops hold the truth in {covered} of cases, and those of the
 essential sparsity the line's turn in {held}. Certificates are false in no more than {false} of
-cases of a curve, and 64 windows or fewer, too few for any, are certified in {few}. Where clusters
-are ignored though answers within them go together, intervals of drops hold the truth in
+cases of a curve; 16 windows of 128 tokens certify {few} of curves, 64 of them {more}. Where
+clusters are ignored though answers within them go together, intervals of drops hold the truth in
 {covered_ignored} of cases only, and certificates are false in up to {false_ignored}. Where answers
 do not go together (a correlation of 0), little is lost by clusters: {cost} of curves are certified,
 and {free} if they are ignored."""
@@ -197,13 +197,14 @@ def read(rates: Sequence[Rates]) -> str:
     known = [each for each in rates if each.known]
     ignored = [each for each in rates if not each.known and each.setting.correlation]
     apart = [each for each in rates if not each.setting.correlation]
-    few = [each for each in known if each.setting.clusters < 100]
+    few, more = known[:1], known[1:2]
     return wrap(
         _READING.format(
             covered=span(each.covered for each in known),
             held=span(each.held for each in known),
             false=span([max(each.false for each in known)]),
             few=span((each.certified for each in few), "{:.0f}"),
+            more=span((each.certified for each in more), "{:.0f}"),
             covered_ignored=span(each.covered for each in ignored),
             false_ignored=span([max(each.false for each in ignored)]),
             cost=span((each.certified for each in apart if each.known), "{:.0f}"),

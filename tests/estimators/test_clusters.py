@@ -9,11 +9,12 @@ from scipy import stats
 
 from essential_sparsity.estimators.bootstrap import (
     Resamples,
+    design_effect,
     named_generator,
     percentile_interval,
     resample,
 )
-from essential_sparsity.estimators.certification import effective_units, too_few
+from essential_sparsity.estimators.certification import effective_examples, too_few
 from essential_sparsity.estimators.curve import Curve, Scores
 from essential_sparsity.estimators.settings import Settings
 from essential_sparsity.estimators.spread import Floats
@@ -122,37 +123,64 @@ def test_an_evaluation_for_which_nothing_is_drawn_is_certified() -> None:
 
 
 def test_a_few_windows_certify_nothing_however_many_tokens_they_have() -> None:
+    """Where tokens of a window go together; where they do not, they are evidence each."""
     scores = answers(16 * 512, 0.0)
     (as_tokens,) = curve_of(scores).essential_rows()
     assert as_tokens["certified"] == 0.1
-    windows = np.tile(np.arange(16), 512)
-    (row,) = curve_of(scores, clusters=windows, unit="windows").essential_rows()
+    apart = np.tile(np.arange(16), 512)
+    (row,) = curve_of(scores, clusters=apart, unit="windows").essential_rows()
+    assert row["certified"] == 0.1
+    together = np.argsort(np.argsort(scores[0, 0], kind="stable")) // 512
+    (row,) = curve_of(scores, clusters=together, unit="windows").essential_rows()
     assert row["certified"] is None
     assert row["uncertified_because"] == (
-        "16 windows are too few for 1 point, even if no answer changed"
+        "16 windows, worth 16 independent examples, are too few for 1 point, even if no answer "
+        "changed"
     )
     assert (row["unit"], row["units"]) == ("windows", 16)
 
 
-def test_the_certificates_floor_is_a_drop_of_whole_clusters() -> None:
+def test_the_certificates_floor_is_a_drop_of_independent_examples() -> None:
+    """As many as the design effect leaves: all equal, answers are as good as one a cluster."""
     scores = answers(4000, 0.0)
     (alone,) = curve_of(scores).p_values(1.0)
-    (paired,) = curve_of(scores, clusters=np.arange(4000) % 1000).p_values(1.0)
+    (paired,) = curve_of(scores, clusters=np.arange(4000) // 4).p_values(1.0)
     assert alone is not None and paired is not None
-    # One point over the deviation of a drop of one point by whole units.
+    dense = scores[0].mean(axis=0)
+    count = effective_examples(np.full(1000, 4.0), design_effect(dense, np.arange(4000) // 4))
+    assert 1000 <= count < 4000
+    # One point over the deviation of a drop of one point by as many.
     assert alone == pytest.approx(stats.norm.cdf(-1 / np.sqrt(99 / 4000)), abs=1e-6)
-    assert paired == pytest.approx(stats.norm.cdf(-1 / np.sqrt(99 / 1000)), rel=1e-3)
+    assert paired == pytest.approx(stats.norm.cdf(-1 / np.sqrt(99 / count)), rel=1e-3)
 
 
-def test_clusters_of_unlike_sizes_count_as_fewer() -> None:
-    assert effective_units(np.full(20, 7.0)) == pytest.approx(20)
+def test_a_design_effect_is_what_clusters_cost() -> None:
+    """Held against the textbook's 1 + (m − 1)ρ, with the bound's χ² on top."""
+    rng = np.random.default_rng(0)
+    clusters = np.arange(2000).repeat(10)
+    for correlation in (0.0, 0.3):
+        common = np.sqrt(correlation) * rng.standard_normal(2000)[clusters]
+        values = common + np.sqrt(1 - correlation) * rng.standard_normal(20000)
+        bound = 2000 / stats.chi2.ppf(0.05, 1999)
+        expected = (1 + 9 * correlation) * bound
+        assert design_effect(values, clusters) == pytest.approx(expected, rel=0.06)
+    # Few clusters know it badly, one not at all, and neither do values that are all equal.
+    assert design_effect(values[:160], clusters[:160]) > 1.5 * 3.7 / 2
+    assert design_effect(values[:10], clusters[:10]) == np.inf
+    assert design_effect(np.ones(20), clusters[:20]) == np.inf
+
+
+def test_clusters_count_no_less_than_as_wholes() -> None:
+    assert effective_examples(np.full(20, 7.0), np.inf) == pytest.approx(20)
+    assert effective_examples(np.full(20, 7.0), 2.0) == pytest.approx(70)
     sizes = np.array([1.0] * 300 + [300.0])
-    assert effective_units(sizes) == pytest.approx(600**2 / (300 + 300**2))
-    assert too_few(1.0, 0.95, sizes, "passages") == (
-        "301 passages, worth 4 of equal size, are too few for 1 point, even if no answer changed"
+    assert effective_examples(sizes, np.inf) == pytest.approx(600**2 / (300 + 300**2))
+    assert too_few(1.0, 0.95, sizes, "passages", np.inf) == (
+        "301 passages, worth 4 independent examples, are too few for 1 point, even if no answer "
+        "changed"
     )
-    assert too_few(1.0, 0.95, np.ones(299), "examples") is None
-    assert too_few(1.0, 0.95, np.ones(298), "examples") is not None
+    assert too_few(1.0, 0.95, np.ones(299), "examples", 1.0) is None
+    assert too_few(1.0, 0.95, np.ones(298), "examples", 1.0) is not None
 
 
 def test_a_run_for_which_nothing_is_drawn_is_paired_with_every_draw() -> None:

@@ -41,6 +41,7 @@ class Resamples:
         weights: (resamples, replicates), of the replicates' deviations: normal variates.
         chi_square: (resamples,), of replicates − 1 degrees of freedom.
         sizes: (units,), how many examples each is.
+        design: the design effect of clusters on the first mask's score; see `design_effect`.
     """
 
     by_replicate: Floats
@@ -49,6 +50,7 @@ class Resamples:
     weights: Floats
     chi_square: Floats
     sizes: Floats
+    design: float = 1.0
 
     def scores(self) -> Floats:
         """Return (masks, resamples)."""
@@ -102,8 +104,9 @@ def resample(
         generator: advanced by the same amount whatever the number of masks.
         clusters: (examples,), equal where examples belong together; None if none do.
     """
-    sizes = np.ones(parts.shape[2])
+    sizes, design = np.ones(parts.shape[2]), 1.0
     if clusters is not None and len(np.unique(clusters)) < len(clusters):
+        design = design_effect(linearised(parts[:1], combine).mean(axis=(0, 1)), clusters)
         sizes, parts, combine = _gather(clusters, parts, combine)
     masks, replicates, units, size = parts.shape
     # Whatever the number of replicates, units are drawn alike, and the first replicates weigh
@@ -125,7 +128,7 @@ def resample(
         widening = np.sqrt(units / of_spread.chisquare(max(units - 1, 1), resamples))
         by_unit = centre + widening * (by_unit - centre)
     values = linearised(parts, combine)
-    return Resamples(by_replicate, by_unit, values, weights, chi_square, sizes)
+    return Resamples(by_replicate, by_unit, values, weights, chi_square, sizes, design)
 
 
 def _gather(
@@ -143,6 +146,30 @@ def _gather(
     column = np.broadcast_to(sizes[:, None], (*sums.shape[:3], 1))
     gathered = np.concatenate([sums, column], axis=-1) / sizes.mean()
     return sizes, gathered, lambda means: combine(means[..., :-1] / means[..., -1:])
+
+
+def design_effect(values: Floats, clusters: npt.NDArray[Any]) -> float:
+    """Return how much less examples in clusters tell of their mean than independent ones, at most.
+
+    That is the variance of the mean, clusters drawn whole, over that of as many examples drawn
+    alone (Kish 1965), as its upper bound of 95 %: C clusters know it to a χ² of C − 1 degrees of
+    freedom. It is 1 or more; infinite where there is one cluster, or all values are equal.
+
+    Args:
+        values: (examples,).
+        clusters: (examples,), equal where examples belong together.
+    """
+    # A quarter of a second that the workflow, which reads specs alone, need not spend.
+    from scipy.special import chdtri
+
+    _, places = np.unique(clusters, return_inverse=True)
+    count = int(places.max()) + 1
+    deviations = values - values.mean()
+    alone = np.square(deviations).sum()
+    if count == 1 or alone == 0:
+        return np.inf
+    together = np.square(np.bincount(places, deviations)).sum()
+    return max(1.0, float(together / alone * count / chdtri(count - 1, 0.95)))
 
 
 def _drawn_shares(generator: np.random.Generator, rows: int, size: int) -> Floats:

@@ -27,51 +27,55 @@ def is_learnt(score_low: float, constant: float | None) -> bool:
     return constant is None or bool(score_low > constant)
 
 
-def effective_units(sizes: Floats) -> float:
-    """Return as how many units of equal size these count (Kish 1965): (Σn)²/Σn².
+def effective_examples(sizes: Floats, design: float) -> float:
+    """Return as how many independent examples these count (Kish 1965).
+
+    That is their number over the design effect, and no less than clusters of equal size would be,
+    (Σn)²/Σn²: whole ones may turn wrong together.
 
     Args:
         sizes: (units,), how many examples each is: all 1, or those of clusters.
+        design: see `bootstrap.design_effect`.
     """
-    return float(sizes.sum() ** 2 / np.square(sizes).sum())
+    return max(float(sizes.sum() ** 2 / np.square(sizes).sum()), float(sizes.sum()) / design)
 
 
-def p_noninferior(drops: Floats, spread: Spread, epsilon: float, units: float) -> Floats:
+def p_noninferior(drops: Floats, spread: Spread, epsilon: float, examples: float) -> Floats:
     """Return the p-values (…) of the hypotheses that the true drops are `epsilon` or more.
 
-    The variance is held above that of a drop of `epsilon` by as many units that turn wrong as a
-    whole, the same ones in every replicate, and the p-value above the probability that none of the
-    units shows it: else a mask that happens to change no answer would be certified by few.
+    The variance is held above that of a drop of `epsilon` by examples that turn wrong, the same
+    ones in every replicate, and the p-value above the probability that none of them shows it: else
+    a mask that happens to change no answer would be certified by few.
 
     Args:
         drops: (…) mean drops over replicates and examples, in points.
         spread: theirs.
         epsilon: in points, below 100.
-        units: see `effective_units`.
+        examples: that are independent; see `effective_examples`.
     """
-    floor = epsilon * (100 - epsilon) / units
+    floor = epsilon * (100 - epsilon) / examples
     p_values = spread.probability_below(epsilon - drops, floor)
-    return np.maximum(p_values, _unseen(epsilon, units))
+    return np.maximum(p_values, _unseen(epsilon, examples))
 
 
-def _unseen(epsilon: float, units: float) -> float:
-    """Return the probability that a drop of `epsilon` by whole units touches none of these."""
-    return float((1 - epsilon / 100) ** units)
+def _unseen(epsilon: float, examples: float) -> float:
+    """Return the probability that a drop of `epsilon` touches none of these examples."""
+    return float((1 - epsilon / 100) ** examples)
 
 
-def too_few(epsilon: float, level: float, sizes: Floats, unit: str) -> str | None:
+def too_few(epsilon: float, level: float, sizes: Floats, unit: str, design: float) -> str | None:
     """Return in words that units are too few to certify anything; None where they are not.
 
     Args:
         epsilon: of the tests, in points.
         level: of the certificate.
-        sizes: see `effective_units`.
+        sizes, design: see `effective_examples`.
         unit: what units are called, "examples" say.
     """
-    units = effective_units(sizes)
-    if _unseen(epsilon, units) <= 1 - level:
+    examples = effective_examples(sizes, design)
+    if _unseen(epsilon, examples) <= 1 - level:
         return None
-    worth = f", worth {units:,.0f} of equal size," if sizes.min() < sizes.max() else ""
+    worth = f", worth {examples:,.0f} independent examples," if sizes.max() > 1 else ""
     return (
         f"{len(sizes):,} {unit}{worth} are too few for {in_points(epsilon)}, even if no answer "
         "changed"

@@ -22,7 +22,7 @@ from essential_sparsity.estimators.bootstrap import (
 from essential_sparsity.estimators.certification import (
     ONE_SEED,
     certify,
-    effective_units,
+    effective_examples,
     is_learnt,
     p_noninferior,
     too_few,
@@ -161,6 +161,11 @@ class Scores:
         return self.blocks[0].resamples.sizes
 
     @property
+    def design(self) -> float:
+        """The design effect of clusters on the dense score: 1 where each example is by itself."""
+        return self.blocks[0].resamples.design
+
+    @property
     def examples(self) -> int:
         """How many examples there are."""
         return int(self.sizes.sum())
@@ -201,13 +206,13 @@ class Scores:
 
     def p_values(self, epsilon: float) -> Floats:
         """Return (masks,) p-values of a drop of `epsilon` points or more."""
-        units = effective_units(self.sizes)
+        independent = effective_examples(self.sizes, self.design)
         return self._of_blocks(
             lambda found: p_noninferior(
                 (found.by_replicate[0] - found.by_replicate).mean(axis=1),
                 found.drop_spread(),
                 epsilon,
-                units,
+                independent,
             )
         )
 
@@ -423,7 +428,9 @@ class Curve:
             return _UNTESTED
         if not all(map(self._tells, self.indices)):
             return ONE_SEED
-        return too_few(epsilon, scores.settings.confidence, scores.sizes, scores.unit)
+        return too_few(
+            epsilon, scores.settings.confidence, scores.sizes, scores.unit, scores.design
+        )
 
     def sharpness_row(self) -> Row:
         """Return the columns of the table `sharpness` from `shape` on.
