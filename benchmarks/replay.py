@@ -22,8 +22,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from safetensors import safe_open
 
-from essential_sparsity.support.definitions import Source
-from essential_sparsity.support.fingerprint import Reach
+from essential_sparsity.support.fingerprint import Reach, Source
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs/replay.md"

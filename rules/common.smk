@@ -64,10 +64,10 @@ try:
     from essential_sparsity.stages.rule import Rules, listed
     from essential_sparsity.study import jobs
     from essential_sparsity.study.document import Study
-    from essential_sparsity.support import clocks, lock
-    from essential_sparsity.support.benchmark import sample_often
-    from essential_sparsity.support.files import sha256_of
+    from essential_sparsity.support import lock
+    from essential_sparsity.support.files import correct_times, sha256_of
     from essential_sparsity.support.gpus import visible_gpus
+    from essential_sparsity.support.pipeline import sample_often
 
     STUDY = jobs.resolve_study(Study.check(config, WHERE), ROOT, FILES, Path())
 except UserError as error:
@@ -83,7 +83,7 @@ if workflow.is_main_process:
     try:
         if holder := lock.take(Path(".snakemake").resolve(), patience=60):
             print(f"note: {holder.describe(RESULTS)}", file=sys.stderr)
-        elif corrected := clocks.correct_times(Path.cwd()):
+        elif corrected := correct_times(Path.cwd()):
             print(
                 f"note: {RESULTS}: {corrected} files had times in the future, which are set to now",
                 file=sys.stderr,

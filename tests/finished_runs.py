@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.masks.criteria.magnitude import Magnitude
-from essential_sparsity.masks.header import Header
-from essential_sparsity.masks.mask import Mask
+from essential_sparsity.masks.mask import Header, Mask
 from essential_sparsity.masks.spec import DENSE, MaskSpec
 from essential_sparsity.outcomes.spec import RunsSpec
 from essential_sparsity.runs.labels import labels_of_run

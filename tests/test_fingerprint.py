@@ -13,8 +13,12 @@ import pytest
 from essential_sparsity.figures.kinds import EXPERIMENT_KINDS, FIGURE_KINDS
 from essential_sparsity.masks.registry import known_criteria, module_of
 from essential_sparsity.runs import procedures
-from essential_sparsity.support.definitions import Definition, Source
-from essential_sparsity.support.fingerprint import Reach, fingerprint
+from essential_sparsity.support.fingerprint import (
+    Definition,
+    Reach,
+    Source,
+    fingerprint,
+)
 
 PACKAGE = Path(__file__).parents[1] / "workflow" / "essential_sparsity"
 INFRASTRUCTURE = ["essential_sparsity.support"]
@@ -348,6 +352,10 @@ HIDDEN = {
         "from pydantic import BaseModel, Field\nclass Shape(BaseModel):\n"
         "    side: int = Field(1, description='{0}')",
     ),
+    "a module's docstring": (
+        "from essential_sparsity.far import TEXT\nrepr(TEXT)",
+        "'{0}'\nTEXT = __doc__",
+    ),
     "a docstring": "def run():\n    '''{0}'''\nrepr(run.__doc__)",
     "a pattern": "match [1, {0}]:\n    case [first, second]:\n        repr(second)",
     "a type in a text": (
@@ -361,6 +369,15 @@ HIDDEN = {
     "an import for what it does, inside": "def main():\n    import m{0}\nmain()",
     "an import of a part for what it does": "import torch\nimport torch.m{0}\nrepr(torch)",
     "a file beside the code": ("repr(__file__)", "", "", "{0}"),
+    "a relative import": ("from .far import found\nrepr(found)", "found = {0}"),
+    "a name that is bound anew": (
+        "from essential_sparsity.far import found\nfound = [found]\nrepr(found)",
+        "found = {0}",
+    ),
+    "a variable called like a global": (
+        "found = {0}\ndef run():\n    return [found for found in [found]]\nrun()"
+    ),
+    "a print into a file": ("def run(file):\n    print({0}, file=file)\nrun(open('results', 'w'))"),
     "a print that does something": "items = [{0}, 2]\nprint(items.pop(0))\nrepr(items)",
     "an exit that does something": "import sys\ndef run():\n    return {0}\nsys.exit(run())",
 }
@@ -386,6 +403,13 @@ def test_what_the_syntax_hides_counts(tmp_path: Path, way: str) -> None:
     one = small(tmp_path, **{name: text.replace("{0}", "1") for name, text in files.items()})
     two = small(tmp_path, **{name: text.replace("{0}", "2") for name, text in files.items()})
     assert one != two
+
+
+def test_names_that_one_statement_binds_are_told_apart(tmp_path: Path) -> None:
+    stage = "ONE, TWO = 1, 2\nif __name__ == '__main__':\n    repr(ONE)"
+    before = small(tmp_path, stage=stage)
+    assert small(tmp_path, stage=stage.replace("ONE", "FIRST")) == before
+    assert small(tmp_path, stage=stage.replace("repr(ONE)", "repr(TWO)")) != before
 
 
 @pytest.mark.parametrize(
@@ -600,19 +624,24 @@ def constants(definition: Definition) -> Iterator[ast.Constant]:
         waiting += parts
 
 
+def shown(definition: Definition) -> list[str]:
+    """Return what counts of a definition's text, but for references."""
+    tokens = definition.text.tokens
+    return [token for token in tokens if isinstance(token, str)]
+
+
 def test_every_constant_that_a_run_reaches_counts(before: dict[str, str]) -> None:
     """One after the other, in place: a text that differs makes another fingerprint."""
     reach = Reach(Source(PACKAGE, INFRASTRUCTURE), RUN)
     assert reach.digest() == before["run"]
     tried = 0
     for definition in reach.definitions:
-        plain = [token for token in definition.text().tokens if isinstance(token, str)]
+        plain = shown(definition)
         for constant in constants(definition):
             value = constant.value
             constant.value = f"{value} more" if isinstance(value, str) else value + 7
-            other = Definition(definition.module, definition.node).text()
-            shown = [token for token in other.tokens if isinstance(token, str)]
-            assert shown != plain, (definition.names, value, constant.lineno)
+            other = Definition(definition.module, definition.node)
+            assert shown(other) != plain, (definition.module.name, value, constant.lineno)
             constant.value = value
             tried += 1
     assert tried > 500
@@ -636,6 +665,37 @@ def test_what_is_followed_is_what_is_imported(stage: str) -> None:
     # What a registry finds by a computed name is a root of its own, where it is used.
     found = (".support", ".metrics.", ".architectures.", ".heads.", ".kinds.", ".procedures.")
     assert {n for n in imported if not any(part in n for part in found)} <= set(names)
+
+
+def test_no_stage_reaches_definitions_otherwise_than_by_their_names() -> None:
+    """Where code does, all that it imports counts as it is written: comments, too."""
+    source = Source(PACKAGE, INFRASTRUCTURE)
+    reached = {d for roots in STAGES.values() for d in Reach(source, roots).definitions}
+    opaque = [(d.module.name, d.node.lineno) for d in reached if d.text.is_opaque]
+    assert not opaque
+
+
+OPAQUE = [
+    "eval('1')",
+    "from sys import modules\nrepr(modules)",
+    "import inspect\ninspect.signature(repr)",
+    "repr(object.__subclasses__())",
+    "from math import *",
+    "class Base:\n    def __init_subclass__(cls):\n        repr(cls)",
+    "def register(f):\n    return f\n@register\ndef found():\n    return 1",
+    "try:\n    repr(1)\nexcept ValueError as error:\n    repr(error.args)",
+    "def f(kind):\n    return kind.model_json_schema()\nf(1)",
+]
+
+
+@pytest.mark.parametrize("code", OPAQUE)
+def test_comments_count_where_code_reaches_what_it_does_not_name(tmp_path: Path, code: str) -> None:
+    main = "\nif __name__ == '__main__':\n    pass"
+    before = small(tmp_path, stage=code + main)
+    assert small(tmp_path, stage=f"{code}\n# A comment.{main}") != before
+    assert small(tmp_path, stage=f"import math{main}") == small(
+        tmp_path, stage=f"import math\n# A comment.{main}"
+    )
 
 
 def test_infrastructure_imports_no_science() -> None:

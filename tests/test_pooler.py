@@ -19,7 +19,7 @@ from essential_sparsity.masks.criteria.dense import Dense
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.criteria.noisy_magnitude import NoisyMagnitude
 from essential_sparsity.masks.criteria.ticket import Ticket
-from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
+from essential_sparsity.masks.criterion import Criterion, Inputs
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.metrics.scoring import Scoring
 from essential_sparsity.runs.job import Job
@@ -34,7 +34,7 @@ LAYERS = 4096  # prunable weights of the miniature's layers
 POOLER = "pooler.dense.weight"  # 16 × 16
 TOTAL = LAYERS + 256
 
-Compute = Callable[[Criterion | Ranking], Mask]
+Compute = Callable[[Criterion], Mask]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def questions(made: Stages, tmp_path_factory: pytest.TempPathFactory) -> TaskDat
 
 @pytest.fixture
 def compute(made: Stages, tmp_path: Path) -> Compute:
-    def one(spec: Criterion | Ranking) -> Mask:
+    def one(spec: Criterion) -> Mask:
         path = tmp_path / f"{spec.name}.safetensors"
         with Checkpoint.load(made.checkpoint) as checkpoint:
             compute_masks(checkpoint, {path: spec})

@@ -6,7 +6,7 @@ import sys
 import pytest
 import snakemake.benchmark
 
-from essential_sparsity.support.benchmark import sample_often
+from essential_sparsity.support.pipeline import sample_often
 from project import ROOT
 
 pytestmark = pytest.mark.slow

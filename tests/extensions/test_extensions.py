@@ -1,6 +1,7 @@
 """One of each from a folder beside the study file: found, run, named, made again when edited."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from project import Project, environment
+from project import RECIPE, ROOT, Project, environment
 
 pytestmark = pytest.mark.workflow
 
@@ -118,16 +119,72 @@ def draw(data, spec):
 ''',
 }
 
+# Kind of examples, head, metric and procedure are those that the documentation shows.
+DOCUMENTED = dict(
+    re.findall(
+        r"`mine/((?:kinds|heads|metrics|procedures)/[\w/]+\.py)`:\n\n```python\n(.*?)```",
+        (ROOT / "docs" / "extending.md").read_text(),
+        re.DOTALL,
+    )
+)
+
+# A procedure in one file.
+AS_IT_IS = '''\
+"""One epoch, whatever the recipe says."""
+
+from typing import Literal
+
+from essential_sparsity.runs.procedures.fine_tuning.spec import RecipeSpec
+
+
+class Once(RecipeSpec):
+    """A recipe of one epoch."""
+
+    procedure: Literal["once"]
+    epochs: Literal[1] = 1
+
+
+RECIPE = Once
+
+
+def run(job):
+    """Fine-tune."""
+    from essential_sparsity.runs.procedures.fine_tuning.run import run
+
+    return run(job)
+'''
+
 
 def study_of(project: Project) -> dict[str, Any]:
-    """Return the tiny study with the extension's criterion, metric and figure."""
+    """Return the tiny study with the extension's criterion, metric, figure, head and procedure."""
     study = project.read_study()
-    drop, placement = study["experiments"]
+    drop, placement, *_ = study["experiments"]
     drop["tasks"], drop["name"] = ["mood-by-error"], "errors"
     drop["masks"] = [{"criterion": "greatest", "sparsities": [0.5]}]
     placement["figure"], placement["name"] = "amounts", "amounts"
     placement["masks"] = [{"criterion": "greatest", "sparsities": [0.5]}]
-    return {**study, "extensions": ["mine"], "experiments": [drop, placement]}
+    probes = {**drop, "name": "probes", "tasks": ["mood-sets"], "recipe": "probe"}
+    return {**study, "extensions": ["mine"], "experiments": [drop, placement, probes]}
+
+
+def write_sets(project: Project) -> None:
+    """Write a task whose texts have any number of labels: what they say, and whether at length."""
+    data = project.folder / "data"
+    for split in ("train", "evaluation"):
+        header, *rows = (data / f"{split}.csv").read_text().splitlines()
+        long = (f"{row} long" if len(row) > 30 else row for row in rows)
+        (data / f"sets-{split}.csv").write_text("\n".join([header, *long]) + "\n")
+    project.write_task(
+        "mood-sets",
+        {},
+        data={"kind": "files", **{s: f"data/sets-{s}.csv" for s in ("train", "evaluation")}},
+        examples={"kind": "label-sets", "fields": ["text"], "labels": ["bad", "good", "long"]},
+        metric="agreement",
+        recipes={
+            "probe": {**RECIPE, "procedure": "probing", "biases": True},
+            "once": {**RECIPE, "procedure": "once", "epochs": 1},
+        },
+    )
 
 
 @pytest.fixture(scope="module")
@@ -139,18 +196,20 @@ def extended(finished_project: Project, tmp_path_factory: pytest.TempPathFactory
         "criteria/greatest.py": CRITERION,
         "metrics/wrong.py": METRIC,
         "architectures/tribe.py": ARCHITECTURE,
+        "procedures/once.py": AS_IT_IS,
+        "procedures/probing/__init__.py": "",
+        **DOCUMENTED,
         **{f"figures/amounts/{name}": text for name, text in FIGURE.items()},
     }
     for name, text in files.items():
         (mine / name).parent.mkdir(parents=True, exist_ok=True)
         (mine / name).write_text(text)
-    from project import RECIPE
-
     copy.write_task("mood-by-error", RECIPE, metric="error")
+    write_sets(copy)
     copy.write_study(study_of(copy))
     # The dense run of another task is another one; all else that is there stays.
     planned = copy.planned()
-    assert "checkpoint" not in planned and planned["mask"] == 1 and planned["run"] == 2
+    assert "checkpoint" not in planned and planned["mask"] == 1 and planned["run"] == 4
     copy.run("--cores", "2")
     return copy
 
@@ -172,36 +231,92 @@ def test_extensions_are_named_in_provenance_and_report(extended: Project) -> Non
     assert "Extensions" in page and "mine/metrics/wrong.py" in page
 
 
+def test_a_head_and_a_procedure_of_ones_own_are_used(extended: Project) -> None:
+    (folder,) = (extended.results / "runs" / "tiny-bert" / "mood-sets").iterdir()
+    assert folder.name.startswith("probe-")
+    for mask in ("dense", "greatest-global-s0.50"):
+        place = folder / mask / "seed1"
+        rows = pq.read_table(place / "predictions.parquet").to_pylist()
+        words = {word for row in rows for word in row["prediction"].split()}
+        assert words <= {"bad", "good", "long"}
+        agreement = sum(row["agreement"] for row in rows) / len(rows)
+        scores = pq.read_table(place / "metrics.parquet").to_pylist()
+        assert scores[-1]["score"] == pytest.approx(100 * agreement) and agreement > 0.5
+        # The procedure has frozen all weights that are pruned; the head has learned.
+        *moved, _ = json.loads((place / "movement.json").read_text()).values()
+        assert set(moved) == {0.0}
+        assert scores[-1]["loss"] < scores[0]["loss"]
+
+
+def test_a_procedure_may_be_one_file(extended: Project) -> None:
+    study = study_of(extended)
+    study["experiments"][2]["recipe"] = "once"
+    (extended.folder / "once.yaml").write_text(json.dumps(study))
+    assert extended.planned(study="once.yaml")["run"] == 2
+    study["experiments"][2]["overrides"] = {"epochs": 2}
+    (extended.folder / "once.yaml").write_text(json.dumps(study))
+    output = extended.run("-n", study="once.yaml", fails=True)
+    assert "experiments[2].overrides: task 'mood-sets': epochs: input should be 1" in output
+
+
+def test_masks_are_found_by_fine_tuning_alone(extended: Project) -> None:
+    study = study_of(extended)
+    study["experiments"][2]["masks"] = [{"criterion": "ticket", "step": 0.5, "sparsities": [0.5]}]
+    (extended.folder / "tickets.yaml").write_text(json.dumps(study))
+    output = extended.run("-n", study="tickets.yaml", fails=True)
+    assert (
+        "experiments[2].masks[0]: criterion 'ticket' finds masks by fine-tuning, the recipe of "
+        "task 'mood-sets' is one of procedure 'probing'"
+    ) in output
+
+
 @pytest.mark.parametrize(
-    ("file", "again"),
+    ("file", "change", "again", "runs"),
     [
-        ("criteria/greatest.py", {"mask", "amounts_statistics", "drop_statistics"}),
-        ("metrics/wrong.py", {"drop_statistics"}),
-        ("figures/amounts/draw.py", {"amounts_figure"}),
-        ("figures/amounts/tables.py", {"amounts_statistics"}),
-        ("architectures/tribe.py", set()),
+        (
+            "criteria/greatest.py",
+            ("1 / (1", "2 / (1"),
+            {"mask", "amounts_statistics", "drop_statistics"},
+            2,
+        ),
+        ("metrics/wrong.py", ("100 - _A", "100.0 - _A"), {"drop_statistics"}, 0),
+        (
+            "metrics/agreement.py",
+            (", reads", ", version=2, reads"),
+            {"drop_statistics"},
+            0,
+        ),
+        ("kinds/label_sets.py", ("float(label", "1.0 * (label"), {"task", "drop_statistics"}, 2),
+        ("heads/label_sets.py", ("logits > 0", "logits >= 0"), {"drop_statistics"}, 2),
+        ("procedures/probing/run.py", ("name.endswith", "not name.endswith"), set(), 2),
+        ("procedures/once.py", ("return run(job)", "return run(job, None)"), None, 0),
+        ("figures/amounts/draw.py", ("(3, 2)", "(4, 2)"), {"amounts_figure"}, 0),
+        (
+            "figures/amounts/tables.py",
+            ('"mask":', '"which": 1, "mask":'),
+            {"amounts_statistics"},
+            0,
+        ),
+        ("architectures/tribe.py", ('"tribe"', '"tribes"'), None, 0),
     ],
 )
-def test_what_is_edited_is_made_again(extended: Project, file: str, again: set[str]) -> None:
+def test_what_is_edited_is_made_again(
+    extended: Project, file: str, change: tuple[str, str], again: set[str] | None, runs: int
+) -> None:
     path = extended.folder / "mine" / file
     text = path.read_text()
+    assert change[0] in text
     try:
-        changed = {"greatest.py": ("1 / (1", "2 / (1"), "wrong.py": ("100 - _A", "100.0 - _A")}
-        changed |= {
-            "draw.py": ("(3, 2)", "(4, 2)"),
-            "tables.py": ('"mask":', '"which": 1, "mask":'),
-        }
-        changed["tribe.py"] = ('"tribe"', '"tribes"')
-        path.write_text(text.replace(*changed[path.name]))
+        path.write_text(text.replace(*change))
         planned = extended.planned()
     finally:
         path.write_text(text)
-    if again:
-        assert again <= planned.keys()
-        assert "checkpoint" not in planned and "task" not in planned
-        assert ("run" in planned) == False or file.startswith("criteria")  # noqa: E712
-    else:
+    if again is None:
         assert planned == {}
+    else:
+        assert again <= planned.keys() and "checkpoint" not in planned
+        assert planned.get("run", 0) == runs
+        assert planned.get("task", 0) == file.startswith("kinds")
 
 
 def test_a_folder_that_is_not_there_is_one_line(extended: Project) -> None:

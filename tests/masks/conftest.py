@@ -8,7 +8,7 @@ import pytest
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.masks.computation import compute_masks
-from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
+from essential_sparsity.masks.criterion import Criterion, Inputs
 from essential_sparsity.masks.mask import Mask
 
 Compute = Callable[..., list[Mask]]
@@ -19,7 +19,7 @@ def compute(tmp_path: Path) -> Compute:
     """Return a function (folder, *specs) → the masks, computed together."""
 
     def work(
-        folder: Path, *specs: Criterion | Ranking, inputs: Inputs | None = None, **more: object
+        folder: Path, *specs: Criterion, inputs: Inputs | None = None, **more: object
     ) -> list[Mask]:
         wanted = {tmp_path / "masks" / f"{spec.name}.safetensors": spec for spec in specs}
         with Checkpoint.survey(folder) as checkpoint:

@@ -9,13 +9,13 @@ import pytest
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.masks.allotment import allot_by_erk
 from essential_sparsity.masks.criteria.dense import Dense
 from essential_sparsity.masks.criteria.imported import Imported
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.criteria.noisy_magnitude import NoisyMagnitude
 from essential_sparsity.masks.criteria.random import Random
 from essential_sparsity.masks.criterion import Inputs
+from essential_sparsity.masks.cuts import allot_by_erk
 from essential_sparsity.masks.keys import Computed
 from essential_sparsity.masks.mask import Mask
 from essential_sparsity.masks.registry import check_mask, known_criteria, module_of

@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from essential_sparsity.masks.header import Header
-from essential_sparsity.masks.mask import Mask
-from essential_sparsity.masks.writer import count_kept, write_masks
+from essential_sparsity.masks.mask import Header, Mask, count_kept, write_masks
 
 
 def header(name: str, removed: int) -> Header:

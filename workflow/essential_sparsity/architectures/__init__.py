@@ -17,11 +17,7 @@ extensions.join(__path__, "architectures")
 
 @cache
 def known_architectures() -> dict[str, Architecture]:
-    """Return `model_type` → architecture.
-
-    Raises:
-        TypeError: two modules claim one `model_type`: a defect.
-    """
+    """Return `model_type` → architecture."""
     found: dict[str, Architecture] = {}
     for module in pkgutil.iter_modules(__path__):
         if module.name == "architecture":
@@ -35,11 +31,7 @@ def known_architectures() -> dict[str, Architecture]:
 
 
 def find_architecture(model_type: object, where: str) -> Architecture:
-    """Return the architecture of `model_type`; `where` names the file that states it.
-
-    Raises:
-        UserError: nobody has said yet what is prunable in this architecture.
-    """
+    """Return the architecture of `model_type`; `where` names the file that states it."""
     known = known_architectures()
     if isinstance(model_type, str) and model_type in known:
         return known[model_type]
@@ -58,11 +50,7 @@ def modules_of(model_type: object) -> list[str]:
 
 
 def check_pooler(model_type: str, where: str) -> None:
-    """Check that an architecture has a pooler; `where` names the file that states it.
-
-    Raises:
-        UserError: it has none.
-    """
+    """Check that an architecture has a pooler; `where` names the file that states it."""
     known = known_architectures()
     if known[model_type].pooler is None:
         having = ", ".join(name for name, family in known.items() if family.pooler)

@@ -185,19 +185,12 @@ class Layout:
 
 @dataclass(frozen=True)
 class Found:
-    """A prunable matrix among parameters.
-
-    Attributes:
-        name: its public name.
-        place: where it lies.
-        layout: how it lies in its tensor, None where it is a tensor of its own.
-        stack: the number of its stack; a pooler's is None.
-    """
+    """A prunable matrix among parameters, by its public name."""
 
     name: str
     place: Place
-    layout: Layout | None = None
-    stack: int | None = 0
+    layout: Layout | None = None  # None where it is a tensor of its own
+    stack: int | None = 0  # the stack's number; None for a pooler
 
     @property
     def tensor(self) -> str:
@@ -234,15 +227,10 @@ class Architecture:
     def places(
         self, name: str, shape: tuple[int, ...] = (), config: Config | None = None
     ) -> Iterator[Found]:
-        """Yield the prunable matrices of a parameter; layers count from 0 in each stack.
+        """Yield the prunable matrices of a parameter, or the one of a public name.
 
-        Args:
-            name: a parameter's, or a matrix's public one.
-            shape: the parameter's, where it may hold several matrices.
-            config: the model's, where it decides how they lie.
-
-        Raises:
-            ValueError: the shape is not one of such a tensor.
+        Layers count from 0 in each stack. Shape and configuration matter where a parameter may hold
+        several matrices.
         """
         for number, stack in enumerate(self.stacks):
             for pattern, tensor in stack.patterns:
@@ -262,13 +250,9 @@ class Architecture:
 
         Args:
             shapes: every name of a state dict, a model or a mask, and its shape.
-            where: the file or folder they come from, for the error.
+            where: the file or folder they come from, for errors.
             config: the model's, if it is at hand.
             pooler: whether the pooler is one of them; None if it is there.
-
-        Raises:
-            UserError: there are none, a layer lacks a module, the pooler is lacking, or two names
-                claim one place.
         """
         found: dict[tuple[int | None, Place], Found] = {}
         for name, shape in shapes.items():
@@ -302,11 +286,7 @@ class Architecture:
         return ordered + self._find_pooler(shapes, layers, where, pooler)
 
     def check_layers(self, found: list[Found], config: Config, where: str) -> None:
-        """Check that there are as many layers as the configuration says.
-
-        Raises:
-            UserError: there are not.
-        """
+        """Check that there are as many layers as the configuration says."""
         for number, stack in enumerate(self.stacks):
             layers = len({matrix.place.layer for matrix in found if matrix.stack == number})
             promised = config.get(stack.layers)

@@ -1,14 +1,12 @@
 """A checkpoint at hand: its folder, its manifest, and its weights, a few rows at a time."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from essential_sparsity.checkpoints.contents import choose
-from essential_sparsity.checkpoints.inventory import take_inventory
+from essential_sparsity.checkpoints.inventory import choose, take_inventory
 from essential_sparsity.checkpoints.manifest import (
-    FORMAT_VERSION,
     MANIFEST,
     Manifest,
     Matrix,
@@ -17,8 +15,8 @@ from essential_sparsity.checkpoints.manifest import (
 from essential_sparsity.checkpoints.tensors import (
     ReadRows,
     StoredTensor,
-    TensorFiles,
     read_tensor,
+    row_reader,
 )
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import sha256_of_all
@@ -47,7 +45,7 @@ class Checkpoint:
 
     folder: Path
     manifest: Manifest
-    _files: TensorFiles = field(repr=False, compare=False)
+    _descriptors: dict[Path, int] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, folder: Path, verify: bool = True) -> Self:
@@ -56,7 +54,7 @@ class Checkpoint:
         Raises:
             UserError: see `load_manifest`.
         """
-        return cls(folder, load_manifest(folder, verify), TensorFiles(folder))
+        return cls(folder, load_manifest(folder, verify))
 
     @classmethod
     def survey(cls, folder: Path) -> Self:
@@ -81,16 +79,10 @@ class Checkpoint:
                 f"{folder}: {names[-1]}: pickled weights are not read in place; save the model as "
                 "safetensors (save_pretrained does)"
             )
-        inventory = take_inventory(folder)
-        document = {
-            "format_version": FORMAT_VERSION,
-            "architecture": inventory.architecture,
-            "source": {"kind": "folder", "path": str(folder)},
-            "files": sha256_of_all([folder / name for name in sorted(names)]),
-            "prunable": inventory.prunable.model_dump(mode="json"),
-            "parameters": inventory.parameters.model_dump(mode="json"),
-        }
-        return cls(folder, Manifest.model_validate(document), TensorFiles(folder))
+        files = sha256_of_all([folder / name for name in sorted(names)])
+        source = {"kind": "folder", "path": str(folder)}
+        document = take_inventory(folder).document(source, files)
+        return cls(folder, Manifest.model_validate(document))
 
     @property
     def matrices(self) -> tuple[Matrix, ...]:
@@ -103,7 +95,7 @@ class Checkpoint:
         Raises:
             UserError: the file is missing or damaged, or holds another tensor under this name.
         """
-        return self._files.rows(matrix)
+        return row_reader(self.folder, matrix, self._descriptors)
 
     def tensor(self, matrix: Matrix) -> StoredTensor:
         """Return the whole matrix, mapped from its file: `values()` are its numbers, (out, in).
@@ -116,10 +108,6 @@ class Checkpoint:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._files.close()
+    def __exit__(self, *raised: object) -> None:
+        while self._descriptors:
+            os.close(self._descriptors.popitem()[1])

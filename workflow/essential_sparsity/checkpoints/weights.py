@@ -20,9 +20,6 @@ def write_weights(path: Path, state: "dict[str, torch.Tensor]", sealed: bool = F
 
     They are marked as torch's for transformers, or else `sealed`, where no manifest has the
     file's digest: the library writes more than one mark in an order of chance.
-
-    Raises:
-        UserError: the file cannot be written.
     """
     # Imported here: whoever only fetches weights does without torch, which takes seconds to load.
     from safetensors import SafetensorError
@@ -38,19 +35,12 @@ def write_weights(path: Path, state: "dict[str, torch.Tensor]", sealed: bool = F
         seal(path)
 
 
-if TYPE_CHECKING:
-    import torch
-
-
 def convert_pickles(folder: Path) -> None:
     """Replace every `pytorch_model*.bin` in `folder` by safetensors; do nothing if there is none.
 
     Tensors that share their storage in full (a tied head) are kept once, under the first name: the
     embedding's, as a state dict lists a model's modules in order. Files are mapped, not read, where
     their format allows that (PyTorch 1.6 and later), one after the other.
-
-    Raises:
-        UserError: a file is damaged, holds anything but tensors, or something that only runs.
     """
     pickles = sorted(folder.glob("pytorch_model*.bin"))
     if not pickles:

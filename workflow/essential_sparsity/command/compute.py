@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
     folder: Path = arguments.output
     paths = {folder / f"{spec.name}.safetensors": spec for spec in specs}
     # Masks that are made from the same files.
-    groups: dict[str, dict[Path, Criterion | Ranking]] = {}
+    groups: dict[str, dict[Path, Criterion]] = {}
     for path, spec in paths.items():
         groups.setdefault(canonical_json(spec.files()), {})[path] = spec
     inputs = [find_inputs(next(iter(group.values())), arguments.like) for group in groups.values()]

@@ -11,11 +11,10 @@ from essential_sparsity.command.output import mask_file
 from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.masks.registry import check_mask, known_criteria
-from essential_sparsity.masks.spec import RankedSpec
 from essential_sparsity.masks.trained import Trained
 from essential_sparsity.support.errors import UserError
 
-_COMMON = {"criterion", *RankedSpec.model_fields}
+_COMMON = {"criterion", *Ranking.model_fields}
 _WHERE = "mask compute"
 
 
@@ -23,7 +22,7 @@ def add_criterion(parser: argparse.ArgumentParser) -> None:
     """Add the criterion, how much goes where, and every option that a criterion has."""
     names = ", ".join(name for name in known_criteria() if name not in _elsewhere())
     parser.add_argument("--criterion", default="magnitude", help=f"one of: {names}")
-    fields = RankedSpec.model_fields
+    fields = Ranking.model_fields
     parser.add_argument("--scope", help=f"{fields['scope'].description}; global if not given")
     parser.add_argument("--sparsity", nargs="+", default=[], metavar="S", help="from 0 to below 1")
     parser.add_argument(
@@ -49,7 +48,7 @@ def add_criterion(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_masks(arguments: argparse.Namespace) -> list[Criterion | Ranking]:
+def read_masks(arguments: argparse.Namespace) -> list[Criterion]:
     """Return the specs of the masks that the command line asks for."""
     if where := _elsewhere().get(arguments.criterion):
         raise UserError(f"{_WHERE}: criterion '{arguments.criterion}' is {where}")
@@ -72,7 +71,7 @@ def read_masks(arguments: argparse.Namespace) -> list[Criterion | Ranking]:
     return specs
 
 
-def find_inputs(spec: Criterion | Ranking, like: Path | None) -> Inputs:
+def find_inputs(spec: Criterion, like: Path | None) -> Inputs:
     """Return the files that the mask is made from besides the checkpoint."""
     files = {role: Path(path) for role, path in spec.files().items()}
     for role, path in files.items():
@@ -89,7 +88,7 @@ def _elsewhere() -> dict[str, str]:
     )
 
 
-def _check(document: dict[str, Any]) -> Criterion | Ranking:
+def _check(document: dict[str, Any]) -> Criterion:
     try:
         return check_mask(document, _WHERE)
     except UserError as error:

@@ -1,21 +1,18 @@
 """Computes masks: rankings of one kind side by side, in one pass that writes them all."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.masks.allotment import ALLOTMENTS, Allotment, Group
 from essential_sparsity.masks.criterion import Criterion, Inputs, Ranking
-from essential_sparsity.masks.cuts import Cut, find_cuts
-from essential_sparsity.masks.header import Header
+from essential_sparsity.masks.cuts import ALLOTMENTS, Allotment, Group, find_cuts
 from essential_sparsity.masks.histogram import Histogram, count_keys
 from essential_sparsity.masks.keepers import Cutting, Grouping, Piece
 from essential_sparsity.masks.keys import Scores, check_finite
-from essential_sparsity.masks.mask import Mask, check_alike
-from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
-from essential_sparsity.masks.writer import MaskWriter, write_masks
+from essential_sparsity.masks.mask import Header, MaskWriter, load_for, write_masks
+from essential_sparsity.masks.streaming import Chunk, Progress, scan
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import sha256_of
 from essential_sparsity.support.spec import canonical_json
@@ -23,7 +20,7 @@ from essential_sparsity.support.spec import canonical_json
 
 def compute_masks(
     checkpoint: Checkpoint,
-    wanted: Mapping[Path, Criterion | Ranking],
+    wanted: Mapping[Path, Criterion],
     inputs: Inputs | None = None,
     histogram: Histogram | None = None,
     threads: int | None = None,
@@ -70,64 +67,53 @@ def _rank(
     matrices = checkpoint.matrices
     specs = list(wanted.values())
     scores = specs[0].scores(checkpoint, inputs)
-    keepers: list[Cutting | Grouping] = []
-    allotments = [_allot(spec, matrices, inputs) for spec in specs]
-    cut = [allotment for allotment in allotments if allotment is not None]
-    if cut and histogram is None:
-        histogram = count_keys(checkpoint, scores, threads, progress)
-    cuts: Iterator[list[Cut]] = iter(())
-    if cut and histogram is not None:
-        cuts = iter(find_cuts(histogram, cut, scores, matrices, threads, progress))
-    for spec, allotment in zip(specs, allotments, strict=True):
-        if allotment is None:
-            keepers.append(Grouping.of(spec, matrices))
+    keepers: dict[int, Cutting | Grouping] = {}
+    allotments: dict[int, Allotment] = {}
+    for number, spec in enumerate(specs):
+        if spec.pattern or spec.scope == "row":
+            keepers[number] = Grouping.of(spec, matrices)
         else:
-            keepers.append(Cutting(next(cuts), checkpoint.folder))
+            allotments[number] = _allot(spec, matrices, inputs)
+    if allotments:
+        counted = histogram or count_keys(checkpoint, scores, threads, progress)
+        cuts = find_cuts(counted, [*allotments.values()], scores, matrices, threads, progress)
+        for number, found in zip(allotments, cuts, strict=True):
+            keepers[number] = Cutting(found, checkpoint.folder)
+    ordered = [keepers[number] for number in range(len(specs))]
     digest = cache(sha256_of)
     headers = [
         Header.of(
             checkpoint.manifest,
             name=spec.name,
             spec=spec.document(),
-            removed=keeper.removed(matrices),
+            removed=keeper.removed,
             selected_on=scores.selected_on,
             threshold=_threshold(spec, keeper, scores),
             inputs={role: digest(inputs.files[role]) for role in spec.files()}
             | {f"mask {name}": digest(inputs.masks[name]) for name in spec.references()},
         )
-        for spec, keeper in zip(specs, keepers, strict=True)
+        for spec, keeper in zip(specs, ordered, strict=True)
     ]
     with write_masks(dict(zip(wanted, headers, strict=True))) as writers:
-        _write(scores, matrices, keepers, writers, threads, progress)
+        _write(scores, matrices, ordered, writers, threads, progress)
 
 
-def _allot(spec: Ranking, matrices: tuple[Matrix, ...], inputs: Inputs) -> Allotment | None:
-    """Return how many weights go where, None where each row or group decides for itself."""
-    if spec.pattern or spec.scope == "row":
-        return None
-    if spec.scope == "matched":
-        return _match(spec, matrices, inputs)
-    return ALLOTMENTS[spec.scope](matrices, spec.sparsity or 0.0)
-
-
-def _match(spec: Ranking, matrices: tuple[Matrix, ...], inputs: Inputs) -> Allotment:
+def _allot(spec: Ranking, matrices: tuple[Matrix, ...], inputs: Inputs) -> Allotment:
+    """Return how many weights go where."""
+    if spec.scope != "matched":
+        return ALLOTMENTS[spec.scope](matrices, spec.sparsity or 0.0)
     (name,) = spec.references()
     if name not in inputs.masks:
         raise UserError(f"like: the mask '{name}', which '{spec.name}' is to match, is not given")
-    path = inputs.masks[name]
-    mask = Mask.load(path)
-    expected = mask.header.model_copy(
-        update={"shapes": {matrix.name: matrix.shape for matrix in matrices}}
-    )
-    check_alike([(Path("the checkpoint"), expected), (path, mask.header)], checkpoint=False)
-    return [Group((index,), removed) for index, removed in enumerate(mask.removed().values())]
+    removed = load_for(matrices, inputs.masks[name]).removed()
+    return [Group((index,), count) for index, count in enumerate(removed.values())]
 
 
 def _threshold(spec: Ranking, keeper: Cutting | Grouping, scores: Scores) -> float | None:
     """Return the score at the cut, where there is one cut for all matrices."""
     if spec.scope != "global" or not isinstance(keeper, Cutting):
         return None
-    return scores.value(keeper.cuts[0].key) if keeper.removed(()) else None
+    return scores.value(keeper.cuts[0].key) if keeper.removed else None
 
 
 def _write(
@@ -141,14 +127,12 @@ def _write(
     # Cuts come from counts, in which a weight that is no number shows; groups are not counted.
     unchecked = any(isinstance(keeper, Grouping) for keeper in keepers)
 
-    def keep(chunk: Chunk) -> tuple[Chunk, list[Piece]]:
+    def keep(chunk: Chunk) -> list[Piece]:
         keys = chunk.keys()
         if unchecked:
             check_finite(keys, scores.infinity, chunk.matrix, chunk.start)
-        return chunk, [keeper.keep(chunk, keys) for keeper in keepers]
+        return [keeper.keep(chunk, keys) for keeper in keepers]
 
-    for chunk, pieces in ordered_map(keep, chunks(scores, matrices, threads), threads):
+    for chunk, pieces in scan(scores.open, matrices, keep, threads, progress):
         for keeper, writer, piece in zip(keepers, writers, pieces, strict=True):
-            keeper.check(chunk, writer.write(keeper.settle(chunk, piece)))
-        if progress:
-            progress((chunk.stop - chunk.start) * chunk.matrix.shape[1])
+            keeper.write(chunk, piece, writer)

@@ -1,22 +1,85 @@
-"""Cuts: where in the order of its keys the removed weights of a matrix end.
+"""Where in the order of their keys the removed weights of the matrices end.
 
-An allotment says how many weights go, a histogram which keys there are; a cut is the key that
-follows, and how many of the weights that have just this key go as well. Ties are settled by
-(matrix, flat index), so that they neither change a count nor break nesting, on any machine.
+An allotment says how many weights are removed of which matrices, a histogram which keys there are.
+A cut is the key that follows, and how many of the weights that have just this key go as well. Ties
+go by (matrix, flat index), so that they neither change a count nor break nesting, on any machine.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.masks.allotment import Allotment, Group
 from essential_sparsity.masks.histogram import Counts, Histogram
 from essential_sparsity.masks.keys import LOW_BITS, Keys, Scores, bins_of
-from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
+from essential_sparsity.masks.streaming import Chunk, Progress, scan
+
+
+@dataclass(frozen=True)
+class Group:
+    """Matrices, by their places in the order, and how many of their weights are removed."""
+
+    matrices: tuple[int, ...]
+    removed: int
+
+
+# One group of all matrices for a global ranking, a group a matrix for the others.
+Allotment = list[Group]
+
+
+def removed_count(sparsity: float, total: int) -> int:
+    """Return k = round(s·N)."""
+    return round(sparsity * total)
+
+
+def allot_globally(matrices: tuple[Matrix, ...], sparsity: float) -> Allotment:
+    """Return one group of all matrices: exactly round(s·N) are removed of them together."""
+    total = sum(matrix.size for matrix in matrices)
+    return [Group(tuple(range(len(matrices))), removed_count(sparsity, total))]
+
+
+def allot_by_layer(matrices: tuple[Matrix, ...], sparsity: float) -> Allotment:
+    """Return a group a matrix: round(s·n) are removed of its n weights."""
+    return [
+        Group((index,), removed_count(sparsity, matrix.size))
+        for index, matrix in enumerate(matrices)
+    ]
+
+
+def allot_by_erk(matrices: tuple[Matrix, ...], sparsity: float) -> Allotment:
+    """Return a group a matrix, its density proportional to (in + out) / (in · out).
+
+    The Erdős–Rényi–Kernel densities of Evci et al., *Rigging the Lottery* (2020), §3, for matrices.
+    A matrix whose density would exceed 1 stays dense, and the others share what is left. Exactly
+    round(s·N) weights are removed in all: fractions are rounded by largest remainder, of equal ones
+    the earlier matrix first.
+    """
+    sizes = np.array([matrix.size for matrix in matrices], np.int64)
+    raw = np.array([sum(matrix.shape) / matrix.size for matrix in matrices])
+    kept = int(sizes.sum()) - removed_count(sparsity, int(sizes.sum()))
+    dense = np.zeros(len(matrices), bool)
+    while True:
+        budget = kept - int(sizes[dense].sum())
+        share = np.where(dense, 0.0, raw * sizes)
+        wanted = np.where(dense, sizes, share * (budget / max(share.sum(), 1e-300)))
+        if not (over := ~dense & (wanted > sizes)).any():
+            break
+        dense |= over
+    whole = np.floor(wanted).astype(np.int64)
+    rest = np.where(whole < sizes, wanted - whole, -1.0)
+    whole[np.argsort(-rest, kind="stable")[: kept - int(whole.sum())]] += 1
+    return [Group((i,), int(sizes[i] - whole[i])) for i in range(len(matrices))]
+
+
+ALLOTMENTS: dict[str, Callable[[tuple[Matrix, ...], float], Allotment]] = {
+    "global": allot_globally,
+    "layer": allot_by_layer,
+    "erk": allot_by_erk,
+}
 
 
 @dataclass(frozen=True)
@@ -64,9 +127,6 @@ def find_cuts(
 
     Keys of 15 bits are counted one by one in the histogram; for keys of 31 bits, one pass looks at
     the keys that share a bin with a threshold, for all allotments at once.
-
-    Raises:
-        ValueError: a group has fewer weights than are to be removed of it.
     """
 
     @lru_cache(maxsize=1)  # global allotments ask for the same matrices again and again
@@ -76,33 +136,32 @@ def find_cuts(
             total += histogram.counts[index]
         return np.cumsum(total, out=total)
 
-    places = [
-        [_place(cumulative(group.matrices), group.removed) for group in allotment]
+    found = [
+        [
+            (group, *_place(cumulative(group.matrices), group.removed))
+            for group in allotment
+            if group.removed
+        ]
         for allotment in allotments
     ]
     tails: list[_Tail] = []
     if histogram.bits > LOW_BITS:
         wanted = np.zeros((len(matrices), histogram.counts.shape[1]), bool)
-        for allotment, found in zip(allotments, places, strict=True):
-            for group, (bin_, _) in zip(allotment, found, strict=True):
-                if group.removed:
-                    wanted[list(group.matrices), bin_] = True
+        for group, bin_, _ in chain.from_iterable(found):
+            wanted[list(group.matrices), bin_] = True
         tails = _read_tails(wanted, scores, matrices, threads, progress)
     cuts = []
-    for allotment, found in zip(allotments, places, strict=True):
+    for groups in found:
         of_matrix = [NOTHING] * len(matrices)
-        for group, (bin_, below) in zip(allotment, found, strict=True):
-            if group.removed:
-                for index, cut in _cut_group(histogram, tails, group, bin_, below):
-                    of_matrix[index] = cut
+        for group, bin_, below in groups:
+            for index, cut in _cut_group(histogram, tails, group, bin_, below):
+                of_matrix[index] = cut
         cuts.append(of_matrix)
     return cuts
 
 
 def _place(cumulative: Counts, removed: int) -> tuple[int, int]:
     """Return the bin of the last of the `removed` weights, and how many lie below the bin."""
-    if not removed:
-        return 0, 0
     if removed > cumulative[-1]:
         raise ValueError(f"cannot remove {removed} of {cumulative[-1]} weights")
     bin_ = int(np.searchsorted(cumulative, removed))
@@ -111,26 +170,26 @@ def _place(cumulative: Counts, removed: int) -> tuple[int, int]:
 
 def _cut_group(
     histogram: Histogram, tails: list[_Tail], group: Group, bin_: int, below: int
-) -> Iterable[tuple[int, Cut]]:
-    rest = group.removed - below  # of the bin, at least one
-    key = bin_
+) -> Iterator[tuple[int, Cut]]:
+    """Yield the cut of every matrix of a group, whose last removed weight lies in this bin."""
     if histogram.bits > LOW_BITS:
-        inside = [tails[index].within(bin_) for index in group.matrices]
         first = bin_ << LOW_BITS
-        cumulative = np.zeros(1 << LOW_BITS, np.int64)
-        for tail in inside:
-            cumulative[tail.keys - first] += tail.counts
-        np.cumsum(cumulative, out=cumulative)
-        place = int(np.searchsorted(cumulative, rest))
-        key = first + place
-        rest -= int(cumulative[place - 1]) if place else 0
-    for position, index in enumerate(group.matrices):
-        under = int(histogram.counts[index, :bin_].sum())
-        ties = int(histogram.counts[index, bin_])
-        if histogram.bits > LOW_BITS:
-            tail = inside[position]
-            under += int(tail.counts[tail.keys < key].sum())
-            ties = int(tail.counts[tail.keys == key].sum())
+        inside = [tails[index].within(bin_) for index in group.matrices]
+    else:
+        first = bin_  # the only key of its bin
+        keys, counts = np.array([bin_]), histogram.counts[:, bin_, None]
+        inside = [_Tail(keys, counts[index]) for index in group.matrices]
+    cumulative = np.zeros(1 << LOW_BITS, np.int64)
+    for tail in inside:
+        cumulative[tail.keys - first] += tail.counts
+    np.cumsum(cumulative, out=cumulative)
+    rest = group.removed - below  # of the bin, at least one
+    place = int(np.searchsorted(cumulative, rest))
+    key = first + place
+    rest -= int(cumulative[place - 1]) if place else 0
+    for index, tail in zip(group.matrices, inside, strict=True):
+        under = int(histogram.counts[index, :bin_].sum() + tail.counts[tail.keys < key].sum())
+        ties = int(tail.counts[tail.keys == key].sum())
         removed = min(rest, ties)
         rest -= removed
         yield index, Cut(key, removed, ties, under)
@@ -149,22 +208,20 @@ def _read_tails(
     which a bin has 2¹⁵ at most.
     """
 
-    def collect(chunk: Chunk) -> tuple[Chunk, tuple[Keys, Counts]]:
+    def collect(chunk: Chunk) -> tuple[Keys, Counts]:
         keys = chunk.keys().ravel()
         # No bin is out of bounds; not to check each takes half the time.
         inside = keys[wanted[chunk.index].take(bins_of(keys, scores.bits), mode="clip")]
         found, counts = np.unique(inside, return_counts=True)
-        return chunk, (found, counts.astype(np.int64))
+        return found, counts.astype(np.int64)
 
     gathered: list[list[tuple[Keys, Counts]]] = [[] for _ in matrices]
     tails = []
-    for chunk, found in ordered_map(collect, chunks(scores, matrices, threads), threads):
+    for chunk, found in scan(scores.open, matrices, collect, threads, progress):
         gathered[chunk.index].append(found)
         if chunk.is_last:
             tails.append(_merge(gathered[chunk.index]))
             gathered[chunk.index] = []
-        if progress:
-            progress((chunk.stop - chunk.start) * chunk.matrix.shape[1])
     return tails
 
 

@@ -41,7 +41,7 @@ class Grid(Spec):
 class RankedGrid(Grid):
     """Masks of one ranking over sparsities or patterns."""
 
-    # As `RankedSpec` has them; what a grid says of them comes from there.
+    # As `Ranking` has them; what a grid says of them comes from there.
     scope: Scope = "global"
     like: Name | None = None
     sparsities: tuple[Sparsity, ...] = Field(
@@ -109,7 +109,7 @@ def _list_of(name: str, field: FieldInfo) -> tuple[Any, FieldInfo]:
     return tuple[value, ...], Field(default=default, description=f"{said}one mask each", **least)  # type: ignore[valid-type, call-overload]
 
 
-def _grid_of(kind: type[Criterion] | type[Ranking]) -> type[Grid]:
+def _grid_of(kind: type[Criterion]) -> type[Grid]:
     """Return the grid of a criterion: its fields, with lists where a mask has one value."""
     ranked = issubclass(kind, Ranking)
     lists = {field: name for name, field in kind.lists.items()}

@@ -21,7 +21,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.masks.header import REMEDY
 from essential_sparsity.masks.keys import (
     Magnitudes,
     Scores,
@@ -30,7 +29,8 @@ from essential_sparsity.masks.keys import (
     bins_of,
     check_finite,
 )
-from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
+from essential_sparsity.masks.mask import REMEDY
+from essential_sparsity.masks.streaming import Chunk, Progress, scan
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.files import BLANK, KEY, atomic_path, check_seal, seal
 from essential_sparsity.support.fingerprint import fingerprint
@@ -74,11 +74,7 @@ class Histogram:
 
     @classmethod
     def load(cls, path: Path, checkpoint: Checkpoint) -> "Histogram":
-        """Read the histogram of `checkpoint` and check it against the matrices' sizes.
-
-        Raises:
-            UserError: the file is missing, damaged, or of another checkpoint.
-        """
+        """Read the histogram of `checkpoint` and check it against the matrices' sizes."""
         try:
             check_seal(path)
             with safe_open(path, framework="numpy") as file:
@@ -88,28 +84,25 @@ class Histogram:
             raise UserError(f"{path}: no such histogram file") from None
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise UserError(f"{path}: not a whole histogram file ({error}); {REMEDY}") from None
-        histogram = cls._unpack(document, arrays, len(checkpoint.matrices))
-        if histogram is None:
-            raise UserError(f"{path}: not a histogram of format {FORMAT_VERSION}; {REMEDY}")
-        if histogram.checkpoint != checkpoint.manifest.sha256:
-            raise UserError(f"{path}: was made from another checkpoint; {REMEDY}")
-        sizes = [matrix.size for matrix in checkpoint.matrices]
-        if histogram.counts.sum(axis=1).tolist() != sizes or histogram.counts.min() < 0:
-            raise UserError(f"{path}: its counts are not those of the matrices; {REMEDY}")
-        return histogram
-
-    @classmethod
-    def _unpack(
-        cls, document: Any, arrays: dict[str, npt.NDArray[Any]], matrices: int
-    ) -> "Histogram | None":
-        if not isinstance(document, dict) or document.get("format_version") != FORMAT_VERSION:
-            return None
+        matrices = checkpoint.matrices
+        if not isinstance(document, dict):
+            document = {}
         bits, ends = document.get("bits"), arrays["ends"]
-        if bits not in (15, 31) or len(ends) != matrices or len(arrays["bins"]) != ends[-1]:
-            return None
-        counts = np.zeros((matrices, bin_count(bits)), np.int64)
-        rows = np.repeat(np.arange(matrices), np.diff(ends, prepend=0))
+        if (
+            document.get("format_version") != FORMAT_VERSION
+            or bits not in (15, 31)
+            or len(ends) != len(matrices)
+            or len(arrays["bins"]) != ends[-1]
+        ):
+            raise UserError(f"{path}: not a histogram of format {FORMAT_VERSION}; {REMEDY}")
+        if document["checkpoint"] != checkpoint.manifest.sha256:
+            raise UserError(f"{path}: was made from another checkpoint; {REMEDY}")
+        counts = np.zeros((len(matrices), bin_count(bits)), np.int64)
+        rows = np.repeat(np.arange(len(matrices)), np.diff(ends, prepend=0))
         counts[rows, arrays["bins"]] = arrays["counts"]
+        sizes = [matrix.size for matrix in matrices]
+        if counts.sum(axis=1).tolist() != sizes or counts.min() < 0:
+            raise UserError(f"{path}: its counts are not those of the matrices; {REMEDY}")
         return cls(document["checkpoint"], bits, document["selected_on"], counts)
 
 
@@ -119,27 +112,20 @@ def count_keys(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Histogram:
-    """Count the keys of every prunable matrix: one pass.
-
-    Raises:
-        UserError: a weight is NaN or infinite, or a file is damaged.
-    """
+    """Count the keys of every prunable matrix: one pass."""
     bins = bin_count(scores.bits)
     sound = bins if scores.infinity is None else bin_of(scores.infinity, scores.bits)
 
-    def count(chunk: Chunk) -> tuple[Chunk, Counts]:
+    def count(chunk: Chunk) -> Counts:
         keys = chunk.keys()
         found = np.bincount(bins_of(keys, scores.bits).ravel(), minlength=bins)
         if found[sound:].any():
             check_finite(keys, scores.infinity, chunk.matrix, chunk.start)
-        return chunk, found
+        return found
 
     counts = np.zeros((len(checkpoint.matrices), bins), np.int64)
-    pieces = chunks(scores, checkpoint.matrices, threads)
-    for chunk, found in ordered_map(count, pieces, threads):
+    for chunk, found in scan(scores.open, checkpoint.matrices, count, threads, progress):
         counts[chunk.index] += found
-        if progress:
-            progress((chunk.stop - chunk.start) * chunk.matrix.shape[1])
     return Histogram(checkpoint.manifest.sha256, scores.bits, scores.selected_on, counts)
 
 

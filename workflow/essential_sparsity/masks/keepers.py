@@ -1,6 +1,6 @@
 """Keepers: which weights of a chunk stay, by a cut through each matrix or group by group.
 
-Chunks are decided on several threads; `settle` and `check` then see them in order.
+`keep` decides chunks on several threads; `write` then sees them in order.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from essential_sparsity.checkpoints.manifest import Matrix
-from essential_sparsity.masks.allotment import removed_count
 from essential_sparsity.masks.criterion import Ranking
-from essential_sparsity.masks.cuts import Cut
-from essential_sparsity.masks.groups import keep_highest
+from essential_sparsity.masks.cuts import Cut, removed_count
 from essential_sparsity.masks.keys import Keys
+from essential_sparsity.masks.mask import MaskWriter, Packed
 from essential_sparsity.masks.spec import pattern_counts
 from essential_sparsity.masks.streaming import Chunk
-from essential_sparsity.masks.writer import Packed
 from essential_sparsity.support.errors import UserError
 
 
@@ -36,11 +34,12 @@ class Cutting:
 
     cuts: Sequence[Cut]
     folder: Path
-    _seen: int = 0
+    _seen: int = 0  # ties of the matrix, so far
     _kept: int = 0
 
-    def removed(self, matrices: tuple[Matrix, ...]) -> int:
-        """Return how many weights are removed in all."""
+    @property
+    def removed(self) -> int:
+        """How many weights are removed in all."""
         return sum(cut.total for cut in self.cuts)
 
     def keep(self, chunk: Chunk, keys: Keys) -> Piece:
@@ -53,24 +52,15 @@ class Cutting:
             ties = np.flatnonzero(keys.ravel() == key)
         return Piece(np.packbits(kept, axis=None, bitorder="little"), ties)
 
-    def settle(self, chunk: Chunk, piece: Piece) -> Packed:
-        """Return the chunk's bits with its ties in place; chunks come in order."""
+    def write(self, chunk: Chunk, piece: Piece, writer: MaskWriter) -> None:
+        """Write the chunk's bits with its ties in place; check the weights at a matrix's end."""
         cut = self.cuts[chunk.index]
         if piece.ties is not None:
             stay = piece.ties[max(0, cut.removed - self._seen) :]
             bits = np.left_shift(np.uint8(1), (stay & 7).astype(np.uint8))
             np.bitwise_or.at(piece.packed, stay >> 3, bits)
             self._seen += len(piece.ties)
-        return piece.packed
-
-    def check(self, chunk: Chunk, kept: int) -> None:
-        """Take note of how many weights of the chunk are kept.
-
-        Raises:
-            UserError: the matrix ends, and its weights are not those that were counted.
-        """
-        cut = self.cuts[chunk.index]
-        self._kept += kept
+        self._kept += writer.write(piece.packed)
         if chunk.is_last:
             if chunk.matrix.size - self._kept != cut.total:
                 raise UserError(
@@ -86,41 +76,76 @@ class Grouping:
 
     sizes: list[int]
     kept: list[int]
+    removed: int
 
     @classmethod
     def of(cls, spec: Ranking, matrices: tuple[Matrix, ...]) -> "Grouping":
-        """Return the grouping by pattern or by row.
-
-        Raises:
-            UserError: a row's length is no multiple of the pattern's groups.
-        """
-        if not spec.pattern:
-            columns = [matrix.shape[1] for matrix in matrices]
-            return cls(columns, [c - removed_count(spec.sparsity or 0.0, c) for c in columns])
-        kept, size = pattern_counts(spec.pattern)
-        for matrix in matrices:
+        """Return the grouping by pattern or by row."""
+        if spec.pattern:
+            number, size = pattern_counts(spec.pattern)
+            sizes, kept = [size] * len(matrices), [number] * len(matrices)
+        else:
+            sizes = [matrix.shape[1] for matrix in matrices]
+            kept = [size - removed_count(spec.sparsity or 0.0, size) for size in sizes]
+        removed = 0
+        for matrix, size, stay in zip(matrices, sizes, kept, strict=True):
             if matrix.shape[1] % size:
                 raise UserError(
                     f"pattern {spec.pattern}: {matrix.name}: its rows have {matrix.shape[1]} "
                     f"weights, which is no multiple of {size}"
                 )
-        return cls([size] * len(matrices), [kept] * len(matrices))
-
-    def removed(self, matrices: tuple[Matrix, ...]) -> int:
-        """Return how many weights are removed in all."""
-        return sum(
-            matrix.size // size * (size - kept)
-            for matrix, size, kept in zip(matrices, self.sizes, self.kept, strict=True)
-        )
+            removed += matrix.size // size * (size - stay)
+        return cls(sizes, kept, removed)
 
     def keep(self, chunk: Chunk, keys: Keys) -> Piece:
         """Return the chunk's bits; callable from any thread, for chunks in any order."""
         kept = keep_highest(keys, self.sizes[chunk.index], self.kept[chunk.index])
         return Piece(np.packbits(kept, axis=None, bitorder="little"))
 
-    def settle(self, chunk: Chunk, piece: Piece) -> Packed:
-        """Return the chunk's bits: no tie reaches beyond its group."""
-        return piece.packed
+    def write(self, chunk: Chunk, piece: Piece, writer: MaskWriter) -> None:
+        """Write the chunk's bits: no tie reaches beyond its group."""
+        writer.write(piece.packed)
 
-    def check(self, chunk: Chunk, kept: int) -> None:
-        """Accept any number: what a group keeps does not depend on its weights."""
+
+# Up to this size, comparing all pairs of a group's members beats partitioning each group.
+_PAIRWISE = 16
+
+
+def keep_highest(keys: Keys, size: int, kept: int) -> npt.NDArray[np.bool_]:
+    """Return which weights stay when the `kept` highest of every `size` consecutive ones do.
+
+    Of equal keys, the earlier go first. `keys` is (rows, columns), columns a multiple of `size`.
+    """
+    groups = keys.reshape(-1, size)
+    keep = _pairwise(groups, kept) if size <= _PAIRWISE else _partition(groups, kept)
+    return keep.reshape(keys.shape)
+
+
+def _pairwise(groups: Keys, kept: int) -> npt.NDArray[np.bool_]:
+    size = groups.shape[1]
+    columns = np.ascontiguousarray(groups.T)
+    # Of each member, how many go before it; of two equal ones, the earlier goes before the later.
+    rank = np.zeros(columns.shape, np.uint8)
+    higher = np.empty(columns.shape[1], bool)
+    for first in range(size):
+        for second in range(first + 1, size):
+            np.greater(columns[first], columns[second], out=higher)
+            rank[first] += higher
+            np.logical_not(higher, out=higher)
+            rank[second] += higher
+    return np.ascontiguousarray((rank >= size - kept).T)
+
+
+def _partition(groups: Keys, kept: int) -> npt.NDArray[np.bool_]:
+    size = groups.shape[1]
+    gone = size - kept
+    if gone == 0:
+        return np.ones(groups.shape, bool)
+    threshold = np.partition(groups, gone - 1, axis=1)[:, gone - 1, None]
+    keep = groups > threshold
+    # Of those at the threshold, the first go, as many as are still to go.
+    surplus = (size - keep.sum(axis=1)) - gone
+    for row in np.flatnonzero(surplus):
+        ties = np.flatnonzero(groups[row] == threshold[row])
+        keep[row, ties[len(ties) - surplus[row] :]] = True
+    return keep

@@ -59,9 +59,6 @@ class Magnitudes:
 
     Matrices of one 16-bit type have keys of 15 bits; where types are mixed, or are float32, all are
     put on float32's scale, into which the halves fit exactly.
-
-    Raises:
-        UserError: a matrix is stored in a wider format than float32.
     """
 
     checkpoint: Checkpoint
@@ -129,12 +126,7 @@ class Computed:
     infinity = None
 
     def open(self, matrix: Matrix) -> ReadKeys:
-        """Compute the matrix's scores; return the reader of their keys.
-
-        Raises:
-            UserError: a weight is not finite.
-            ValueError: a score is negative or not finite: the criterion's mistake.
-        """
+        """Compute the matrix's scores; return the reader of their keys."""
         tensor = self.checkpoint.tensor(matrix)
         weights = tensor.values()
         if not np.isfinite(weights).all():
@@ -172,14 +164,7 @@ def bin_count(bits: int) -> int:
 def check_finite(keys: Keys, infinity: int | None, matrix: Matrix, start: int) -> None:
     """Raise an error that names the first weight whose key is of no finite number.
 
-    Args:
-        keys: of consecutive rows, (rows, columns).
-        infinity: see `Scores`; None checks nothing.
-        matrix: the matrix they are of.
-        start: the first row's index.
-
-    Raises:
-        UserError: a weight is NaN or infinite.
+    `keys` are of consecutive rows of the matrix from `start` on; `infinity`: see `Scores`.
     """
     if infinity is None or not keys.size or int(keys.max()) < infinity:
         return

@@ -5,22 +5,86 @@ keep bits in row-major order, eight a byte, lowest bit first; its metadata hold 
 under the key `mask` (see `Header`). `docs/mask-format.md` prints a reader in plain numpy.
 """
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 from safetensors import SafetensorError, safe_open
 
-from essential_sparsity.checkpoints.manifest import Manifest
-from essential_sparsity.masks.header import FORMAT_VERSION, METADATA_KEY, REMEDY, Header
-from essential_sparsity.masks.writer import Packed, write_mask
+from essential_sparsity.checkpoints.manifest import Manifest, Matrix
+from essential_sparsity.support import files
 from essential_sparsity.support.errors import UserError
-from essential_sparsity.support.files import read_json, sha256_of
+from essential_sparsity.support.files import atomic_path, read_json, sha256_of, write_json
+from essential_sparsity.support.spec import Spec
+
+FORMAT_VERSION = 1
+METADATA_KEY = "mask"
+
+# The file may be somebody's own.
+REMEDY = f"if a study made it, {files.REMEDY}"
+
+Packed = NDArray[np.uint8]
+
+
+class Header(Spec):
+    """The JSON document in a mask's metadata (`docs/mask-format.md`)."""
+
+    format_version: int
+    name: str = Field(default="", description="the mask's identity in paths")
+    architecture: str
+    checkpoint: str = Field(description="the checkpoint's identity, `checkpoint.json`'s digest")
+    spec: dict[str, Any] = Field(description="what the mask was made by; criterion and its options")
+    shapes: dict[str, tuple[int, int]] = Field(description="matrix → (out, in), in matrix order")
+    total: int = Field(description="prunable weights")
+    removed: int = Field(description="zeros of the mask")
+    selected_on: str = Field(default="", description="dtype on which the selection was made")
+    threshold: float | None = Field(default=None, description="|w| at the cut")
+    tie_rule: Literal["order (|w|, matrix, flat index)"] = "order (|w|, matrix, flat index)"
+    inputs: dict[str, str] = Field(default={}, description="role → SHA-256 of other files used")
+
+    @model_validator(mode="after")
+    def _names_a_criterion(self) -> "Header":
+        if not isinstance(self.spec.get("criterion"), str):
+            raise ValueError("spec: names no criterion")
+        return self
+
+    @classmethod
+    def of(cls, manifest: Manifest, **more: Any) -> "Header":
+        """Return the header of a mask of the checkpoint with this manifest."""
+        return cls(
+            format_version=FORMAT_VERSION,
+            architecture=manifest.architecture,
+            checkpoint=manifest.sha256,
+            shapes={matrix.name: matrix.shape for matrix in manifest.matrices},
+            total=manifest.prunable_count,
+            **more,
+        )
+
+    @property
+    def sparsity(self) -> float:
+        """Share of zeros over the prunable weights."""
+        return self.removed / self.total
+
+    def size(self, matrix: str) -> int:
+        """Return the number of the matrix's weights."""
+        return prod(self.shapes[matrix])
+
+    def bytes_of(self, matrix: str) -> int:
+        """Return the number of bytes that the matrix's packed bits take."""
+        return (self.size(matrix) + 7) // 8
+
+    def text(self) -> str:
+        """Return the JSON text that the file holds."""
+        return json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -61,7 +125,7 @@ class Mask:
 
     def kept(self, name: str) -> int:
         """Return how many weights of the matrix are kept."""
-        return int(np.bitwise_count(self.packed[name]).sum(dtype=np.int64))
+        return count_kept(self.packed[name])
 
     def removed(self) -> dict[str, int]:
         """Return matrix → how many of its weights are removed, in matrix order."""
@@ -150,9 +214,6 @@ def load_header(path: Path) -> Header:
     """Read what a mask's file says of itself, and check that it has just the tensors it speaks of.
 
     Where the manifest lies beside it, every byte is checked against its digest.
-
-    Raises:
-        UserError: missing or damaged file, no mask, or another format version.
     """
     try:
         _check_digest(path)
@@ -208,21 +269,13 @@ def _check_digest(path: Path) -> None:
 
 
 def check_bits(path: Path, header: Header, name: str, bits: Packed) -> None:
-    """Check that no bit is set behind a matrix's last weight.
-
-    Raises:
-        UserError: one is.
-    """
+    """Check that no bit is set behind a matrix's last weight."""
     if (spare := header.size(name) % 8) and bits[-1] >> spare:
         raise UserError(f"{path}: {name}: bits set behind the last weight; {REMEDY}")
 
 
 def check_removed(path: Path, header: Header, removed: int) -> None:
-    """Check how many weights the bits remove.
-
-    Raises:
-        UserError: it is not what the header says.
-    """
+    """Check that the bits remove as many weights as the header says."""
     if removed != header.removed:
         raise UserError(
             f"{path}: counts: the bits remove {removed} of {header.total} weights, the metadata "
@@ -231,11 +284,7 @@ def check_removed(path: Path, header: Header, removed: int) -> None:
 
 
 def check_made_from(path: Path, header: Header, manifest: Manifest) -> None:
-    """Check that the mask at `path` is called as its file is, and is of the manifest's checkpoint.
-
-    Raises:
-        UserError: it is another mask than its path says.
-    """
+    """Check that a mask is called as its file is, and is of the manifest's checkpoint."""
     if header.name != path.stem:
         raise UserError(f"{path}: holds the mask '{header.name}'; {REMEDY}")
     shapes = {matrix.name: matrix.shape for matrix in manifest.matrices}
@@ -246,28 +295,129 @@ def check_made_from(path: Path, header: Header, manifest: Manifest) -> None:
 def check_alike(headers: Iterable[tuple[Path, Header]], checkpoint: bool = True) -> None:
     """Check that masks are of one model: the same matrices, and the same checkpoint if asked for.
 
-    Raises:
-        UserError: names the two files that differ, and the first matrix in which they do.
+    The error names the two files that differ, and the first matrix in which they do.
     """
-    first: tuple[Path, Header] | None = None
-    for path, header in headers:
-        if first is None:
-            first = path, header
-            continue
-        other_path, other = first
-        if header.shapes != other.shapes:
-            names = [*other.shapes, *header.shapes]
-            name = next(n for n in names if other.shapes.get(n) != header.shapes.get(n))
+    (first_path, first), *others = headers
+    for path, header in others:
+        if header.shapes != first.shapes:
+            names = [*first.shapes, *header.shapes]
+            name = next(n for n in names if first.shapes.get(n) != header.shapes.get(n))
             raise UserError(
-                f"{path}: is a mask of another model than {other_path}: '{name}' is "
-                f"{_shape_text(header, name)} here, {_shape_text(other, name)} there"
+                f"{path}: is a mask of another model than {first_path}: '{name}' is "
+                f"{_shape_text(header, name)} here, {_shape_text(first, name)} there"
             )
-        if checkpoint and header.checkpoint != other.checkpoint:
+        if checkpoint and header.checkpoint != first.checkpoint:
             raise UserError(
                 f"{path}: was made from another checkpoint ({header.checkpoint[:12]}…) than "
-                f"{other_path} ({other.checkpoint[:12]}…)"
+                f"{first_path} ({first.checkpoint[:12]}…)"
             )
 
 
 def _shape_text(header: Header, name: str) -> str:
     return str(list(header.shapes[name])) if name in header.shapes else "absent"
+
+
+def load_for(matrices: Iterable[Matrix], path: Path) -> Mask:
+    """Read a mask that must be of a checkpoint with just these matrices, not of this very one."""
+    mask = Mask.load(path)
+    shapes = {matrix.name: matrix.shape for matrix in matrices}
+    expected = mask.header.model_copy(update={"shapes": shapes})
+    check_alike([(Path("the checkpoint"), expected), (path, mask.header)], checkpoint=False)
+    return mask
+
+
+def count_kept(packed: Packed) -> int:
+    """Return how many bits are set."""
+    words = packed.size // 8 * 8  # eight bytes at a time
+    counts = np.bitwise_count(packed[:words].view(np.uint64)).sum(dtype=np.int64)
+    return int(counts + np.bitwise_count(packed[words:]).sum(dtype=np.int64))
+
+
+class MaskWriter:
+    """Takes the packed keep bits of every matrix, in order, in pieces of whole bytes.
+
+    So that no mask has to fit into memory.
+    """
+
+    def __init__(self, file: BinaryIO, header: Header) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._expected = sum(header.bytes_of(name) for name in header.shapes)
+        self._written = 0
+        self._kept = 0
+        self._put(_safetensors_header(header))
+
+    def write(self, packed: Packed) -> int:
+        """Append packed bits; return how many weights they keep."""
+        kept = count_kept(packed)
+        self._written += packed.size
+        self._kept += kept
+        self._put(packed.data)
+        return kept
+
+    def _put(self, data: bytes | memoryview) -> None:
+        self._digest.update(data)
+        self._file.write(data)
+
+    def finish(self, header: Header) -> str:
+        """Check what was written against the header; return the SHA-256 of the file's bytes."""
+        removed = header.total - self._kept
+        if (self._written, removed) != (self._expected, header.removed):
+            raise ValueError(
+                f"{header.name}: {self._written} bytes that remove {removed} weights were written, "
+                f"{self._expected} that remove {header.removed} were announced"
+            )
+        return self._digest.hexdigest()
+
+
+@contextmanager
+def write_mask(path: Path, header: Header) -> Iterator[MaskWriter]:
+    """Yield a writer of the mask at `path`; the file, and its manifest, appear if all goes well.
+
+    The manifest (`.json`) holds the SHA-256 of the mask's bytes, so that a copied results folder
+    is known by content, not by times.
+    """
+    # Not the library's writer, which wants all tensors at once and hides what the disk said.
+    with atomic_path(path) as temporary, temporary.open("wb", buffering=1 << 20) as file:
+        writer = MaskWriter(file, header)
+        yield writer
+        digest = writer.finish(header)
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "file": path.name,
+        "sha256": digest,
+        "checkpoint": header.checkpoint,
+        "spec": header.spec,
+        "total": header.total,
+        "removed": header.removed,
+    }
+    write_json(path.with_suffix(".json"), manifest)
+
+
+@contextmanager
+def write_masks(headers: Mapping[Path, Header]) -> Iterator[list[MaskWriter]]:
+    """Yield a writer of every mask, path → header; see `write_mask`.
+
+    At the end all are synced to disk side by side, which takes little longer than one.
+    """
+    with ExitStack() as stack:
+        masks = [stack.enter_context(ExitStack()) for _ in headers]
+        yield [
+            mask.enter_context(write_mask(path, header))
+            for mask, (path, header) in zip(masks, headers.items(), strict=True)
+        ]
+        with ThreadPoolExecutor(len(masks) or 1) as pool:
+            list(pool.map(ExitStack.close, masks))
+
+
+def _safetensors_header(header: Header) -> bytes:
+    """Return the file's beginning: eight bytes of length, and the padded JSON header."""
+    document: dict[str, object] = {"__metadata__": {METADATA_KEY: header.text()}}
+    start = 0
+    for name in header.shapes:
+        end = start + header.bytes_of(name)
+        document[name] = {"dtype": "U8", "shape": [end - start], "data_offsets": [start, end]}
+        start = end
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text

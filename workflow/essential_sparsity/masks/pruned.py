@@ -15,8 +15,7 @@ from essential_sparsity.architectures import find_architecture
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.checkpoints.tensors import find_entry, map_tensor
-from essential_sparsity.masks.header import Header
-from essential_sparsity.masks.mask import check_bits, check_removed
+from essential_sparsity.masks.mask import Header, check_bits, check_removed
 from essential_sparsity.masks.streaming import Progress
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import atomic_folder, read_json, sha256_of, write_json
@@ -28,16 +27,9 @@ FORMAT_VERSION = 1
 def match_matrices(
     path: Path, header: Header, checkpoint: Checkpoint, any_checkpoint: bool = False
 ) -> dict[str, str]:
-    """Return matrix of the checkpoint → name of the mask's tensor for it.
+    """Return matrix of the checkpoint → name of the mask's tensor for it, by layer and module.
 
-    Args:
-        path: the mask's file.
-        header: the mask's.
-        checkpoint: what is to be pruned.
-        any_checkpoint: take a mask of another checkpoint, by layer and module.
-
-    Raises:
-        UserError: the mask is of another checkpoint, or their matrices or shapes differ.
+    With `any_checkpoint`, the mask may be of another one.
     """
     ours, theirs = checkpoint.manifest.sha256, header.checkpoint
     if ours != theirs and not any_checkpoint:
@@ -72,15 +64,9 @@ def match_matrices(
 
 
 def check_replaceable(output: Path, keep: list[Path], force: bool = False) -> None:
-    """Check that `output` may be made, or replaced as a whole.
+    """Check that `output` may be made, or replaced as a whole; with `force`, whatever it holds.
 
-    Args:
-        output: a folder.
-        keep: what must not be replaced: neither these paths nor a folder above one of them.
-        force: replace any folder's content.
-
-    Raises:
-        UserError: it is a file, holds what is to be kept, or something that is not ours.
+    Neither a path of `keep` nor a folder above one may be replaced.
     """
     for path in keep:
         if output in (path, *path.parents):
@@ -116,16 +102,7 @@ def write_pruned(
     What shares memory in the model (a tied head) is stored as it was, so that it is tied again when
     it is loaded. Memory is bounded by one tensor.
 
-    Args:
-        checkpoint: opened.
-        mask: the mask's file.
-        header: the mask's.
-        names: matrix of the checkpoint → name of the mask's tensor.
-        output: the folder to make; what it held is replaced.
-        progress: told how many weights have been passed over.
-
-    Raises:
-        UserError: mask or checkpoint turns out to be damaged.
+    `names` is what `match_matrices` returns; what `output` held is replaced.
     """
     by_tensor: dict[tuple[str, str], list[Matrix]] = {}
     for matrix in checkpoint.matrices:

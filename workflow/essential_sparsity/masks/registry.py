@@ -8,29 +8,23 @@ from functools import cache
 from importlib import import_module
 
 from essential_sparsity.masks import criteria
-from essential_sparsity.masks.criterion import Criterion, Ranking
-from essential_sparsity.masks.header import Header
+from essential_sparsity.masks.criterion import Criterion
+from essential_sparsity.masks.mask import Header
 from essential_sparsity.masks.spec import MaskLabel
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.validation import unknown
 
 
 @cache
-def known_criteria() -> dict[str, type[Criterion] | type[Ranking]]:
-    """Return name → class of every criterion, `magnitude` first, then by name.
-
-    Raises:
-        TypeError: a module defines no criterion, or two of them have one name: a defect.
-    """
-    found: dict[str, type[Criterion] | type[Ranking]] = {}
+def known_criteria() -> dict[str, type[Criterion]]:
+    """Return name → class of every criterion, `magnitude` first, then by name."""
+    found: dict[str, type[Criterion]] = {}
     for module in pkgutil.iter_modules(criteria.__path__):
         name = f"{criteria.__name__}.{module.name}"
         classes = [
             value
             for value in vars(import_module(name)).values()
-            if isinstance(value, type)
-            and issubclass(value, Criterion | Ranking)
-            and value.__module__ == name
+            if isinstance(value, type) and issubclass(value, Criterion) and value.__module__ == name
         ]
         if not classes:
             raise TypeError(f"{name}: defines no Criterion or Ranking")
@@ -47,12 +41,8 @@ def module_of(criterion: str) -> str:
     return known_criteria()[criterion].__module__
 
 
-def check_mask(document: object, where: str) -> Criterion | Ranking:
-    """Validate plain data as the spec of the criterion that it names.
-
-    Raises:
-        UserError: with file, key, value and what is allowed.
-    """
+def check_mask(document: object, where: str) -> Criterion:
+    """Validate plain data as the spec of the criterion that it names."""
     name = document.get("criterion") if isinstance(document, dict) else None
     if name not in known_criteria():
         raise UserError(unknown(where, "criterion", name, known_criteria(), "criterion"))
@@ -63,9 +53,6 @@ def label_of(header: Header) -> MaskLabel:
     """Return what tables say of the mask with this header.
 
     A sparsity that nobody asked for, as of an imported mask, is the one that was counted.
-
-    Raises:
-        UserError: the header names no known criterion, or options that it does not have.
     """
     return _as_made(_spec_of(header).label(), header).model_copy(update={"name": header.name})
 
@@ -75,15 +62,12 @@ def labels_of(header: Header, task: str, recipe: str, seed: int | None) -> list[
 
     The others are of the masks that are found on each run's own task or with its seed, where this
     is such a mask for this run (see `MaskSpec.labels`).
-
-    Raises:
-        UserError: see `label_of`.
     """
     _, *others = _spec_of(header).labels(task, recipe, seed)
     return [label_of(header), *(_as_made(label, header) for label in others)]
 
 
-def _spec_of(header: Header) -> Criterion | Ranking:
+def _spec_of(header: Header) -> Criterion:
     return check_mask(header.spec, f"mask '{header.name}': spec")
 
 

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from essential_sparsity.support.spec import Name, Sparsity, Spec, format_sparsity
+from essential_sparsity.support.spec import Spec
 
 Scope = Literal["global", "layer", "row", "erk", "matched"]
 
@@ -63,14 +63,14 @@ class MaskSpec(Spec):
         return {"criterion": self.criterion, **super().document()}
 
     @property
-    def family(self) -> str:
-        """The mask's name without its sparsity."""
-        raise NotImplementedError
-
-    @property
     def name(self) -> str:
         """The mask's identity in paths, such as `magnitude-global-s0.50`."""
-        raise NotImplementedError
+        return self.criterion
+
+    @property
+    def family(self) -> str:
+        """The mask's name without its sparsity."""
+        return self.name
 
     @property
     def scope_name(self) -> str:
@@ -133,16 +133,6 @@ class DenseSpec(MaskSpec):
     criterion: Literal["dense"] = "dense"
 
     @property
-    def family(self) -> str:
-        """The only dense mask is a family of its own."""
-        return "dense"
-
-    @property
-    def name(self) -> str:
-        """Its name in paths."""
-        return "dense"
-
-    @property
     def nominal_sparsity(self) -> float:
         """Nothing is removed."""
         return 0.0
@@ -151,103 +141,8 @@ class DenseSpec(MaskSpec):
 DENSE = DenseSpec()
 
 
-class RankedSpec(MaskSpec):
-    """A mask by a ranking of weights: how many go is a sparsity or a pattern, where is a scope.
-
-    - `global`: the lowest of all matrices together, exactly round(s·N) of them.
-    - `layer`: of each matrix on its own, round(s·n) of its n weights.
-    - `row`: of each row (an output) on its own, round(s·columns).
-    - `erk`: of each matrix, as many as its Erdős–Rényi–Kernel density leaves; round(s·N) in all.
-    - `matched`: of each matrix, exactly as many as the mask `like` removes of it.
-    - a `pattern` N:M keeps the N highest of every M consecutive weights of a row.
-    """
-
-    lists: ClassVar[dict[str, str]] = {
-        "sparsities": "sparsity",
-        "patterns": "pattern",
-        "seeds": "seed",
-    }
-
-    scope: Scope = Field(default="global", description="over what weights are ranked")
-    pattern: Pattern | None = Field(default=None, description="N:M, N of every M weights kept")
-    sparsity: Sparsity | None = Field(default=None, description="share of the weights removed")
-    like: Name | None = Field(
-        default=None, description="scope matched: the mask (without `-s…`, its family) to match"
-    )
-
-    @model_validator(mode="after")
-    def _amount_is_stated_once(self) -> Self:
-        check_amount(self.scope, self.like, self.sparsity is not None, self.pattern is not None)
-        if self.sparsity == 0:
-            raise ValueError("sparsity 0 is the mask 'dense', whatever the criterion")
-        return self
-
-    def ranking(self) -> dict[str, Any]:
-        """Return what decides the order of the weights: the spec without how many go where."""
-        allotment = {"scope", "pattern", "sparsity", "like"}
-        return {key: value for key, value in self.document().items() if key not in allotment}
-
-    def options(self) -> str:
-        """Return the criterion's own options as they stand in names, such as `seed1`."""
-        return ""
-
-    def options_in_words(self) -> str:
-        """Return the criterion's own options as figures say them, such as `seed 1`."""
-        return self.options()
-
-    @property
-    def scope_name(self) -> str:
-        """The scope; for a pattern the size of its groups, as `N:4`."""
-        return f"N:{pattern_counts(self.pattern)[1]}" if self.pattern else self.scope
-
-    @property
-    def family(self) -> str:
-        """The name without the sparsity."""
-        place = self.scope_name.replace(":", "of").lower()
-        parts = (self.criterion, place, self.like, self.options())
-        return "-".join(part for part in parts if part)
-
-    @property
-    def name(self) -> str:
-        """The mask's identity in paths, such as `magnitude-global-s0.50` or `magnitude-2of4`."""
-        if self.pattern:
-            kept, size = pattern_counts(self.pattern)
-            parts = (self.criterion, f"{kept}of{size}", self.options())
-            return "-".join(part for part in parts if part)
-        if self.sparsity is None:
-            return self.family
-        return f"{self.family}-s{format_sparsity(self.sparsity)}"
-
-    @property
-    def nominal_sparsity(self) -> float | None:
-        """The sparsity, 1 − N/M for a pattern; None where another mask decides it."""
-        if self.pattern:
-            kept, size = pattern_counts(self.pattern)
-            return 1 - kept / size
-        return self.sparsity
-
-    def words(self) -> str:
-        """Return the family in words, such as `magnitude, global`."""
-        place = f"{self.scope} {self.like}" if self.like else self.scope_name
-        place = place.replace("erk", "ERK")
-        parts = (self.criterion.replace("-", " "), place, self.options_in_words())
-        return ", ".join(part for part in parts if part)
-
-    def references(self) -> tuple[str, ...]:
-        """Return the mask that is matched, of the same sparsity if that is stated."""
-        if self.like is None:
-            return ()
-        if self.sparsity is None:
-            return (self.like,)
-        return (f"{self.like}-s{format_sparsity(self.sparsity)}",)
-
-
 def check_amount(scope: Scope, like: str | None, sparsity: bool, pattern: bool) -> None:
-    """Check that scope, `like`, sparsities and patterns go together.
-
-    Raises:
-        ValueError: they do not.
-    """
+    """Check that scope, `like`, sparsities and patterns go together."""
     if (scope == "matched") != (like is not None):
         raise ValueError("scope 'matched' and the key 'like' go together, and only together")
     if sparsity and pattern:

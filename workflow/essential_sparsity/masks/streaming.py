@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,15 +15,10 @@ from essential_sparsity.support.files import available_cores
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
+# Returns the reader of a matrix's rows.
+Open = Callable[[Matrix], ReadKeys]
 # Called with the number of weights that have just been passed over.
 Progress = Callable[[int], None]
-
-
-class Rows(Protocol):
-    """What chunks are read from: `Scores`, or anything else that has a number for each weight."""
-
-    def open(self, matrix: Matrix) -> ReadKeys:
-        """Return the reader of the matrix's rows."""
 
 
 _CHUNK = 1 << 19  # weights: a chunk's keys and bits stay near a core
@@ -50,7 +45,7 @@ class Chunk:
         return self.stop == self.matrix.shape[0]
 
 
-def chunks(scores: Rows, matrices: Sequence[Matrix], threads: int | None = None) -> Iterator[Chunk]:
+def chunks(open_: Open, matrices: Sequence[Matrix], threads: int | None = None) -> Iterator[Chunk]:
     """Yield the matrices' rows in order.
 
     All chunks of a matrix but the last have a multiple of eight rows, so that their bits fill whole
@@ -58,12 +53,30 @@ def chunks(scores: Rows, matrices: Sequence[Matrix], threads: int | None = None)
     be computed.
     """
     threads = min(threads or available_cores(), _OPENED)
-    opened = ordered_map(scores.open, matrices, threads, ahead=_OPENED - 1)
+    opened = ordered_map(open_, matrices, threads, ahead=_OPENED - 1)
     for index, (matrix, read) in enumerate(zip(matrices, opened, strict=True)):
         rows, columns = matrix.shape
         step = max(8, _CHUNK // columns // 8 * 8)
         for start in range(0, rows, step):
             yield Chunk(index, matrix, start, min(start + step, rows), read)
+
+
+def scan(
+    open_: Open,
+    matrices: Sequence[Matrix],
+    look: Callable[[Chunk], _Result],
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Chunk, _Result]]:
+    """Yield (chunk, `look(chunk)`) for every chunk, in order; `look` works on several threads."""
+
+    def work(chunk: Chunk) -> tuple[Chunk, _Result]:
+        return chunk, look(chunk)
+
+    for chunk, found in ordered_map(work, chunks(open_, matrices, threads), threads):
+        yield chunk, found
+        if progress:
+            progress((chunk.stop - chunk.start) * chunk.matrix.shape[1])
 
 
 def ordered_map(

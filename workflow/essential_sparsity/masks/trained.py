@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
@@ -14,7 +13,7 @@ from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.checkpoints.tensors import FORMATS, read_tensor
 from essential_sparsity.masks.criterion import Inputs, Ranking
 from essential_sparsity.masks.keys import ReadKeys, Scores
-from essential_sparsity.masks.mask import Mask, check_alike
+from essential_sparsity.masks.mask import Mask, load_for
 from essential_sparsity.masks.spec import MaskLabel, MaskSpec
 from essential_sparsity.support.spec import Name
 
@@ -119,9 +118,6 @@ class Survivors:
 
     A kept weight's key is one above the bits of its magnitude, so that a kept zero goes after all
     that is gone already: masks of one chain are nested.
-
-    Raises:
-        UserError: the trained weights or the held mask are missing or not of this checkpoint.
     """
 
     checkpoint: Checkpoint
@@ -133,13 +129,7 @@ class Survivors:
 
     @cached_property
     def _held(self) -> Mask:
-        path = self.inputs.files["held"]
-        mask = Mask.load(path)
-        expected = mask.header.model_copy(
-            update={"shapes": {matrix.name: matrix.shape for matrix in self.checkpoint.matrices}}
-        )
-        check_alike([(Path("the checkpoint"), expected), (path, mask.header)], checkpoint=False)
-        return mask
+        return load_for(self.checkpoint.matrices, self.inputs.files["held"])
 
     def open(self, matrix: Matrix) -> ReadKeys:
         """Return the reader of the matrix's keys."""

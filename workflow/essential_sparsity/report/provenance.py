@@ -22,10 +22,10 @@ from essential_sparsity.figures.difference.cost import MASK_JOB, mask_jobs
 from essential_sparsity.report.spec import ProvenanceSpec
 from essential_sparsity.stages import paths
 from essential_sparsity.support import extensions
-from essential_sparsity.support.benchmark import read_benchmark
 from essential_sparsity.support.credentials import redact_document
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.files import available_cores, read_json, write_json
+from essential_sparsity.support.pipeline import read_benchmark
 from essential_sparsity.support.tables import origin_of, read_origin, read_table
 
 FORMAT_VERSION = 1

@@ -66,14 +66,8 @@ def open_job(
 ) -> tuple[Job, dict[str, Any]]:  # fmt: skip
     """Return the job that arguments describe, and what its results say of where they are from.
 
-    Args:
-        arguments: of both parsers.
-        stage: the module that is run.
-        spec: all that the stage depends on.
-        run: of that, the run.
-        folder: where the results go, and a restart point until then.
-        title: what messages call the run.
-        code: modules that the stage finds by their names, but for the head's.
+    The stage depends on `spec`, of which `run` is the run, and on modules that it finds by their
+    names, `code` and the head's. A restart point lies in `folder` until the results are there.
     """
     scoring = import_module(_SCORING).Scoring.of(arguments.score)
     manifest = load_manifest(arguments.checkpoint)

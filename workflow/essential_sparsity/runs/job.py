@@ -30,13 +30,9 @@ class Diverged(UserError):
 
 @dataclass(frozen=True)
 class Job:
-    """One run.
+    """One run of a checkpoint, in a folder, on a task under a mask.
 
     Attributes:
-        checkpoint: the folder.
-        manifest: the checkpoint's.
-        task: the task's data.
-        mask: the mask of the checkpoint.
         spec: the recipe, of the procedure's own class, and the seed.
         restart: where a run that was killed finds what it had done.
         title: what messages call the run.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from essential_sparsity.masks.header import Header
+from essential_sparsity.masks.mask import Header
 from essential_sparsity.masks.registry import labels_of
 from essential_sparsity.outcomes.columns import RUN_COLUMNS, mask_names
 

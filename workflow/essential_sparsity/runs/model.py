@@ -10,7 +10,7 @@ from transformers import PreTrainedModel, set_seed
 
 from essential_sparsity.architectures import find_architecture
 from essential_sparsity.architectures.architecture import Layout
-from essential_sparsity.checkpoints.contents import CONFIG
+from essential_sparsity.checkpoints.inventory import CONFIG
 from essential_sparsity.checkpoints.manifest import Manifest, Matrix
 from essential_sparsity.checkpoints.tensors import read_tensor
 from essential_sparsity.masks.mask import Mask
@@ -48,10 +48,7 @@ def load_model(folder: Path, manifest: Manifest, head: Head, seed: int) -> PreTr
     """Return the checkpoint with `head`, drawn from `seed`, in fp32.
 
     The head depends on the seed alone, not on the mask, which is applied later: that pairs runs
-    across sparsities.
-
-    Raises:
-        UserError: the loaded weights are not those of the checkpoint's files.
+    across sparsities. That the loaded weights are those of the checkpoint's files is checked.
     """
     set_seed(seed)
     model: PreTrainedModel

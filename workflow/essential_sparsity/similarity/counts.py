@@ -14,9 +14,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from essential_sparsity.checkpoints.tensors import read_header
-from essential_sparsity.masks.header import REMEDY, Header
-from essential_sparsity.masks.mask import check_alike, check_bits, check_removed, load_header
+from essential_sparsity.checkpoints.tensors import read_header, read_into
+from essential_sparsity.masks.mask import (
+    REMEDY,
+    Header,
+    check_alike,
+    check_bits,
+    check_removed,
+    load_header,
+)
 from essential_sparsity.masks.streaming import Progress, ordered_map
 from essential_sparsity.support.errors import UserError
 
@@ -60,16 +66,9 @@ class PairCounts:
 def compare_masks(
     files: Sequence[Path], threads: int | None = None, progress: Progress | None = None
 ) -> PairCounts:
-    """Count what every two of the masks in `files` keep together, matrix by matrix.
+    """Count what every two masks of one checkpoint keep together, matrix by matrix.
 
-    Args:
-        files: two masks of one checkpoint, or more.
-        threads: how many; all cores if None.
-        progress: told how many weights have been passed over, those of each mask counted.
-
-    Raises:
-        UserError: a mask is missing or damaged, its bits are not what it says of itself, or the
-            masks are not of one model and checkpoint.
+    `progress` is told how many weights have been passed over, those of each mask counted.
     """
     headers = {path: load_header(path) for path in files}
     check_alike(headers.items())
@@ -131,12 +130,8 @@ class _StoredMask:
 
     def read(self, block: _Block, into: npt.NDArray[np.uint8]) -> None:
         """Fill `into`, as long as the block, from any thread."""
-        buffer, position, done = into.data, self.offsets[block.matrix] + block.start, 0
-        while done < len(buffer):
-            got = os.preadv(self.descriptor, [buffer[done:]], position + done)
-            if got == 0:
-                raise UserError(f"{self.path}: '{block.matrix}': the file ends early; {REMEDY}")
-            done += got
+        if not read_into(into, self.descriptor, self.offsets[block.matrix] + block.start):
+            raise UserError(f"{self.path}: '{block.matrix}': the file ends early; {REMEDY}")
         if block.is_last:
             check_bits(self.path, self.header, block.matrix, into)
 

@@ -51,10 +51,6 @@ def measure_similarity(
     A pair has a row for all matrices together, whose `matrix` is null, and then a row a matrix, in
     matrix order. A measure that is not defined (see `measures`) is null, as are `chance_layers` and
     `kappa_layers` of single matrices.
-
-    Raises:
-        UserError: a mask or the checkpoint's manifest is missing or damaged, or they do not belong
-            together.
     """
     # Only names and shapes are read: what the stages before read, they have verified.
     manifest = load_manifest(root / paths.CHECKPOINT.format(model=model), verify=False)

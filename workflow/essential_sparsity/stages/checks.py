@@ -7,7 +7,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from essential_sparsity.checkpoints.manifest import load_manifest
-from essential_sparsity.masks.header import REMEDY as MASK_REMEDY
+from essential_sparsity.masks.mask import REMEDY as MASK_REMEDY
 from essential_sparsity.masks.mask import Mask, load_header
 from essential_sparsity.support.errors import UserError, one_line
 from essential_sparsity.support.files import REMEDY, check_seal, read_json, sha256_of

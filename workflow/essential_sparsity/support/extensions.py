@@ -8,7 +8,7 @@ variable.
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from essential_sparsity.support.errors import UserError
@@ -34,15 +34,7 @@ def folders() -> list[Path]:
 
 
 def join(path: list[str], registry: str) -> None:
-    """Add the extensions' folders to a registry's `__path__`.
-
-    Args:
-        path: the `__path__`.
-        registry: which of `REGISTRIES`.
-
-    Raises:
-        UserError: two modules have one name.
-    """
+    """Add the extensions' folders to the `__path__` of a registry, one of `REGISTRIES`."""
     for folder in (extension / registry for extension in folders()):
         for file in sorted(folder.glob("*")):
             for known in path:
@@ -81,15 +73,9 @@ def locate(module: str) -> Path | None:
 
 
 def folders_of(study: object, beside: Path, where: str) -> list[Path]:
-    """Return the folders that a study, as it stands in the file, names as its extensions.
+    """Return the folders that a study names as its extensions, from where its file lies.
 
-    Args:
-        study: the study.
-        beside: the folder of the study's file.
-        where: that file, for errors.
-
-    Raises:
-        UserError: a folder is missing, or has nothing that could be found.
+    `study` is what the file `where`, which lies in `beside`, holds.
     """
     names = study.get("extensions", []) if isinstance(study, dict) else []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -118,11 +104,7 @@ def use(
     if wanted == os.environ.get(VARIABLE, ""):
         return
     os.environ[VARIABLE] = wanted
-    if _are_imported(REGISTRIES.values()):
+    if any(package in sys.modules for package in REGISTRIES.values()):
         leaving()
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-
-
-def _are_imported(packages: Iterable[str]) -> bool:
-    return any(package in sys.modules for package in packages)

@@ -14,6 +14,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,11 +32,7 @@ BLANK = (_BEFORE + _ZEROS + _AFTER).decode()
 
 
 def seal(path: Path) -> None:
-    """Put the digest into the file's last `BLANK`.
-
-    Raises:
-        ValueError: the file has none, a defect of its writer.
-    """
+    """Put the digest into the file's last `BLANK`; a file without one is a defect of its writer."""
     with path.open("r+b") as file:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             start = data.rfind(BLANK.encode())
@@ -48,12 +45,7 @@ def seal(path: Path) -> None:
 
 
 def check_seal(path: Path) -> bool:
-    """Return whether the file has a seal; it is then what its writer left.
-
-    Raises:
-        UserError: it has a seal and differs from what was sealed.
-        OSError: it cannot be read.
-    """
+    """Return whether the file has a seal; raise a `UserError` if it is not what was sealed."""
     with path.open("rb") as file:
         if not path.stat().st_size:
             return False
@@ -79,9 +71,6 @@ def _digest(data: mmap.mmap, start: int) -> bytes:
     return digest.hexdigest().encode()
 
 
-_UMASK = threading.Lock()
-
-
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of the file's bytes, in hexadecimal."""
     with path.open("rb") as file:
@@ -103,8 +92,7 @@ def available_cores() -> int:
 def atomic_path(final: Path) -> Iterator[Path]:
     """Yield a temporary path beside `final`; rename it to `final` if the block ends well.
 
-    Whatever happens inside the block, `final` is either what it was before or wholly new: a crash
-    leaves at most a hidden temporary file, an error leaves nothing.
+    A crash leaves at most the hidden temporary file, an error leaves nothing.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=final.parent, prefix=f".{final.name}.", suffix=".part")
@@ -122,6 +110,9 @@ def atomic_path(final: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_UMASK = threading.Lock()
 
 
 def umask() -> int:
@@ -151,16 +142,37 @@ def atomic_folder(final: Path) -> Iterator[Path]:
 
 
 def check_space(path: Path, size: int, what: str = "") -> None:
-    """Check that the disk has room for `size` bytes, before they are written to `path`.
-
-    Raises:
-        UserError: it has not; `what` names what takes them, `path` if it is not given.
-    """
+    """Check that the disk has room for `size` bytes, which `what` (or `path`) takes there."""
     free = shutil.disk_usage(path.parent).free
     if size > free:
         raise UserError(
             f"{what or path}: takes {size / 1e9:.2f} GB, and the disk has {free / 1e9:.2f} GB left"
         )
+
+
+# Snakemake's records, whose times nobody compares.
+_RECORDS = ".snakemake"
+
+
+def correct_times(folder: Path) -> int:
+    """Set the times of files below `folder` that lie in the future to now; return their number.
+
+    A clock that was wrong leaves them, or a copy. Snakemake takes a job whose input is newer than
+    its output for one that went wrong, and deletes what it made: a run of hours, at its end.
+    """
+    corrected = 0
+    for place, folders, names in os.walk(folder):
+        if _RECORDS in folders:
+            folders.remove(_RECORDS)
+        now = time.time()
+        for name in names:
+            # Files may be gone meanwhile, or another user's.
+            with contextlib.suppress(OSError):
+                file = os.path.join(place, name)
+                if os.lstat(file).st_mtime > now and not os.path.islink(file):
+                    os.utime(file)
+                    corrected += 1
+    return corrected
 
 
 def write_text(path: Path, text: str) -> None:
@@ -178,11 +190,7 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
-    """Read a JSON object without its seal; `what` names the kind of file in the error.
-
-    Raises:
-        UserError: the file is missing, damaged, is not JSON, or does not hold an object.
-    """
+    """Read a JSON object without its seal; `what` names the kind of file in the error."""
     try:
         check_seal(path)
         document = json.loads(path.read_text(encoding="utf-8"))

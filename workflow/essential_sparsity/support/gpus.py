@@ -33,10 +33,7 @@ _WHOLE = Fraction(1)
 
 
 def visible_gpus() -> list[str]:
-    """Return the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them.
-
-    Neither torch nor CUDA is touched.
-    """
+    """Return the GPUs that this process may use, by `CUDA_VISIBLE_DEVICES`, without using CUDA."""
     chosen = os.environ.get(_VISIBLE)
     if chosen is None:
         return list(_installed())
@@ -67,33 +64,22 @@ def _share(text: str) -> Fraction:
 def reserve(count: int | None = None, share: Fraction = _WHOLE) -> list[str]:
     """Lock GPUs for this process's lifetime and hide the others; wait until that many are free.
 
-    To be called before torch is imported, once in a process.
-
-    Args:
-        count: how many; None for one if there is any.
-        share: how much of a GPU; several are taken whole, whatever it is.
-
-    Returns:
-        Their names.
-
-    Raises:
-        UserError: fewer are visible.
+    To be called before torch is imported, once in a process. `count` None asks for one if there is
+    any; of several, each is taken whole, whatever `share` says. Returns their names.
     """
     gpus = visible_gpus()
     count = min(1, len(gpus)) if count is None else count
     if count > len(gpus):
         seen = ", ".join(gpus) or "none"
         raise UserError(f"gpu: {count} asked for, visible on {os.uname().nodename}: {seen}")
-    waiting = False
     parts = _PARTS if count > 1 else math.ceil(_PARTS * share)
-    while len(taken := _lock_some(gpus, count, parts)) < count:
-        if not waiting:
-            wanted = count if parts == _PARTS else f"{share} of one"
-            print(
-                f"waiting for {wanted} of {len(gpus)} GPUs to be free", file=sys.stderr, flush=True
-            )
-        waiting = True
+    wanted = count if parts == _PARTS else f"{share} of one"
+    taken = _lock_some(gpus, count, parts)
+    if len(taken) < count:
+        print(f"waiting for {wanted} of {len(gpus)} GPUs to be free", file=sys.stderr, flush=True)
+    while len(taken) < count:
         time.sleep(1)
+        taken = _lock_some(gpus, count, parts)
     os.environ[_VISIBLE] = ",".join(taken)
     return taken
 
@@ -130,8 +116,7 @@ def _lock(file: TextIO, length: int, start: int) -> bool:
 def _folder() -> Path:
     """Return a folder of this user's that all of their processes on this machine agree on.
 
-    Raises:
-        UserError: somebody else has put something in its place, and would decide what is locked.
+    Whoever had put something in its place would decide what is locked.
     """
     runtime = Path("/run/user") / str(os.getuid())
     base = runtime if os.access(runtime, os.W_OK) else Path(tempfile.gettempdir())

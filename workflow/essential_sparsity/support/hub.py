@@ -19,6 +19,7 @@ import tenacity
 from huggingface_hub import (
     HfApi,
     constants,
+    get_session,
     hf_hub_download,
     hf_hub_url,
     set_client_factory,
@@ -34,9 +35,6 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-
-# The client's own hooks are in it, and nothing public makes one.
-from huggingface_hub.utils._http import default_client_factory
 from huggingface_hub.utils.tqdm import tqdm
 
 from essential_sparsity.support.credentials import without_credentials
@@ -89,12 +87,25 @@ def ask(question: Callable[[HfApi, float], Answer]) -> Answer:
     """Return `question(api, timeout in seconds)`, or give up a little after the timeout.
 
     The timeout is the client's own, set by `HF_HUB_ETAG_TIMEOUT` (10 s by default).
-
-    Raises:
-        Unreachable: no answer in time, no connection, or `HF_HUB_OFFLINE` is set.
-        UserError: the hub refused: see `refusal`.
     """
-    return persist(lambda: _ask_once(question))
+
+    def ask_once() -> Answer:
+        timeout = float(constants.HF_HUB_ETAG_TIMEOUT)
+        answer: Future[Answer] = Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(question(HfApi(endpoint=constants.ENDPOINT), timeout))
+            except Exception as error:
+                answer.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            return answer.result(timeout + 1)
+        except TimeoutError:
+            raise _unreachable(f"no answer within {timeout:g} s") from None
+
+    return persist(ask_once)
 
 
 def fetch_file(
@@ -106,29 +117,18 @@ def fetch_file(
 ) -> Path:
     """Return a file of the client's cache, fetched if it is not there, its digest verified.
 
-    The client goes on where a broken transfer ended.
-
-    Args:
-        kind: of repository.
-        repository: its name.
-        name: of the file inside it.
-        commit: forty hexadecimal digits.
-        offline: take it from the cache alone.
+    The client goes on where a broken transfer ended. With `offline`, the cache alone is asked.
 
     Raises:
-        Unreachable: the hub does not answer.
-        UserError: the hub refused, see `refusal`; the file is not the one that it announced; its
-            name leads out of the repository.
+        UserError: the hub does not answer or refuses; the file is not the one that it announced;
+            its name leads out of the repository.
     """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
         raise UserError(f"{name!r}: is no name of a file in a repository")
 
-    def describe(api: HfApi, timeout: float) -> object:
-        url = hf_hub_url(
-            repository, name, repo_type=kind, revision=commit, endpoint=constants.ENDPOINT
-        )
-        return api.get_hf_file_metadata(url=url, timeout=timeout)
+    url = hf_hub_url(repository, name, repo_type=kind, revision=commit, endpoint=constants.ENDPOINT)
+    cached = try_to_load_from_cache(repository, name, constants.HF_HUB_CACHE, commit, kind)
 
     def fetch() -> Path:
         file = hf_hub_download(
@@ -143,10 +143,10 @@ def fetch_file(
         )
         return Path(file)
 
-    cached = try_to_load_from_cache(repository, name, constants.HF_HUB_CACHE, commit, kind)
     try:
         if not offline and not isinstance(cached, str):
-            ask(describe)  # the client would wait for its answer for six minutes
+            # The client would wait for its answer for six minutes.
+            ask(lambda api, timeout: api.get_hf_file_metadata(url=url, timeout=timeout))
         file = persist(fetch)
     except UserError as error:
         raise type(error)(f"{name}: {error}") from None
@@ -189,11 +189,7 @@ def uncached(error: Unreachable, what: str) -> Unreachable:
 
 
 def commit_of(info: Any) -> str:
-    """Return the commit of a hub's answer about a repository: it becomes a folder's name.
-
-    Raises:
-        UserError: it is none.
-    """
+    """Return the commit of a hub's answer about a repository: it becomes a folder's name."""
     if not re.fullmatch(r"[0-9a-f]{40}", str(info.sha)):
         raise UserError(f"{endpoint()} names no commit, but '{public(info.sha)[:60]}'")
     return str(info.sha)
@@ -212,13 +208,11 @@ def _announce(state: tenacity.RetryCallState) -> None:
     reraise=True,
 )
 def persist(attempt: Callable[[], Answer]) -> Answer:
-    """Return what `attempt`, a call of the hub's client, returns.
-
-    It is called up to three times where the hub is busy or drops the connection.
+    """Return what `attempt` returns: called up to three times where the hub is busy or breaks off.
 
     Raises:
-        Unreachable: the hub does not answer.
-        UserError: the hub refused: see `refusal`.
+        Unreachable: no answer in time, no connection, or `HF_HUB_OFFLINE` is set.
+        UserError: the hub refused.
     """
     try:
         return attempt()
@@ -226,29 +220,8 @@ def persist(attempt: Callable[[], Answer]) -> Answer:
         raise refusal(error) from None
 
 
-def _ask_once(question: Callable[[HfApi, float], Answer]) -> Answer:
-    timeout = float(constants.HF_HUB_ETAG_TIMEOUT)
-    answer: Future[Answer] = Future()
-
-    def work() -> None:
-        try:
-            answer.set_result(question(HfApi(endpoint=constants.ENDPOINT), timeout))
-        except Exception as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        return answer.result(timeout + 1)
-    except TimeoutError:
-        raise _unreachable(f"no answer within {timeout:g} s") from None
-
-
 def refusal(error: Exception) -> UserError:
-    """Return one clear reason for an error of the hub's client.
-
-    Raises:
-        OSError: the error is the disk's, not the hub's.
-    """
+    """Return one clear reason for an error of the hub's client; raise one of the disk."""
     if isinstance(error, UserError):
         return error
     if isinstance(error, OfflineModeIsEnabled):
@@ -302,26 +275,24 @@ class _Public(logging.Filter):
         return True
 
 
-# By these the client names files of its cache, and takes them as they come.
-_NAMING = ("X-Repo-Commit", "X-Linked-Etag", "ETag", "X-Xet-Hash")
-
-
 def _check_names(response: Any) -> None:
-    """Refuse an answer about a hub's file whose headers would lead out of the client's cache."""
-    if _NAMING[0] not in response.headers:
-        return
-    for header in _NAMING:
-        value = response.headers.get(header, "0")
-        if not re.fullmatch(r'(W/)?"?\w[\w.+=:-]*"?', value):
+    """Refuse an answer about a file whose headers, as names, would lead out of the cache."""
+    headers = response.headers
+    for header in ("X-Repo-Commit", "X-Linked-Etag", "ETag", "X-Xet-Hash"):
+        value = headers.get(header, "0")
+        if "X-Repo-Commit" in headers and not re.fullmatch(r'(W/)?"?\w[\w.+=:-]*"?', value):
             raise UserError(
                 f"{endpoint()} sends an {header} that is no name: {public(value)[:60]!r}"
             )
 
 
+_default = get_session()
+
+
 def _client() -> Any:
-    client = default_client_factory()
-    client.event_hooks["response"].append(_check_names)
-    return client
+    """Return a client as the library's own, which checks names besides."""
+    hooks = {**_default.event_hooks, "response": [_check_names]}
+    return type(_default)(event_hooks=hooks, follow_redirects=True, timeout=None)
 
 
 set_client_factory(_client)

@@ -26,11 +26,8 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 class Holder:
     """The process that holds a folder."""
 
-    owner: str
-    """Process, machine, and since when."""
-
-    is_near: bool
-    """True if this machine sees that it is alive; otherwise only its own machine can tell."""
+    owner: str  # process, machine, and since when
+    is_near: bool  # this machine sees that it is alive; otherwise only its own can tell
 
     def describe(self, folder: Path) -> str:
         """Return in one line who holds `folder`, and what to do if it does so no longer."""
@@ -44,10 +41,10 @@ class Holder:
 
 
 def take(folder: Path, patience: float = 0.0, clear: bool = True) -> Holder | None:
-    """Lock `folder` for this process's lifetime.
+    """Lock `folder`, where Snakemake keeps its records, for this process's lifetime.
 
     Args:
-        folder: where Snakemake keeps its records.
+        folder: the folder.
         patience: seconds to wait for a holder to end (a dry run holds the lock for a moment).
         clear: delete Snakemake's lock files, once this lock is had: they are a dead one's, unless
             this process' own Snakemake has already written them. And wait no longer than until the

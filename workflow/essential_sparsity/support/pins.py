@@ -46,11 +46,7 @@ class Pins:
         self.path = path
 
     def find(self, kind: Kind, repository: str, revision: str) -> Pin | None:
-        """Return what was recorded, None if nothing was.
-
-        Raises:
-            UserError: the file is damaged, or another version's.
-        """
+        """Return what was recorded, None if nothing was."""
         found: dict[str, Pin] = getattr(self._read(), kind)
         return found.get(_key(repository, revision))
 
@@ -65,16 +61,8 @@ class Pins:
     ) -> None:
         """Check what was served against the record; record what is not there yet.
 
-        Args:
-            kind: of repository.
-            repository: its name.
-            revision: as the catalog entry has it: a commit, branch or tag.
-            commit: what the hub resolved that to.
-            files: SHA-256 by name, of files that are here, whole.
-            splits: of a data set: configuration/split → its files.
-
-        Raises:
-            UserError: something else was served before; the file is damaged or cannot be written.
+        `revision` is as the catalog entry has it: a commit, branch or tag; `commit` what the hub
+        resolved that to. The `files`, SHA-256 by name, are here, whole.
         """
         pin = Pin(revision=commit, files=dict(files), splits=dict(splits or {}))
         key = _key(repository, revision)
@@ -85,7 +73,11 @@ class Pins:
             # file system (NFS) has no exclusive locks on folders.
             with FileLock(self.path.with_name(f".{self.path.name}.guard")):
                 if document := self._with(kind, key, pin):
-                    write_text(self.path, _text(document))
+                    # Sorted, a value a line, so that its changes are easy to read.
+                    kinds = {"models": {}, "datasets": {}, **document.document()}
+                    content = {"format_version": FORMAT_VERSION, **kinds}
+                    text = json.dumps(content, indent=2, ensure_ascii=False)
+                    write_text(self.path, f"{text}\n")
         except OSError as error:
             raise UserError(
                 f"{self.path}: cannot be written: {error.strerror or error}; it must record what "
@@ -93,11 +85,7 @@ class Pins:
             ) from None
 
     def _with(self, kind: Kind, key: str, pin: Pin) -> _Document | None:
-        """Return the document with what was served added, None if it has all of it.
-
-        Raises:
-            UserError: it has something else, or is damaged.
-        """
+        """Return the document with what was served added, None if it has all of it."""
         document = self._read()
         pins: dict[str, Pin] = dict(getattr(document, kind))
         known = pins.get(key) or Pin(revision=pin.revision, files={})
@@ -142,17 +130,6 @@ class Pins:
             raise UserError(
                 f"{error}; restore the file, or delete it to record anew what hubs serve"
             ) from None
-
-
-def _text(document: _Document) -> str:
-    """Return the file's text: sorted, a value a line, so that its changes are easy to read."""
-    content = {
-        "format_version": FORMAT_VERSION,
-        "models": {},
-        "datasets": {},
-        **document.document(),
-    }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _key(repository: str, revision: str) -> str:

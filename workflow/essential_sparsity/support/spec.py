@@ -83,20 +83,12 @@ class Spec(BaseModel):
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Parse the canonical (or any) JSON of a spec, or the path of a file that holds it.
-
-        Raises:
-            UserError: the text is not JSON, or a key or value is not what the spec allows.
-        """
+        """Parse the canonical (or any) JSON of a spec, or the path of a file that holds it."""
         return cls.check(*read_document(text))
 
     @classmethod
     def check(cls, document: object, where: str) -> Self:
-        """Validate plain data; `where` names the file in the error.
-
-        Raises:
-            UserError: with file, key, value and what is allowed.
-        """
+        """Validate plain data; `where` names the file in the error, a `UserError`."""
         try:
             return cls.model_validate(document)
         except ValidationError as error:
@@ -104,25 +96,16 @@ class Spec(BaseModel):
 
 
 def read_document(text: str) -> tuple[object, str]:
-    """Parse JSON, or the path of a file that holds it; return the data and where they come from.
-
-    Raises:
-        UserError: the text is not JSON, or the file cannot be read.
-    """
+    """Parse JSON, or the path of a file that holds it; return the data and where they come from."""
     where = "--spec"
-    if not text.lstrip().startswith("{"):
-        where, text = text, _read_text(Path(text))
     try:
+        if not text.lstrip().startswith("{"):
+            where, text = text, Path(text).read_text(encoding="utf-8")
         return json.loads(text), where
     except json.JSONDecodeError as error:
         raise UserError(f"{where}: not JSON: {error}") from None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--spec: {path} cannot be read: {error}") from None
+        raise UserError(f"--spec: {text} cannot be read: {error}") from None
 
 
 def canonical_json(document: object) -> str:

@@ -32,7 +32,6 @@ def provenance(stage: str, spec: dict[str, Any], *modules: str) -> dict[str, Any
     """Return what made an artifact: stage, spec, code fingerprint, Python and library versions.
 
     `modules` are those that the stage imports by name, beyond what its fingerprint sees by itself.
-
     The versions are those of the installed libraries, whether this stage uses them or not, so that
     equal work leaves equal bytes.
     """
@@ -73,11 +72,7 @@ def open_table(
 
 
 def read_table(path: Path, columns: set[str]) -> pa.Table:
-    """Read a Parquet file that must have `columns`.
-
-    Raises:
-        UserError: the file is missing or damaged, or lacks a column.
-    """
+    """Read a Parquet file that must be whole and have `columns`."""
     try:
         check_seal(path)
         table = pq.read_table(path)

@@ -29,24 +29,25 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
     finding = max(
         findings, key=lambda found: (len(found["loc"]), found["type"] == "extra_forbidden")
     )
-    where = ": ".join(filter(None, (where, _key(model, finding["loc"], finding["type"]))))
     kind = finding["type"]
+    key, holders = _locate(model, finding["loc"], kind)
+    where = ": ".join(filter(None, (where, key)))
     if kind == "extra_forbidden":
-        fields = _fields_at(model, finding["loc"][:-1])
+        fields = sorted({name for found in holders for name in found.model_fields})
         name = finding["loc"][-1]
         allowed = ", ".join(fields) if fields else "none"
         line = f"{where}: unknown key{near_miss(name, fields)} (allowed here: {allowed})"
     elif kind == "union_tag_invalid":
-        key = finding["ctx"]["discriminator"].strip("'")
+        tagged = finding["ctx"]["discriminator"].strip("'")
         allowed = finding["ctx"]["expected_tags"].replace("'", "").split(", ")
         tag = finding["ctx"]["tag"]
         line = (
-            f"{where}.{key}: unknown {key} '{tag}'{near_miss(tag, allowed)} "
+            f"{where}.{tagged}: unknown {tagged} '{tag}'{near_miss(tag, allowed)} "
             f"(known: {', '.join(allowed)})"
         )
     elif kind == "union_tag_not_found":
-        key = finding["ctx"]["discriminator"].strip("'")
-        line = f"{where}.{key}: this key is required"
+        tagged = finding["ctx"]["discriminator"].strip("'")
+        line = f"{where}.{tagged}: this key is required"
     elif kind == "missing":
         line = f"{where}: this key is required"
     else:
@@ -65,43 +66,28 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
     return line
 
 
-def _key(model: type[BaseModel], location: tuple[int | str, ...], kind: str) -> str:
-    """Return the location as a reader of the file would write it: without the names of branches."""
+def _locate(
+    model: type[BaseModel], location: tuple[int | str, ...], kind: str
+) -> tuple[str, set[type[BaseModel]]]:
+    """Return a location as a reader of the file would write it: without the names of branches.
+
+    And the models that may stand there; of a union, the one meant.
+    """
     text = ""
+    holders = here = {model}
     for position, part in enumerate(location):
+        holders = here
         if isinstance(part, int):
             text += f"[{part}]"
-        elif (kind == "extra_forbidden" and position + 1 == len(location)) or not _is_branch(
-            model, location[:position], part
-        ):
-            text += f".{part}"
-    return text.lstrip(".")
-
-
-def _is_branch(model: type[BaseModel], location: tuple[int | str, ...], part: str) -> bool:
-    """Tell whether `part`, at `location`, is no key of the file but the tag of a union's branch."""
-    here = _models_at(model, location)
-    return any(_is_tagged(m, part) and part not in m.model_fields for m in here)
-
-
-def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Return the field names that are allowed at `location` below `model`."""
-    return sorted({name for found in _models_at(model, location) for name in found.model_fields})
-
-
-def _models_at(model: type[BaseModel], location: tuple[int | str, ...]) -> set[type[BaseModel]]:
-    """Return the models that may stand at `location` below `model`; of a union, the one meant."""
-    here: set[type[BaseModel]] = {model}
-    for part in location:
-        if isinstance(part, int):
             continue
-        below: set[type[BaseModel]] = set()
-        for candidate in here:
-            if part in candidate.model_fields:
-                below |= _models_in(candidate.model_fields[part].annotation)
+        is_branch = any(_is_tagged(m, part) and part not in m.model_fields for m in here)
+        is_unknown = kind == "extra_forbidden" and position + 1 == len(location)
+        text += f".{part}" if is_unknown or not is_branch else ""
+        annotations = [m.model_fields[part].annotation for m in here if part in m.model_fields]
+        below = {inner for annotation in annotations for inner in _models_in(annotation)}
         # Parts that are no field are the tag of a union's branch.
         here = below or {m for m in here if _is_tagged(m, part)} or here
-    return here
+    return text.lstrip("."), holders
 
 
 def _is_tagged(model: type[BaseModel], tag: str) -> bool:

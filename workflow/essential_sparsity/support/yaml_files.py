@@ -28,11 +28,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def read_yaml(path: Path) -> object:
-    """Read a YAML file as plain data.
-
-    Raises:
-        UserError: the file cannot be read, is not YAML, or holds too much.
-    """
+    """Read a YAML file as plain data; whatever keeps from that is a `UserError`."""
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
         if _count(document, {}) > _MOST_VALUES:

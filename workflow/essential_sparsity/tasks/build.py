@@ -21,11 +21,8 @@ def build_task(
 ) -> None:
     """Write `train.parquet`, `evaluation.parquet` and `task.json` into the folder `output`.
 
-    Args:
-        spec: the data, what an example is, and how it is made ready.
-        checkpoint: a folder with a tokenizer or an image processor.
-        output: replaced as a whole; untouched if anything fails.
-        pins: the lock file of what hubs served first, see `essential_sparsity.support.pins`.
+    It is replaced as a whole, and untouched if anything fails. The checkpoint's folder has the
+    tokenizer or the image processor; `pins` is the lock file of what hubs served first.
     """
     source = load_source(spec, pins)
     with atomic_folder(output) as folder:

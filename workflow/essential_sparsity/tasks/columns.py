@@ -39,14 +39,8 @@ def classes_of(
 ) -> tuple[tuple[str, ...], dict[str, npt.NDArray[np.int64]]]:
     """Return the classes' names in index order, and the examples' class numbers by split.
 
-    Args:
-        source: the data.
-        label: the column of labels, of numbers or of names.
-        declared: the names in the task, checked against the data's own; None to take those.
-
-    Raises:
-        UserError: nobody names the classes; the data have another number of them, or the same in
-            another order; a label is hidden (-1), missing, or none of them.
+    The column `label` holds numbers or names. The names that a task has `declared` are checked
+    against the data's own; None takes those.
     """
     labels = _class_names(source.classes.get(label), label, declared)
     return labels, {split: _class_numbers(source, split, label, labels) for split in SPLITS}

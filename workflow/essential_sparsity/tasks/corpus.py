@@ -115,11 +115,7 @@ class Corpus:
 def read_corpus(library: Path | None = None) -> Corpus:
     """Read the corpus from the standard library's sources; nothing is imported or executed.
 
-    Args:
-        library: the folder of the standard library; by default the running Python's.
-
-    Raises:
-        UserError: a module's source is missing or cannot be read.
+    `library` is their folder; by default the running Python's.
     """
     library = library or Path(sysconfig.get_path("stdlib"))
     passages: list[Passage] = []

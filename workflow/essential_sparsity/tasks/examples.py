@@ -71,13 +71,11 @@ class Examples(Spec):
         Libraries that take seconds to import are imported here: the workflow reads the module.
 
         Args:
-            source: the raw examples.
+            source: the raw examples; a column that is missing or holds something else is a
+                `UserError`, and so is a checkpoint that does not do.
             sizes: `preprocessing` with the recipe's values.
             checkpoint: a folder with a tokenizer or an image processor.
             folder: where further files may be written.
-
-        Raises:
-            UserError: a column is missing or holds something else, or the checkpoint does not do.
         """
 
 
@@ -88,11 +86,7 @@ def module_of(kind: str) -> str:
 
 @cache
 def known_kinds() -> dict[str, type[Examples]]:
-    """Return name → class of every kind, by name.
-
-    Raises:
-        TypeError: a module defines no `EXAMPLES`, or one of another name: a defect.
-    """
+    """Return name → class of every kind, by name."""
     found: dict[str, type[Examples]] = {}
     for module in pkgutil.iter_modules(kinds.__path__):
         name = module.name.replace("_", "-")

@@ -25,7 +25,7 @@ from essential_sparsity.support.hub import (
 )
 from essential_sparsity.support.pins import Pins
 from essential_sparsity.support.validation import unknown
-from essential_sparsity.tasks.source import SPLITS, Source
+from essential_sparsity.tasks.source import SPLITS, Source, with_ids
 from essential_sparsity.tasks.spec import HubData
 
 
@@ -34,16 +34,8 @@ def load(data: HubData, pins: Path | None = None) -> Source:
 
     Which files a split consists of is 🤗 datasets' to say, or the lock file's, if they were fetched
     before: then nobody is asked, and what the client's cache has is not fetched again. Obeys
-    `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN`.
-
-    Args:
-        data: repository, revision, configuration and splits.
-        pins: the lock file of what hubs served first.
-
-    Raises:
-        UserError: the hub cannot be reached; it has no such data set, revision, configuration or
-            split; the split is not Parquet; a file is not the one that the hub announced, or that
-            was served first.
+    `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN`. A file that is not the one which the
+    hub announced, or served first, is refused.
     """
     lock = Pins(pins) if pins is not None else None
     pin = lock.find("datasets", data.repository, data.revision) if lock else None
@@ -70,9 +62,15 @@ def load(data: HubData, pins: Path | None = None) -> Source:
         splits = {key: files[split] for split, key in keys.items()}
         lock.pin("datasets", data.repository, data.revision, at.revision, served, splits)
     # Row numbers are stable names, because the commit is.
-    splits_with_ids = {split: _with_ids(t, getattr(data, split)) for split, t in tables.items()}
+    named = {split: with_ids(t, getattr(data, split), own=False) for split, t in tables.items()}
+    features = datasets.Features.from_arrow_schema(tables["train"].schema)
+    classes = {
+        column: tuple(feature.names)
+        for column, feature in features.items()
+        if isinstance(feature, datasets.ClassLabel)
+    }
     origin = {**data.model_dump(mode="json"), "commit": at.revision, "files": served}
-    return Source(splits_with_ids, _classes(tables["train"]), origin)
+    return Source(named, classes, origin)
 
 
 @contextmanager
@@ -168,20 +166,3 @@ def _read(file: Path, name: str) -> pa.Table:
         return pq.read_table(file)
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{name}: not a readable Parquet file: {error}") from None
-
-
-def _with_ids(table: pa.Table, split: str) -> pa.Table:
-    if "id" in table.column_names:
-        table = table.drop_columns("id")
-    ids = [f"{split}/{row}" for row in range(table.num_rows)]
-    return table.append_column("id", pa.array(ids, pa.string()))
-
-
-def _classes(table: pa.Table) -> dict[str, tuple[str, ...]]:
-    """Return the classes' names of the columns whose file declares them."""
-    features = datasets.Features.from_arrow_schema(table.schema)
-    return {
-        column: tuple(feature.names)
-        for column, feature in features.items()
-        if isinstance(feature, datasets.ClassLabel)
-    }

@@ -53,14 +53,8 @@ class ImageProcessor:
     def __init__(self, checkpoint: Path, size: int | None) -> None:
         """Load from files only; no code that a checkpoint may carry is run.
 
-        Args:
-            checkpoint: a folder with `preprocessor_config.json` and `config.json`.
-            size: height and width of the images in pixels, None for the processor's own. What the
-                processor crops from the resized image stays the same share of it.
-
-        Raises:
-            UserError: the folder has no image processor, or one that cannot be loaded or whose
-                images have not all one shape; the model's patches do not fill images of `size`.
+        `size` is height and width of the images in pixels, None for the processor's own. What the
+        processor crops from the resized image stays the same share of it.
         """
         self._processor, config = _load(checkpoint)
         patch = getattr(config, "patch_size", None)
@@ -161,11 +155,6 @@ class ImageColumn:
     """A split's images, decoded one by one as they are asked for."""
 
     def __init__(self, source: Source, split: str, name: str) -> None:
-        """Take the column `name`.
-
-        Raises:
-            UserError: see `column_of`; or it holds no images.
-        """
         column = column_of(source, split, "image", name)
         kind = column.type
         if pat.is_struct(kind) and kind.get_field_index("bytes") >= 0:
@@ -203,9 +192,6 @@ def write_pixels(path: Path, images: ImageColumn, processor: ImageProcessor) -> 
     """Write the pixels of all images to `path`, an array file (images, 3, height, width) of uint8.
 
     A few images are in memory at a time, however many there are.
-
-    Raises:
-        UserError: an image cannot be decoded, or the disk has too little space.
     """
     shape = (len(images), *processor.shape)
     size = int(np.prod(shape))

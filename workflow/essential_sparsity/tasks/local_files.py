@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from essential_sparsity.support.errors import UserError, one_line
 from essential_sparsity.support.files import sha256_of
-from essential_sparsity.tasks.source import SPLITS, Source
+from essential_sparsity.tasks.source import SPLITS, Source, with_ids
 from essential_sparsity.tasks.spec import LocalFiles
 
 _READERS = {
@@ -20,32 +20,20 @@ _READERS = {
 
 
 def load(data: LocalFiles) -> Source:
-    """Return the two files' columns; rows are named by their number, or by a column `id`.
-
-    Raises:
-        UserError: a file is missing, of another kind, or damaged.
-    """
+    """Return the two files' columns; rows are named by their number, or by a column `id`."""
     files = {split: Path(getattr(data, split)) for split in SPLITS}
-    origin = {split: {"file": file.name, "sha256": _hash(file)} for split, file in files.items()}
-    return Source({split: _read(file, split) for split, file in files.items()}, {}, origin)
+    for file in files.values():
+        if not file.is_file():
+            raise UserError(f"{file}: no such file; data.train and data.evaluation name files")
+    origin = {split: {"file": f.name, "sha256": sha256_of(f)} for split, f in files.items()}
+    tables = {split: with_ids(_read(file), split, own=True) for split, file in files.items()}
+    return Source(tables, {}, origin)
 
 
-def _hash(file: Path) -> str:
-    if not file.is_file():
-        raise UserError(f"{file}: no such file; data.train and data.evaluation name files")
-    return sha256_of(file)
-
-
-def _read(file: Path, split: str) -> pa.Table:
+def _read(file: Path) -> pa.Table:
     if file.suffix not in _READERS:
         raise UserError(f"{file}: '{file.suffix}' is none of {', '.join(_READERS)}")
     try:
-        table = _READERS[file.suffix](file)
+        return _READERS[file.suffix](file)
     except pa.ArrowException as error:
         raise UserError(f"{file}: not a readable {file.suffix} file: {one_line(error)}") from None
-    if "id" in table.column_names:
-        ids = [f"{split}/{name}" for name in table.column("id").to_pylist()]
-        table = table.drop_columns("id")
-    else:
-        ids = [f"{split}/{row}" for row in range(table.num_rows)]
-    return table.append_column("id", pa.array(ids, pa.string()))

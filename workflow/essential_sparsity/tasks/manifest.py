@@ -14,7 +14,6 @@ from essential_sparsity.tasks.source import SPLITS
 
 FORMAT_VERSION = 2
 MANIFEST = "task.json"
-COLUMNS = frozenset({"id", "label"})
 
 # The files that decide how text becomes tokens, for the tokenizers of all families.
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model")
@@ -25,12 +24,10 @@ class TaskData:
     """One task's examples, made ready for one tokenizer or image processor, in `folder`.
 
     Attributes:
-        kind: the kind of examples, such as `text-classification`.
         labels: the classes' names; a label is an index into them. Empty where there are none.
-        preprocessor_sha256: digest of the tokenizer or image processor that was used.
         examples: number of rows of each split.
         files: SHA-256 by file name.
-        document: all of `task.json`; `kinds` modules add keys of their own.
+        document: all of `task.json`; kinds of examples add keys of their own.
     """
 
     folder: Path
@@ -46,12 +43,8 @@ class TaskData:
         return self.folder / Path(str(self.document["splits"][split]["file"])).name
 
     def table(self, split: str) -> pa.Table:
-        """Read a split: columns id, label, and those of the kind of examples.
-
-        Raises:
-            UserError: the file is missing or damaged, or has another number of rows.
-        """
-        table = read_table(self.path(split), set(COLUMNS))
+        """Read a split: columns `id`, `label`, and those of the kind of examples."""
+        table = read_table(self.path(split), {"id", "label"})
         if table.num_rows != self.examples[split]:
             raise UserError(
                 f"{self.path(split)}: {table.num_rows} rows, but {MANIFEST} says"
@@ -61,15 +54,7 @@ class TaskData:
 
 
 def load_task(folder: Path, verify: bool = True) -> TaskData:
-    """Read `folder/task.json` and check that the split files are the ones it was written for.
-
-    Args:
-        folder: what the task-data stage wrote.
-        verify: hash the split files and compare.
-
-    Raises:
-        UserError: no or another version's `task.json`, or a file that is missing or differs.
-    """
+    """Read `folder/task.json` and check its files; with `verify`, what they hold as well."""
     path = folder / MANIFEST
     document = read_json(path, "task manifest")
     again = f"delete {folder} and run the study again"
@@ -101,11 +86,7 @@ def load_task(folder: Path, verify: bool = True) -> TaskData:
 
 
 def tokenizer_digest(checkpoint: Path) -> str:
-    """Return the SHA-256 of the checkpoint's `tokenizer.json`, or of its vocabulary files together.
-
-    Raises:
-        UserError: the folder holds no tokenizer.
-    """
+    """Return the SHA-256 of a checkpoint's `tokenizer.json`, or of all its vocabulary files."""
     found = [checkpoint / name for name in _TOKENIZER_FILES if (checkpoint / name).is_file()]
     if not found:
         raise UserError(

@@ -1,14 +1,13 @@
 """The two tasks made of the documentation corpus: *topic* and *pair*."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
 
 import pyarrow as pa
 
-from essential_sparsity.tasks.corpus import AREAS, REFERENCE, Corpus, Passage, read_corpus
+from essential_sparsity.tasks.corpus import AREAS, REFERENCE, Passage, read_corpus
 from essential_sparsity.tasks.source import SPLITS, Source
 from essential_sparsity.tasks.spec import PythonDocs
 
@@ -19,22 +18,16 @@ TOPICS = (*AREAS, REFERENCE)
 PAIR_LABELS = ("elsewhere", "next")
 
 Row = dict[str, str]
-_Item = TypeVar("_Item")
 
 
 def load(data: PythonDocs, library: Path | None = None) -> Source:
-    """Return the task's two splits; documents that one split uses are not in the other.
-
-    Args:
-        data: says which view of the corpus.
-        library: the standard library's folder; by default the running Python's.
-
-    Raises:
-        UserError: the Python installation lacks the sources.
-    """
+    """Return the task's two splits; documents that one split uses are not in the other."""
     corpus = read_corpus(library)
     rows, classes = VIEWS[data.view]
-    splits = {split: pa.Table.from_pylist(rows(_part(corpus, split), split)) for split in SPLITS}
+    splits = {}
+    for split in SPLITS:
+        passages = [p for p in corpus.passages if p.held_out == (split == "evaluation")]
+        splits[split] = pa.Table.from_pylist(rows(passages, split))
     return Source(splits, {"label": classes}, corpus.origin())
 
 
@@ -43,8 +36,8 @@ def topic_rows(passages: Sequence[Passage], split: str) -> list[Row]:
     chosen: list[Passage] = []
     for area in TOPICS:
         of_area = [passage for passage in passages if passage.area == area]
-        chosen += _shuffled(of_area, _name)[: TOPIC_CAP[split]]
-    return [{"id": p.id, "passage": p.text, "label": p.area} for p in _shuffled(chosen, _name)]
+        chosen += sorted(of_area, key=_rank)[: TOPIC_CAP[split]]
+    return [{"id": p.id, "passage": p.text, "label": p.area} for p in sorted(chosen, key=_rank)]
 
 
 def pair_rows(passages: Sequence[Passage], split: str) -> list[Row]:
@@ -55,7 +48,7 @@ def pair_rows(passages: Sequence[Passage], split: str) -> list[Row]:
     gives the label away.
     """
     neighbours = [(a, b) for a, b in pairwise(passages) if _follows(a, b)]
-    neighbours = _shuffled(neighbours, lambda pair: pair[0].id)
+    neighbours.sort(key=lambda pair: _rank(pair[0]))
     half = len(neighbours) // 2
     together, apart = neighbours[:half], neighbours[half : 2 * half]
     seconds = [second for _, second in apart]
@@ -64,17 +57,13 @@ def pair_rows(passages: Sequence[Passage], split: str) -> list[Row]:
         _pair(first, second, "elsewhere")
         for (first, _), second in zip(apart, seconds[1:] + seconds[:1], strict=True)
     ]
-    return sorted(rows, key=lambda row: _rank(row["id"]))
+    return sorted(rows, key=lambda row: _hash(row["id"]))
 
 
 VIEWS: dict[str, tuple[Callable[[Sequence[Passage], str], list[Row]], tuple[str, ...]]] = {
     "topic": (topic_rows, TOPICS),
     "pair": (pair_rows, PAIR_LABELS),
 }
-
-
-def _part(corpus: Corpus, split: str) -> list[Passage]:
-    return [p for p in corpus.passages if p.held_out == (split == "evaluation")]
 
 
 def _follows(first: Passage, second: Passage) -> bool:
@@ -91,14 +80,10 @@ def _pair(first: Passage, second: Passage, label: str) -> Row:
     }
 
 
-def _name(passage: Passage) -> str:
-    return passage.id
+def _rank(passage: Passage) -> str:
+    return _hash(passage.id)
 
 
-def _rank(name: str) -> str:
+def _hash(name: str) -> str:
     """Return a key of a fixed random order, which does not depend on the other names."""
     return hashlib.sha256(name.encode()).hexdigest()
-
-
-def _shuffled(items: Iterable[_Item], name: Callable[[_Item], str]) -> list[_Item]:
-    return sorted(items, key=lambda item: _rank(name(item)))

@@ -50,15 +50,8 @@ class Source:
 def load_source(spec: "TaskDataSpec", pins: Path | None = None) -> Source:
     """Return the raw examples of a task, without those that it sets aside, chosen by hash.
 
-    Where the task is scored on them, they are the evaluation split.
-
-    Args:
-        spec: where they come from, and how many are set aside.
-        pins: the lock file of what hubs served first, see `essential_sparsity.support.pins`.
-
-    Raises:
-        UserError: see the source's own `load`; or more are to be set aside than there are, or none
-            although they are scored on.
+    Where the task is scored on them, they are the evaluation split. `pins` is the lock file of what
+    hubs served first.
     """
     module = import_module(SOURCES[spec.data.kind])
     more = [pins] if spec.data.kind == "hub" else []
@@ -81,6 +74,16 @@ def load_source(spec: "TaskDataSpec", pins: Path | None = None) -> Source:
     if spec.score_on == "held-out":
         splits["evaluation"] = train.take(aside)
     return replace(source, splits=splits)
+
+
+def with_ids(table: pa.Table, split: str, own: bool) -> pa.Table:
+    """Return a split with ids from its column `id`, if it has `own`, else from row numbers."""
+    names: Sequence[object] = range(table.num_rows)
+    if "id" in table.column_names:
+        names = table.column("id").to_pylist() if own else names
+        table = table.drop_columns("id")
+    ids = pa.array([f"{split}/{name}" for name in names], pa.string())
+    return table.append_column("id", ids)
 
 
 def lowest_hashes(names: Sequence[str], count: int, purpose: str = "") -> list[int]:

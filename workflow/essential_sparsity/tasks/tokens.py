@@ -1,11 +1,11 @@
 """Texts become tokens, with the tokenizer that came with the checkpoint."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from transformers import AutoTokenizer, BatchEncoding
 
@@ -125,7 +125,7 @@ def build_texts(
     max_length: int,
     checkpoint: Path,
     fields: tuple[str, ...],
-    targets: dict[str, npt.NDArray[Any]],
+    targets: Mapping[str, Any],
     labels: tuple[str, ...] = (),
 ) -> Built:
     """Tokenise the columns `fields`, one or two, of both splits; `targets` are labels by split."""

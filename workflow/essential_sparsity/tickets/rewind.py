@@ -10,7 +10,6 @@ from transformers import (
     TrainerCallback,
     TrainerControl,
     TrainerState,
-    TrainingArguments,
 )
 
 from essential_sparsity.checkpoints.manifest import load_manifest
@@ -46,9 +45,7 @@ class _StopAfter(Companion, TrainerCallback):
     ) -> list[TrainerCallback]:
         return [self]
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         if self._steps >= state.max_steps:
             raise UserError(
                 f"rewind: {self._steps}: the recipe has {state.max_steps} steps; rewind to an "
@@ -56,7 +53,7 @@ class _StopAfter(Companion, TrainerCallback):
             )
 
     def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, args: Any, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         control.should_training_stop = state.global_step >= self._steps
 

@@ -14,7 +14,6 @@ import torch
 from transformers import (
     PreTrainedModel,
     TrainerCallback,
-    TrainerControl,
     TrainerState,
     TrainingArguments,
 )
@@ -47,16 +46,8 @@ def find_mask(
     """Fine-tune from `m ⊙ θp`, and write the mask that the trained weights make to `output`.
 
     Returns the training's evaluations, as those of a run, and the trained tensors that pre-training
-    did not leave, by the model's names.
-
-    Args:
-        checkpoint: the job's, opened; its stored weights are θp.
-        job: the fine-tuning, with the mask m that it begins with.
-        begun: the file of m.
-        spec: the mask to find.
-        scratch: a folder for weights.
-        output: the mask's file.
-        threads: for selecting; all cores if None.
+    did not leave, by the model's names. The stored weights of the job's `checkpoint` are θp, the
+    file `begun` holds its mask m; weights go to `scratch` for a while.
     """
 
     def train(limit: int) -> tuple[Outcome, Harvest]:
@@ -146,18 +137,14 @@ class _Removal(TrainerCallback):
         self._held = held
         self._weights = weights
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **extra: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: TrainerState, control: Any, **extra: Any) -> None:
         """Remove weights, if it is time; what they leave in the optimiser goes with them."""
         removal = self._owner.steps(state.max_steps).get(state.global_step)
         if removal is not None:
             self._owner.remove(removal, self._held, self._weights)
             self._held.clear_moments(extra["optimizer"])
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: Any, **_: Any) -> None:
         """Leave the mask in the epoch checkpoint."""
         folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
         shutil.copyfile(self._owner.held, folder / _HELD)

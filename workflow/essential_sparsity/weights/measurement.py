@@ -7,10 +7,10 @@ what needs the first: thresholds relative to σ, and the density of the normalis
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from itertools import groupby
 from operator import add
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,8 @@ import pyarrow as pa
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.checkpoints.tensors import FORMATS, StoredTensor
-from essential_sparsity.masks.keys import ReadKeys, check_finite
-from essential_sparsity.masks.streaming import Chunk, Progress, chunks, ordered_map
-from essential_sparsity.support.errors import UserError
+from essential_sparsity.masks.keys import check_finite
+from essential_sparsity.masks.streaming import Chunk, Progress, scan
 from essential_sparsity.weights.moments import Magnitudes, Moments, Values
 from essential_sparsity.weights.spec import Scaling, WeightsSpec
 
@@ -60,23 +59,7 @@ SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class Normalisation:
-    """A weight w becomes (w − `shift`) / `scale`."""
-
-    shift: float
-    scale: float
-
-    @classmethod
-    def of(cls, scaling: Scaling, moments: Moments) -> "Normalisation":
-        """Return the normalisation of the weights, taken as one vector, that have these moments.
-
-        As in scikit-learn, a scale of 0 is taken for 1.
-        """
-        shift, scale = _SCALINGS[scaling](moments)
-        return cls(shift, scale or 1.0)
-
-
+# A layer's weight w becomes (w − shift) / scale; its weights are taken as one vector.
 _SCALINGS: dict[Scaling, Callable[[Moments], tuple[float, float]]] = {
     "max-abs": lambda moments: (0.0, moments.largest),
     "standard": lambda moments: (moments.mean, moments.sigma),
@@ -86,7 +69,8 @@ _SCALINGS: dict[Scaling, Callable[[Moments], tuple[float, float]]] = {
 
 
 Counts = npt.NDArray[np.int64]
-_Found = TypeVar("_Found")
+# A pass over matrices, see `scan`.
+_Scan = Callable[[Sequence[Matrix], Callable[[Chunk], Any]], Iterator[tuple[Chunk, Any]]]
 
 # An odd number: one bin lies around 0. Few enough that bfloat16's coarse steps show as no comb.
 _BINS = 101
@@ -145,37 +129,6 @@ class Tally:
         }
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """Passes over a checkpoint's matrices that hand each chunk's weights to a function."""
-
-    checkpoint: Checkpoint
-    threads: int | None
-    progress: Progress | None
-
-    def open(self, matrix: Matrix) -> ReadKeys:
-        """Return the reader of the matrix's rows as stored."""
-        if matrix.dtype not in FORMATS:
-            raise UserError(
-                f"{matrix.name}: stored as {matrix.dtype}; weights are measured in "
-                f"{', '.join(FORMATS)}"
-            )
-        return self.checkpoint.rows(matrix)
-
-    def over(
-        self, matrices: Sequence[Matrix], look: Callable[[int, Values], _Found]
-    ) -> Iterator[tuple[int, _Found]]:
-        """Yield (place in `matrices`, `look(place, weights)`), in order, for every chunk."""
-
-        def work(chunk: Chunk) -> tuple[Chunk, _Found]:
-            return chunk, look(chunk.index, _values(chunk))
-
-        for chunk, found in ordered_map(work, chunks(self, matrices), self.threads):
-            yield chunk.index, found
-            if self.progress:
-                self.progress((chunk.stop - chunk.start) * chunk.matrix.shape[1])
-
-
 def measure_weights(
     checkpoint: Checkpoint,
     model: str,
@@ -185,38 +138,30 @@ def measure_weights(
 ) -> pa.Table:
     """Measure every prunable matrix, every layer and the whole (paper, Figure 7).
 
-    Args:
-        checkpoint: its weights are float16, bfloat16, float32 or float64.
-        model: what it is called, in every row.
-        spec: the normalisation and the thresholds.
-        threads: as many as there are cores if None; the result does not depend on it.
-        progress: called with numbers of weights, twice for every weight.
-
-    Returns:
-        The columns of `table.SCHEMA`: a row for the model, then for each layer one and one for each
-        of its matrices. The model's and the layers' measures are of all their weights as one
-        vector, and not means of their parts'.
-
-    Raises:
-        UserError: a weight is NaN or infinite, or a file is damaged.
+    The table has the columns of `SCHEMA`: a row for the model, then for each layer one and one for
+    each of its matrices. The model's and the layers' measures are of all their weights as one
+    vector, and not means of their parts'. The result does not depend on `threads`; `progress` hears
+    of every weight twice.
     """
-    reading = _Reading(checkpoint, threads, progress)
+    read = partial(scan, checkpoint.rows, threads=threads, progress=progress)
     layers: list[Tally] = []
     rows: list[dict[str, Any]] = []
     for layer, members in groupby(checkpoint.matrices, key=lambda matrix: matrix.layer):
         matrices = tuple(members)
-        tallies = _tally(reading, matrices, spec)
-        normalisation = Normalisation.of(spec.scaling, reduce(add, tallies).moments)
-        edges = _edges(reduce(add, tallies), normalisation)
-        counts = _look_again(reading, matrices, tallies, spec, normalisation, edges)
+        tallies = _tally(read, matrices, spec)
+        whole = reduce(add, tallies)
+        shift, scale = _SCALINGS[spec.scaling](whole.moments)
+        scale = scale or 1.0  # as in scikit-learn
+        edges = _edges(whole, scale)
+        counts = _look_again(read, matrices, tallies, spec, (shift, scale), edges)
         layers.append(reduce(add, tallies))
         rows.append(
             {
                 "level": "layer",
                 "layer": layer,
                 **layers[-1].row(),
-                "shift": normalisation.shift,
-                "scale": normalisation.scale,
+                "shift": shift,
+                "scale": scale,
                 "edges": edges.tolist(),
                 "counts": counts.tolist(),
             }
@@ -228,20 +173,21 @@ def measure_weights(
     return pa.Table.from_pylist([{"model": model, **row} for row in rows], SCHEMA)
 
 
-def _tally(reading: _Reading, matrices: Sequence[Matrix], spec: WeightsSpec) -> list[Tally]:
-    """Read a layer for the first time; return a tally a matrix, without what is relative to σ."""
+def _tally(read: _Scan, matrices: Sequence[Matrix], spec: WeightsSpec) -> list[Tally]:
+    """Return a tally a matrix of a layer, without what is relative to σ."""
     tallies: dict[int, Tally] = {}
-    for index, found in reading.over(matrices, lambda _, values: Tally.of(values, spec)):
+    for chunk, found in read(matrices, lambda chunk: Tally.of(_values(chunk), spec)):
+        index = chunk.index
         tallies[index] = tallies[index] + found if index in tallies else found
     return [tallies[index] for index in range(len(matrices))]
 
 
 def _look_again(
-    reading: _Reading,
+    read: _Scan,
     matrices: Sequence[Matrix],
     tallies: Sequence[Tally],
     spec: WeightsSpec,
-    normalisation: Normalisation,
+    normalisation: tuple[float, float],
     edges: Values,
 ) -> Counts:
     """Read a layer again: complete `tallies`; return the normalised weights' counts by bin."""
@@ -249,23 +195,26 @@ def _look_again(
         [share * tally.moments.sigma for share in spec.relative_thresholds] for tally in tallies
     ]
 
-    def look(index: int, values: Values) -> tuple[Counts, Counts]:
-        normalised = (values - normalisation.shift) / normalisation.scale
+    shift, scale = normalisation
+
+    def look(chunk: Chunk) -> tuple[Counts, Counts]:
+        values = _values(chunk)
+        normalised = (values - shift) / scale
         counts, _ = np.histogram(normalised, len(edges) - 1, (edges[0], edges[-1]))
-        return _count_below(values, thresholds[index]), counts.astype(np.int64)
+        return _count_below(values, thresholds[chunk.index]), counts.astype(np.int64)
 
     counts = np.zeros(len(edges) - 1, np.int64)
-    for index, (relative, in_bins) in reading.over(matrices, look):
-        tallies[index].relative[:] += relative
+    for chunk, (relative, in_bins) in read(matrices, look):
+        tallies[chunk.index].relative[:] += relative
         counts += in_bins
     return counts
 
 
-def _edges(layer: Tally, normalisation: Normalisation) -> Values:
+def _edges(layer: Tally, scale: float) -> Values:
     """Return the edges of the normalised weights' bins, symmetrical about 0."""
     largest = layer.moments.largest
     reach = min(layer.magnitudes.quantile(_COVERED), largest) or largest
-    reach = reach / normalisation.scale or 1.0
+    reach = reach / scale or 1.0
     return np.linspace(-reach, reach, _BINS + 1)
 
 
@@ -276,11 +225,7 @@ def _count_below(values: Values, thresholds: Sequence[float]) -> Counts:
 
 
 def _values(chunk: Chunk) -> Values:
-    """Read a chunk's weights, exactly, as one vector.
-
-    Raises:
-        UserError: one of them is NaN or infinite.
-    """
+    """Read a chunk's weights, exactly, as one vector; all must be finite."""
     bits, matrix = chunk.keys(), chunk.matrix
     stored = StoredTensor(matrix.name, matrix.dtype, bits.shape, bits)
     values: Values = stored.values().astype(np.float64).ravel()

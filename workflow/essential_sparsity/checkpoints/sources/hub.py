@@ -9,7 +9,7 @@ from typing import Any
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
-from essential_sparsity.checkpoints.contents import CONFIG, choose
+from essential_sparsity.checkpoints.inventory import CONFIG, choose
 from essential_sparsity.checkpoints.spec import HubSource
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.hub import (
@@ -26,10 +26,6 @@ def fetch_from_hub(source: HubSource, target: Path, base: Path | None) -> dict[s
     """Bring the files of the revision, from the cache where it has them; record the commit.
 
     Obeys `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN`.
-
-    Raises:
-        UserError: the hub cannot be reached or refuses; the repository holds no checkpoint; a file
-            is not the one that the hub announced.
     """
     try:
         names, commit = _list_repository(source)
@@ -60,9 +56,8 @@ def _list_repository(source: HubSource) -> tuple[list[str], str]:
 def _list_cache(source: HubSource) -> tuple[list[str], str]:
     """Return the files that the client's cache has of this revision, and its commit.
 
-    There are none if they do not suffice.
-
-    Weights are fetched last (see `choose`), so that where they are cached, the rest is too.
+    There are none if they do not suffice. Weights are fetched last (see `choose`), so that where
+    they are cached, the rest is too.
     """
     try:
         config = try_to_load_from_cache(

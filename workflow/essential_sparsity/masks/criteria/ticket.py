@@ -51,8 +51,8 @@ class Ticket(Trained):
 
     def _grid(self) -> list[float]:
         """Return the sparsities that rounds end with."""
-        found, number = [], 1
-        while number < 1000:
+        found = []
+        for number in range(1, 1000):
             if self.step_of == "original":
                 reached = round(number * self.step, 6)
             else:
@@ -60,7 +60,6 @@ class Ticket(Trained):
             if reached >= 0.9999:
                 break
             found.append(reached)
-            number += 1
         return found
 
     @property
@@ -87,23 +86,23 @@ class Ticket(Trained):
         """Return the mask of the round before, if it removes anything."""
         return () if self.round == 1 else (self.previous().name,)
 
+    def _differences(self) -> dict[str, str]:
+        """Return what differs from the paper's tickets: as it stands in names → in words."""
+        said = {}
+        if self.step != 0.1:
+            said[f"step{format_sparsity(self.step)}"] = f"steps of {100 * self.step:g} %"
+        if self.step_of == "remaining":
+            said["remaining"] = "of the remaining"
+        if self.rewind:
+            said[f"rewind{self.rewind}"] = f"rewound to step {self.rewind}"
+        if self.head == "kept":
+            said["head.kept"] = "head kept"
+        return said
+
     def training_options(self) -> str:
         """Return what differs from the paper's tickets."""
-        step = f"step{format_sparsity(self.step)}" if self.step != 0.1 else ""
-        parts = (
-            step,
-            "remaining" if self.step_of == "remaining" else "",
-            f"rewind{self.rewind}" if self.rewind else "",
-            "head.kept" if self.head == "kept" else "",
-        )
-        return "-".join(part for part in parts if part)
+        return "-".join(self._differences())
 
     def training_options_in_words(self) -> str:
         """Return what differs from the paper's tickets, in words."""
-        parts = (
-            f"steps of {100 * self.step:g} %" if self.step != 0.1 else "",
-            "of the remaining" if self.step_of == "remaining" else "",
-            f"rewound to step {self.rewind}" if self.rewind else "",
-            "head kept" if self.head == "kept" else "",
-        )
-        return ", ".join(part for part in parts if part)
+        return ", ".join(self._differences().values())

@@ -84,6 +84,8 @@ class Head(ABC):
     def predictions(self, logits: Any, table: pa.Table) -> pa.Table:
         """Return one row an example: `id`, `label`, `prediction`, and what the metrics read.
 
+        Labels and predictions are numbers, or lists of right texts and texts.
+
         Where examples belong together and are no independent evidence, as questions on one passage
         do, a column `cluster` has equal texts for them. Statistics then resample clusters whole,
         and call them what the field's metadata has under `unit`, such as "passages".

@@ -32,13 +32,7 @@ def stream_seed(seed: int, stream: int, part: int) -> int:
 
 @dataclass(frozen=True)
 class Sharing:
-    """How a step's examples are shared out.
-
-    Attributes:
-        batch: examples an optimiser step.
-        devices: how many share them.
-        parts: in how many batches each device takes its share, one after the other.
-    """
+    """How a step's `batch` of examples is shared out: each device takes its share in `parts`."""
 
     batch: int
     devices: int

@@ -74,14 +74,7 @@ def fit_memory(
     """Call `work` with a limit of examples a device takes at once, halved while memory is short.
 
     What a step sees stays the recipe's batch: it is taken in more parts. Work that has left a
-    restart point goes on from there.
-
-    Args:
-        work: limit → result; 0 is no limit.
-        batch: examples an optimiser step.
-        devices: how many share them.
-        limit: to begin with.
-        title: of the run, for the notes.
+    restart point goes on from there. `limit` is the one to begin with, 0 for none.
     """
     while True:
         try:

@@ -102,16 +102,12 @@ class MaskCheck(TrainerCallback):
         self._held = held
         self._steps_per_epoch = steps_per_epoch
 
-    def on_pre_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_pre_optimizer_step(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Check the gradients that the optimiser is about to use."""
         if state.global_step == 0 or (state.global_step + 1) % self._steps_per_epoch == 0:
             self._held.check_gradients()
 
-    def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **extra: Any
-    ) -> None:
+    def on_evaluate(self, args: Any, state: TrainerState, control: Any, **extra: Any) -> None:
         """Check the weights that were just evaluated, and the optimiser's moments."""
         self._held.check_weights()
         self._held.check_moments(extra["optimizer"])
@@ -125,15 +121,13 @@ class MarkWhole(TrainerCallback):
     """
 
     def on_epoch_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, args: Any, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Have no checkpoint written where training ends."""
         if state.global_step >= state.max_steps:
             control.should_save = False
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: Any, **_: Any) -> None:
         """Leave the mark in the checkpoint's folder."""
         PartialState().wait_for_everyone()
         if state.is_world_process_zero:
@@ -148,16 +142,12 @@ class Progress(TrainerCallback):
         self._interval = interval
         self._loss = math.nan
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Start the clock."""
         self._started = self._last = time.monotonic()
         self._first_step = state.global_step
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Print step, loss, speed and the time that is left."""
         now = time.monotonic()
         if now - self._last < self._interval or not state.is_world_process_zero:
@@ -173,16 +163,9 @@ class Progress(TrainerCallback):
             flush=True,
         )
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: Any, **extra: Any) -> None:
         """Note the loss; a loss that is no number, be it the evaluation's, ends the run."""
-        logs = logs or {}
+        logs: dict[str, float] = extra["logs"]
         self._loss = logs.get("loss", self._loss)
         for loss in (logs.get("loss", 0.0), logs.get("eval_loss", 0.0)):
             if not math.isfinite(loss):
