@@ -1,10 +1,12 @@
 """Runs one masked checkpoint on one task by a procedure, and keeps metrics and predictions."""
 
+import argparse
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from essential_sparsity.runs import procedures
-from essential_sparsity.runs.command import add_scored, open_job, training_parser
+from essential_sparsity.runs.command import add_scored, add_training, open_job
 from essential_sparsity.runs.job import REMEDY
 from essential_sparsity.runs.labels import labels_of_run, with_labels
 from essential_sparsity.runs.procedures.fine_tuning.spec import RunSpec
@@ -14,12 +16,19 @@ from essential_sparsity.support.gpus import reserve
 from essential_sparsity.support.tables import write_table
 
 _STAGE = "essential_sparsity.runs"
-_SPEC = '{"seed": 1, "recipe": {"epochs": 3, "batch_size": 32, "learning_rate": 2e-5}}'
 
 
 def main() -> None:
     """Read the arguments and the three inputs, run the procedure, write what it leaves."""
-    parser = training_parser(_STAGE, __doc__, _SPEC, output="the folder to write to")
+    parser = argparse.ArgumentParser(prog=f"python -m {_STAGE}", description=__doc__)
+    parser.add_argument(
+        "--spec",
+        required=True,
+        help='JSON, or a file of it, such as {"seed": 1, "recipe": {"epochs": 3, "batch_size": 32, '
+        '"learning_rate": 2e-5}}',
+    )
+    parser.add_argument("--output", required=True, type=Path, help="the folder to write to")
+    add_training(parser)
     add_scored(parser)
     arguments = parser.parse_args()
     if arguments.per_device_batch < 0 or (arguments.gpus or 0) < 0:

@@ -21,14 +21,11 @@ from essential_sparsity.tasks.manifest import MANIFEST, load_task
 _SCORING = "essential_sparsity.metrics.scoring"
 
 
-def training_parser(stage: str, about: str | None, spec: str, output: str) -> Any:
-    """Return a parser of what every training is given."""
-    parser = argparse.ArgumentParser(prog=f"python -m {stage}", description=about)
-    parser.add_argument("--spec", required=True, help=f"JSON, or a file of it, such as {spec}")
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of every training; texts stay with the parsers, so that no key has them."""
     parser.add_argument("--checkpoint", required=True, type=Path, help="a checkpoint's folder")
     parser.add_argument("--task", required=True, type=Path, help="a task's folder")
     parser.add_argument("--mask", required=True, type=Path, help="a mask of the checkpoint")
-    parser.add_argument("--output", required=True, type=Path, help=output)
     parser.add_argument(
         "--per-device-batch",
         type=int,
@@ -44,7 +41,6 @@ def training_parser(stage: str, about: str | None, spec: str, output: str) -> An
         help="how many to use, together; 0 for the CPU (one, where there is one)",
     )
     add_share(parser)
-    return parser
 
 
 def add_scored(parser: argparse.ArgumentParser) -> None:

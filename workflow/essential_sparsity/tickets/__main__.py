@@ -1,5 +1,6 @@
 """Finds one mask by training: a lottery ticket's next round, or gradual pruning."""
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -8,7 +9,7 @@ from essential_sparsity.checkpoints.checkpoint import Checkpoint
 from essential_sparsity.masks.mask import load_header
 from essential_sparsity.masks.registry import check_mask
 from essential_sparsity.masks.trained import Trained
-from essential_sparsity.runs.command import add_scored, open_job, training_parser
+from essential_sparsity.runs.command import add_scored, add_training, open_job
 from essential_sparsity.support.errors import UserError, run_stage
 from essential_sparsity.support.files import atomic_path
 from essential_sparsity.support.gpus import reserve
@@ -16,12 +17,18 @@ from essential_sparsity.support.tables import write_table
 from essential_sparsity.tickets.spec import TrainingSpec
 
 _STAGE = "essential_sparsity.tickets"
-_SPEC = '{"mask": {"criterion": "ticket", …}, "run": {"seed": 1, …}}'
 
 
 def main() -> None:
     """Read the arguments and the inputs, train, write the mask and what the training left."""
-    parser = training_parser(_STAGE, __doc__, _SPEC, output="the .safetensors to write")
+    parser = argparse.ArgumentParser(prog=f"python -m {_STAGE}", description=__doc__)
+    parser.add_argument(
+        "--spec",
+        required=True,
+        help='JSON, or a file of it: {"mask": {"criterion": "ticket", …}, "run": {"seed": 1, …}}',
+    )
+    parser.add_argument("--output", required=True, type=Path, help="the .safetensors to write")
+    add_training(parser)
     add_scored(parser)
     parser.add_argument("--threads", type=int, help="as many as there are cores if not given")
     parser.add_argument(

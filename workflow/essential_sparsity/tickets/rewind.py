@@ -1,5 +1,6 @@
 """Keeps the weights of the first steps of a dense fine-tuning, for tickets that rewind to them."""
 
+import argparse
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from transformers import (
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.weights import write_weights
 from essential_sparsity.masks.mask import Mask
-from essential_sparsity.runs.command import training_parser
+from essential_sparsity.runs.command import add_training
 from essential_sparsity.runs.job import Job
 from essential_sparsity.runs.model import HeldMask, Weight, tensors_of
 from essential_sparsity.runs.procedures.fine_tuning.run import fine_tune
@@ -60,12 +61,12 @@ class _StopAfter(Companion, TrainerCallback):
 
 def main() -> None:
     """Read the arguments, train for the first steps, write the base model's weights."""
-    parser = training_parser(
-        "essential_sparsity.tickets.rewind",
-        __doc__,
-        '{"seed": 1, "recipe": {…}}',
-        output="the .safetensors to write",
+    parser = argparse.ArgumentParser(
+        prog="python -m essential_sparsity.tickets.rewind", description=__doc__
     )
+    parser.add_argument("--spec", required=True, help="a run's, as JSON or a file of it")
+    parser.add_argument("--output", required=True, type=Path, help="the .safetensors to write")
+    add_training(parser)
     parser.add_argument("--steps", required=True, type=int, help="how many")
     arguments = parser.parse_args()
     reserve(arguments.gpus, arguments.gpu_share)
