@@ -2,7 +2,7 @@
 
 import pytest
 
-from essential_sparsity.checkpoints.contents import choose
+from essential_sparsity.checkpoints.inventory import choose
 from essential_sparsity.support.errors import UserError
 
 OTHERS = [

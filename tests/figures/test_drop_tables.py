@@ -9,12 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from essential_sparsity.drawing.spec import FigureSpec
+from essential_sparsity.figures.drop.draw import draw, select
 from essential_sparsity.figures.drop.tables import SCHEMAS, compute
 from essential_sparsity.masks.criteria.magnitude import Magnitude
 from essential_sparsity.masks.criteria.ticket import Ticket
 from essential_sparsity.masks.spec import DENSE
 from essential_sparsity.metrics import METRICS
 from essential_sparsity.outcomes.spec import RunsSpec
+from essential_sparsity.report.summary import summarize
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.tables import origin_of
 from finished_runs import RECIPE, answers_of, runs_of, spec_of
@@ -324,9 +327,9 @@ def test_command_line_with_a_missing_run(tmp_path: Path, small_study: RunsSpec) 
 def _evaluate(write_run: Any, removed: dict[str, int], draws: tuple[Any, ...] = (None,)) -> None:
     """Write runs of 600 examples without seeds; of each mask so many more answers are wrong."""
     for mask, count in removed.items():
-        for seed, draw in enumerate(draws, start=1):
+        for seed, drawn in enumerate(draws, start=1):
             answers = answers_of(480 - count, 600)
-            write_run(answers, mask=mask, seed=seed, metrics={"replicate": draw})
+            write_run(answers, mask=mask, seed=seed, metrics={"replicate": drawn})
 
 
 def test_a_study_for_which_nothing_is_drawn_has_certificates(
@@ -341,6 +344,18 @@ def test_a_study_for_which_nothing_is_drawn_has_certificates(
     dense, half, most = tables["drop"].to_pylist()
     assert dense["p_noninferior"] is None
     assert half["p_noninferior"] < 0.05 < most["p_noninferior"]
+    assert not rows_of_seeds(tables)
+    for name, table in tables.items():
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    last = summarize([tmp_path], []).splitlines()[2]
+    assert last.split()[-3:] == ["50", "%", "–"]
+
+
+def rows_of_seeds(tables: dict[str, pa.Table]) -> list[dict[str, Any]]:
+    """Draw a figure of drops; return what it shows of single seeds."""
+    spec = FigureSpec(models={"bert": "BERT-base"}, tasks={"rte": "RTE"})
+    draw(tables, spec)
+    return [row for row in select(tables, spec).to_pylist() if row["element"] == "seed"]
 
 
 def test_draws_of_calibration_are_replicates(tmp_path: Path, write_run: Any) -> None:

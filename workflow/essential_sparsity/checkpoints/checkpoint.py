@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from essential_sparsity.checkpoints.contents import choose
-from essential_sparsity.checkpoints.inventory import take_inventory
+from essential_sparsity.checkpoints.inventory import choose, take_inventory
 from essential_sparsity.checkpoints.manifest import (
     MANIFEST,
     Manifest,

@@ -1,7 +1,8 @@
-"""The inventory of a checkpoint: its prunable matrices in their order, and all parameters."""
+"""The inventory of a checkpoint: its files, prunable matrices in their order, and parameters."""
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,44 @@ import numpy as np
 
 from essential_sparsity.architectures import check_pooler, find_architecture
 from essential_sparsity.architectures.architecture import Found
-from essential_sparsity.checkpoints.contents import CONFIG
 from essential_sparsity.checkpoints.manifest import FORMAT_VERSION, Matrix, Parameters, Prunable
 from essential_sparsity.checkpoints.tensors import FORMATS, Entry, map_tensor, read_header
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import read_json
 
+CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
+# All other files (code, other frameworks' weights, pickles beside safetensors) are left out.
+_DESCRIPTION = {
+    CONFIG, "generation_config.json", "preprocessor_config.json", "processor_config.json",
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model",
+    "sentencepiece.bpe.model", "chat_template.jinja",
+}  # fmt: skip
+
+# In order of preference. A whole file goes before the same weights in parts.
+_CHOICES = (
+    re.compile(r"model\.safetensors"),
+    re.compile(r"model(-\d+-of-\d+\.safetensors|\.safetensors\.index\.json)"),
+    re.compile(r"pytorch_model\.bin"),
+    re.compile(r"pytorch_model(-\d+-of-\d+\.bin|\.bin\.index\.json)"),
+)
+
 # Constants that old checkpoints carry along: numbers in a state dict, but no parameters.
 _BUFFER = re.compile(r"(?:.*\.)?(?:rotary_emb\.inv_freq|attn\.masked_bias|position_ids)")
+
+
+def choose(names: Iterable[str]) -> list[str]:
+    """Return which of the files at hand make up the checkpoint, the weights last."""
+    available = sorted(set(names))
+    if CONFIG not in available:
+        raise UserError(f"there is no {CONFIG}")
+    for pattern in _CHOICES:
+        if weights := [name for name in available if pattern.fullmatch(name)]:
+            return [name for name in available if name in _DESCRIPTION] + weights
+    raise UserError("there are no weights: neither model.safetensors nor pytorch_model.bin")
 
 
 @dataclass(frozen=True)

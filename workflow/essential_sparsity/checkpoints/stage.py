@@ -22,7 +22,7 @@ from essential_sparsity.support.pins import Pins
 from essential_sparsity.support.tables import provenance
 
 # (source, empty target folder, base checkpoint or None) -> what else to record of the source.
-# Each brings the files that `contents.choose` picks, or raises `UserError` with the reason.
+# Each brings the files that `inventory.choose` picks, or raises `UserError` with the reason.
 Fetcher = Callable[[Any, Path, Path | None], dict[str, Any]]
 
 # Kind of source → its fetcher, and the field that tells it from others of its kind in messages.

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from essential_sparsity.architectures import find_architecture
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.checkpoints.contents import CONFIG
+from essential_sparsity.checkpoints.inventory import CONFIG
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.files import atomic_folder, read_json, write_text
 

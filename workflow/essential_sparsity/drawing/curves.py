@@ -31,7 +31,7 @@ class Look:
         """Return the look of every model and curve that `rows` (see `elements.DRAWN`) have."""
         means = where(rows, element="mean")
         curves = list(dict.fromkeys((row["family"], row["label"]) for row in means))
-        models = models_of(rows, spec)
+        models = models_of(means, spec)
         if len(curves) == 1:
             own = {(name, curves[0]): look for name, look in models.items()}
         elif len(models) == 1:

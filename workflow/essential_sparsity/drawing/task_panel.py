@@ -22,8 +22,8 @@ _NOT_LEARNT = f" ({_UNLEARNT}: not learnt)"
 
 
 def models_of(rows: list[Row], spec: FigureSpec) -> style.Models:
-    """Return the style of every model whose means are among `rows`."""
-    drawn = names_of(where(rows, element="mean"), "model")
+    """Return the style of every model that is among `rows`."""
+    drawn = names_of(rows, "model")
     models = style.model_styles(spec.models, drawn)
     return {name: models[name] for name in models if name in drawn}
 

@@ -105,7 +105,10 @@ def load_run(root: Path, metrics: dict[str, Any], wanted: str = "") -> Run:
     metrics_path = root / metrics["run"] / PurePath(paths.METRICS).name
     made = metrics["metric"], metrics.get("metric_version", 1)
     metric = METRICS[wanted or metrics["metric"]]
-    table = read_table(path, {*_EXAMPLES, *metric.columns}).sort_by("id")
+    columns = {*_EXAMPLES, *metric.columns}
+    table = read_table(path, columns)
+    known = columns.union({"cluster"}.intersection(table.column_names))
+    table = table.select(sorted(known)).sort_by("id")
     for column in metric.columns:
         _check_numbers(path, table, column)
     if pc.count_distinct(table["id"]).as_py() < len(table):

@@ -83,9 +83,14 @@ def _summarize_curves(experiment: str, curves: list[Row]) -> str:
     if not all(METRICS[curve["metric"]].in_percent for curve in curves):
         lines.append("scores that are correlations are × 100, and their points hundredths")
     if wide := [curve["resolution"] for curve in curves if not curve["resolved"]]:
+        more = (
+            "more\n  seeds or a larger"
+            if any(curve["seeds"] for curve in curves)
+            else "a\n  larger"
+        )
         lines.append(
             f"{_UNRESOLVED} not resolved: noise of up to ± {max(wide):.1f} points hides a drop of "
-            f"{epsilon:g}; it takes more\n  seeds or a larger evaluation set"
+            f"{epsilon:g}; it takes {more} evaluation set"
         )
     if not all(is_learnt(curve["dense_low"], curve["constant"]) for curve in curves):
         lines.append(

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel, set_seed
 
 from essential_sparsity.architectures import find_architecture
 from essential_sparsity.architectures.architecture import Layout
-from essential_sparsity.checkpoints.contents import CONFIG
+from essential_sparsity.checkpoints.inventory import CONFIG
 from essential_sparsity.checkpoints.manifest import Manifest, Matrix
 from essential_sparsity.checkpoints.tensors import read_tensor
 from essential_sparsity.masks.mask import Mask

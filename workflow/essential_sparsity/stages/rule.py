@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from essential_sparsity.checkpoints.contents import choose
+from essential_sparsity.checkpoints.inventory import choose
 from essential_sparsity.estimate import cost
 from essential_sparsity.estimate.sizes import Sizes
 from essential_sparsity.stages import paths

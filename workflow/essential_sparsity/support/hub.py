@@ -127,11 +127,8 @@ def fetch_file(
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
         raise UserError(f"{name!r}: is no name of a file in a repository")
 
-    def describe(api: HfApi, timeout: float) -> object:
-        url = hf_hub_url(
-            repository, name, repo_type=kind, revision=commit, endpoint=constants.ENDPOINT
-        )
-        return api.get_hf_file_metadata(url=url, timeout=timeout)
+    url = hf_hub_url(repository, name, repo_type=kind, revision=commit, endpoint=constants.ENDPOINT)
+    cached = try_to_load_from_cache(repository, name, constants.HF_HUB_CACHE, commit, kind)
 
     def fetch() -> Path:
         file = hf_hub_download(
@@ -146,10 +143,10 @@ def fetch_file(
         )
         return Path(file)
 
-    cached = try_to_load_from_cache(repository, name, constants.HF_HUB_CACHE, commit, kind)
     try:
         if not offline and not isinstance(cached, str):
-            ask(describe)  # the client would wait for its answer for six minutes
+            # The client would wait for its answer for six minutes.
+            ask(lambda api, timeout: api.get_hf_file_metadata(url=url, timeout=timeout))
         file = persist(fetch)
     except UserError as error:
         raise type(error)(f"{name}: {error}") from None

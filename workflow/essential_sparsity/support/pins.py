@@ -61,13 +61,8 @@ class Pins:
     ) -> None:
         """Check what was served against the record; record what is not there yet.
 
-        Args:
-            kind: of repository.
-            repository: its name.
-            revision: as the catalog entry has it: a commit, branch or tag.
-            commit: what the hub resolved that to.
-            files: SHA-256 by name, of files that are here, whole.
-            splits: of a data set: configuration/split → its files.
+        `revision` is as the catalog entry has it: a commit, branch or tag; `commit` what the hub
+        resolved that to. The `files`, SHA-256 by name, are here, whole.
         """
         pin = Pin(revision=commit, files=dict(files), splits=dict(splits or {}))
         key = _key(repository, revision)

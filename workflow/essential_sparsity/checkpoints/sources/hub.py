@@ -9,7 +9,7 @@ from typing import Any
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
-from essential_sparsity.checkpoints.contents import CONFIG, choose
+from essential_sparsity.checkpoints.inventory import CONFIG, choose
 from essential_sparsity.checkpoints.spec import HubSource
 from essential_sparsity.support.errors import UserError
 from essential_sparsity.support.hub import (

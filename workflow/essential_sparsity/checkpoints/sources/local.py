@@ -4,8 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from essential_sparsity.checkpoints.contents import choose
-from essential_sparsity.checkpoints.inventory import INDEX, WEIGHTS
+from essential_sparsity.checkpoints.inventory import INDEX, WEIGHTS, choose
 from essential_sparsity.checkpoints.manifest import load_manifest
 from essential_sparsity.checkpoints.spec import FolderSource, RandomSource
 from essential_sparsity.checkpoints.weights import write_weights

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from essential_sparsity.checkpoints.contents import choose
+from essential_sparsity.checkpoints.inventory import choose
 from essential_sparsity.checkpoints.spec import PackageSource
 from essential_sparsity.support.credentials import without_credentials
 from essential_sparsity.support.errors import UserError, one_line

@@ -17,6 +17,7 @@ from essential_sparsity.drawing.layout import text_width
 from essential_sparsity.drawing.masks import shorten
 from essential_sparsity.drawing.rows import Row, Tables, grouped, known, names_of, pick, where
 from essential_sparsity.drawing.spec import FigureSpec
+from essential_sparsity.drawing.task_panel import models_of
 from essential_sparsity.estimators.certification import is_learnt
 from essential_sparsity.estimators.words import certificate, format_essential, in_points
 from essential_sparsity.support.errors import UserError
@@ -104,9 +105,7 @@ def draw(data: pa.Table, spec: FigureSpec) -> Figure:
     Tasks are headings, unless each has a single row that it names.
     """
     rows = data.to_pylist()
-    names = names_of(rows, "model")
-    styles = style.model_styles(spec.models, names)
-    models = {name: look for name, look in styles.items() if name in names}
+    models = models_of(rows, spec)
     masks, key = shorten((row["label"] for row in rows), _MASK)
     _write_names(rows, masks, spec)
     groups = [(spec.task_label(place["task"]), own) for place, own in grouped(rows, "task")]

@@ -55,10 +55,11 @@ def select(tables: Tables, spec: FigureSpec) -> pa.Table:
 def draw(data: pa.Table, spec: FigureSpec) -> Figure:
     """Draw a panel a task, a mark a mask and model; see the module for how to read it."""
     rows = data.to_pylist()
-    models, places = models_of(rows, spec), Places(rows)
+    means = where(rows, element="mean")
+    models, places = models_of(means, spec), Places(means)
     page = draw_panels(
         lambda task, width: _PatternPanel(rows, task, models, spec, width, places),
-        names_of(where(rows, element="mean"), "task"),
+        names_of(means, "task"),
         ("Pattern N:M, sparsity (%)", axis_words(rows, "Drop in", "Performance drop")),
         foot=0.44,
         least=places.least_width(len(models)),

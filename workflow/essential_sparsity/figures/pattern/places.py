@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from essential_sparsity.drawing import layout
-from essential_sparsity.drawing.rows import Row, names_of, where
+from essential_sparsity.drawing.rows import Row, names_of
 
 DODGE = 0.075  # inches between two models' marks in a column
 
@@ -47,8 +47,7 @@ class Places:
         labels: patterns, and the middle of each one's columns in a stripe.
     """
 
-    def __init__(self, rows: list[Row]) -> None:
-        means = where(rows, element="mean")
+    def __init__(self, means: list[Row]) -> None:
         found = dict.fromkeys(map(Series.of, means))
         self.series = sorted(found, key=lambda series: not series.is_pattern)
         self._sparsities: list[float] = sorted({row["sparsity"] for row in means if row["pattern"]})

@@ -9,7 +9,7 @@ from pydantic import Field
 from essential_sparsity.architectures import find_architecture
 from essential_sparsity.architectures.architecture import Found
 from essential_sparsity.checkpoints.checkpoint import Checkpoint
-from essential_sparsity.checkpoints.contents import CONFIG
+from essential_sparsity.checkpoints.inventory import CONFIG
 from essential_sparsity.checkpoints.manifest import Matrix
 from essential_sparsity.checkpoints.tensors import FORMATS, Bits, Entry, read_header
 from essential_sparsity.masks.criterion import Criterion, Inputs
