@@ -180,7 +180,7 @@ def test_certificates_end_at_the_first_failure_and_go_with_the_tolerance() -> No
             None,
             "200 examples are too few for 1 point, even if no answer changed",
         ),
-        (_runs(0, 0), 80.0, "the dense model is no better than one and the same answer"),
+        (_runs(0, 0), 80.0, "the dense model is no better than a constant answer"),
     ],
 )
 def test_what_cannot_be_tested_says_why(

@@ -79,7 +79,7 @@ def test_a_run_that_diverges_is_recorded_counted_and_shown(project: Project) -> 
     assert all("not finite" in row["failure"] or "loss nan" in row["failure"] for row in runs)
     page = (project.results / "studies/tiny/report.html").read_text()
     assert "Runs whose training diverged" in page and "loss nan at step" in page
-    assert "diverged: 2 of its runs, which count as one answer to everything" in page
+    assert "diverged: 2 of its runs, which count as a constant answer" in page
     assert project.planned() == {}
 
 

@@ -49,7 +49,7 @@ DRAWN = pa.schema(
         ("certification_level", _NUMBER),
         *columns(_NUMBER, *_DROP),
         ("metric", _TEXT),
-        ("learnt", pa.bool_()),  # whether the dense model beats one answer to everything
+        ("learnt", pa.bool_()),  # whether the dense model beats a constant answer
         *columns(_NUMBER, "score", "confidence"),
     ]
 )
@@ -112,7 +112,7 @@ def _essential_rows(essentials: list[Row], epsilon: float) -> Iterable[Row]:
 
 
 def _dense_rows(drops: list[Row]) -> Iterable[Row]:
-    """Yield each model's dense score, and the drop that one answer to everything would be."""
+    """Yield each model's dense score, and the drop that a constant answer would be."""
     for names, rows in grouped(where(drops, control_of=None, sparsity=0), "task", "model"):
         row = rows[-1]
         check_metric("drop.parquet", row["metric"])

@@ -16,7 +16,7 @@ ONE_SEED = "one seed does not tell how much seeds differ"
 
 
 def is_learnt(score_low: float, constant: float | None) -> bool:
-    """Tell whether a dense model is better than one and the same answer to everything.
+    """Tell whether a dense model is better than a constant answer.
 
     Where it is not, there is nothing to lose, and a drop means nothing.
 

@@ -40,7 +40,7 @@ from essential_sparsity.estimators.spread import Floats
 Row = dict[str, Any]
 
 _UNTESTED = "the search had no seeds left that had no part in choosing what is tested"
-_CHANCE = "the dense model is no better than one and the same answer to everything"
+_CHANCE = "the dense model is no better than a constant answer"
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ class Group:
         return Group(self.model, self.task, list(entries), list(runs))
 
     def failed(self, *indices: int) -> int:
-        """Return how many runs of these entries diverged; they count as one answer to all."""
+        """Return how many runs of these entries diverged; they count as a constant answer."""
         return sum(run.metrics["failure"] is not None for at in indices for run in self.runs[at])
 
     @property

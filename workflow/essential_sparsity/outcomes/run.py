@@ -88,7 +88,7 @@ def read_metrics(root: Path, file: str) -> dict[str, Any]:
         )
     if row["metric"] not in METRICS:
         raise UserError(unknown(str(path), "metric", row["metric"], METRICS, "metric"))
-    # Training that diverged has a score, that of one answer to everything, and no loss.
+    # Training that diverged has a score, that of a constant answer, and no loss.
     for key in ("score",) if row["failure"] else ("score", "loss"):
         if row[key] is None or not np.isfinite(row[key]):
             raise UserError(f"{path}: {key}: {row[key]} is not a finite number; {_REMEDY}")

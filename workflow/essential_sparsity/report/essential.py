@@ -141,11 +141,11 @@ def _remarks(curve: Row) -> Cell:
         first, last = _percent(curve, "first_crossing"), _percent(curve, "last_crossing")
         remarks.append(f"raw curve crosses ε more than once, from {first} to {last} %")
     if not is_learnt(curve["dense_low"], curve["constant"]):
-        remarks.append("not learnt: no better than one answer to everything")
+        remarks.append("not learnt: no better than a constant answer")
     elif reason := curve["uncertified_because"]:
         remarks.append(f"not certified: {reason}")
     if failed := curve["failed"]:
-        remarks.append(f"diverged: {failed} of its runs, which count as one answer to everything")
+        remarks.append(f"diverged: {failed} of its runs, which count as a constant answer")
     return Cell("", notes=tuple(remarks), key=len(remarks) if remarks else "")
 
 

@@ -94,13 +94,13 @@ def _summarize_curves(experiment: str, curves: list[Row]) -> str:
         )
     if not all(is_learnt(curve["dense_low"], curve["constant"]) for curve in curves):
         lines.append(
-            f"{_UNLEARNT} the dense model is no better than one and the same answer to "
-            "everything:\n  the recipe does not learn this task, and its drops mean nothing"
+            f"{_UNLEARNT} the dense model is no better than a constant answer:\n"
+            "  the recipe does not learn this task, and its drops mean nothing"
         )
     if failed := max(curve["failed"] for curve in curves):
         lines.append(
-            f"{_FAILED} training of up to {failed} of a curve's runs diverged: they count as one "
-            "answer to everything"
+            f"{_FAILED} training of up to {failed} of a curve's runs diverged: they count as "
+            "a constant answer"
         )
     return "\n".join(lines)
 
@@ -155,7 +155,7 @@ def summarize_differences(folder: Path) -> str:
     if failed := max(row["failed"] for row in rows):
         notes = _wrap(
             f"training of up to {failed} of the runs behind a difference diverged: they count as "
-            "one answer to everything"
+            "a constant answer"
         )
     return "\n".join([*_wrap(title), *_align(head, lines), *notes, *_prices(rows, costs)])
 

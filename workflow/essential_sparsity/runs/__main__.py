@@ -64,8 +64,8 @@ def main() -> None:
     last = metrics.slice(metrics.num_rows - 1).to_pylist()[0]
     if reason := last["failure"]:
         print(
-            f"{title}: note: {reason}: training diverged, and the run counts as one answer to "
-            f"everything; {REMEDY}",
+            f"{title}: note: {reason}: training diverged, and the run counts as a constant "
+            f"answer; {REMEDY}",
             file=sys.stderr,
         )
     print(f"{title}: score {last['score']:.2f} % after {last['seconds']:.0f} s", file=sys.stderr)

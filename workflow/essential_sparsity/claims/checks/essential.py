@@ -12,8 +12,7 @@ from essential_sparsity.support.spec import Sparsity
 
 UNIT = "%"
 NOT_LEARNT = (
-    "its drops mean nothing, as the dense model is not shown to be better than one and the same "
-    "answer to everything"
+    "its drops mean nothing, as the dense model is not shown to be better than a constant answer"
 )
 
 

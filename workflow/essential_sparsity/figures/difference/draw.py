@@ -46,7 +46,7 @@ DRAWN = pa.schema(
         ("seed", pa.int64()),
         *columns(_NUMBER, "sparsity", *_DIFFERENCE),
         ("metric", _TEXT),
-        ("learnt", pa.bool_()),  # whether the dense model beats one answer to everything
+        ("learnt", pa.bool_()),  # whether the dense model beats a constant answer
         *columns(_NUMBER, *_SCORES, "confidence"),
     ]
 )

@@ -44,8 +44,8 @@ def compute(root: Path, files: Sequence[str], spec: DifferenceSpec) -> dict[str,
     Scores and differences are in points, sparsities in [0, 1], times in seconds. A mask without a
     partner of its sparsity in the baseline has no row in `difference`. Seeds and examples of a
     resample are the same for a mask and its partner, so that what they do to both cancels. `failed`
-    counts runs of either whose training diverged: they count as one answer to everything.
-    `dense_low` is the lower bound of the dense score, `constant` that of one answer to everything.
+    counts runs of either whose training diverged: they count as a constant answer.
+    `dense_low` is the lower bound of the dense score, `constant` that of a constant answer.
     """
     rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
     for group in load_groups(root, files, spec):

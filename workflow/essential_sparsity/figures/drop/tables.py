@@ -95,7 +95,7 @@ def compute(root: Path, files: Sequence[str], spec: RunsSpec) -> dict[str, pa.Ta
     Scores and drops are in points, sparsities in [0, 1]. Every curve of `drop` starts with its
     dense row. A control is one dense row, and its drop is that of the base model's dense score.
     `failed` counts runs whose training diverged, among those of a mask or of a curve with its dense
-    model: they count as one answer to everything.
+    model: they count as a constant answer.
     `essential` has a row for each curve and tolerance. A value whose `_censored` is "above" or
     "below" stands for one beyond that end of the sparse points. `resolution` is half the width of
     the drop's interval in points, at the sparse points on either side of the estimate the wider

@@ -94,8 +94,7 @@ _AXIS = 0.42  # room for the axis below
 _AXIS_NAME = "Sparsity (% of prunable weights)"
 _UNLEARNT = "†"
 _UNLEARNT_NOTE = (
-    f"{_UNLEARNT} the dense model is no better than one and the same answer to everything: its "
-    "drops mean nothing."
+    f"{_UNLEARNT} the dense model is no better than a constant answer: its drops mean nothing."
 )
 
 
