@@ -354,8 +354,9 @@ def test_a_study_for_which_nothing_is_drawn_has_certificates(
 def rows_of_seeds(tables: dict[str, pa.Table]) -> list[dict[str, Any]]:
     """Draw a figure of drops; return what it shows of single seeds."""
     spec = FigureSpec(models={"bert": "BERT-base"}, tasks={"rte": "RTE"})
-    draw(tables, spec)
-    return [row for row in select(tables, spec).to_pylist() if row["element"] == "seed"]
+    data = select(tables, spec)
+    draw(data, spec)
+    return [row for row in data.to_pylist() if row["element"] == "seed"]
 
 
 def test_draws_of_calibration_are_replicates(tmp_path: Path, write_run: Any) -> None:
@@ -379,4 +380,6 @@ def test_examples_of_a_cluster_are_resampled_together(tmp_path: Path, write_run:
         if predictions is None:
             assert (main["unit"], main["units"], main["certified"]) == ("examples", 400, 0.5)
     assert (main["unit"], main["units"], main["certified"]) == ("clusters", 40, None)
-    assert main["uncertified_because"].startswith("40 clusters are too few for 1 point")
+    assert main["uncertified_because"].startswith(
+        "40 clusters, worth 40 independent examples, are too few for 1 point"
+    )
